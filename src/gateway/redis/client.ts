@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { Failure } from '../http/errors.ts';
+import { meansUnavailable, openConnection } from './connection.ts';
+import type { Connection, RedisTls } from './connection.ts';
+
+export type Argument = string | Buffer | number;
+
+/** Runs one Lua script; the keys must share one hash tag. */
+export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+
+export interface Redis {
+  /** One command, its reply as text, numbers, null and arrays of them. */
+  command(name: string, ...args: Argument[]): Promise<unknown>;
+  /** One command, every string of its reply as bytes. */
+  commandBuffer(name: string, ...args: Argument[]): Promise<unknown>;
+  /** A Lua script, sent by its digest and in full only when the server does not know it. */
+  script(lua: string, replies?: 'text' | 'bytes'): Script;
+  /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
+  subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
+  publish(channel: string, message: string): Promise<void>;
+  /** Whether commands can be sent this moment. */
+  ready(): boolean;
+  /** Waits for the first connection, for at most this long; false when it did not come. */
+  opened(withinMs: number): Promise<boolean>;
+  /** Calls the listener each time the connection comes (again), after scripts can run. */
+  onReady(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+export interface RedisOptions {
+  /** See readRedisAddress for the forms. */
+  url: string;
+  /** Written before every key and channel; must hold no braces, or it would become the hash tag. */
+  keyPrefix?: string;
+  /** Every command answers or fails within this many milliseconds. */
+  deadlineMs?: number;
+  tls?: RedisTls;
+}
+
+export interface RedisLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/**
+ * The door to Redis. Every command answers within the deadline (800 ms) or throws Failure `store_unavailable`; while the server is gone there is
+ * no queue: commands wait for a reconnection under way no longer than their deadline, and fail at once when the loss has lasted longer.
+ * A command that may have been sent is never sent again: repeating is the caller's choice.
+ */
+export function createRedis(options: RedisOptions, log: RedisLog): Redis {
+  const deadlineMs = options.deadlineMs ?? 800;
+  const keyPrefix = options.keyPrefix ?? 'mab:';
+  const connect = () => openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+  const main = connect();
+  let subscriber: Connection | undefined;
+  let lostAt: number | undefined = performance.now();
+  let closed = false;
+  const waiting = new Set<() => void>();
+  const listeners = new Map<string, Set<(message: string) => void>>();
+  const onReadyListeners = new Set<() => void>();
+
+  main.on('ready', () => {
+    if (lostAt !== undefined) log.info({ store: 'redis' }, 'connected to Redis');
+    lostAt = undefined;
+    for (const go of waiting) go();
+    waiting.clear();
+    for (const listener of onReadyListeners) listener();
+  });
+  for (const event of ['close', 'end'] as const) {
+    main.on(event, () => {
+      if (lostAt === undefined && !closed) log.warn({ store: 'redis' }, 'lost the connection to Redis, reconnecting');
+      lostAt ??= performance.now();
+    });
+  }
+  main.on('error', (error: Error) => {
+    // Attempts follow each other several times a second: the first tells all.
+    if (lostAt !== undefined && performance.now() - lostAt < 50) log.warn({ store: 'redis', reason: error.message }, 'cannot reach Redis');
+  });
+
+  const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
+
+  async function readyWithin(ms: number): Promise<boolean> {
+    if (main.status === 'ready') return true;
+    if (ms <= 0 || closed) return false;
+    return new Promise((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(go);
+        resolve(false);
+      }, ms);
+      waiting.add(go);
+    });
+  }
+
+  async function run<T>(send: () => Promise<T>): Promise<T> {
+    let left = deadlineMs;
+    if (main.status !== 'ready') {
+      const began = performance.now();
+      const grace = deadlineMs - (began - (lostAt ?? began));
+      if (!(await readyWithin(grace))) throw unavailable(new Error('not connected to Redis'));
+      left -= performance.now() - began;
+    }
+    try {
+      return await within(send(), left);
+    } catch (error) {
+      if (meansUnavailable(error)) throw unavailable(error);
+      throw error;
+    }
+  }
+
+  async function subscribe(channel: string, listener: (message: string) => void): Promise<() => void> {
+    const name = keyPrefix + channel;
+    const known = listeners.get(name);
+    const set = known ?? new Set();
+    set.add(listener);
+    listeners.set(name, set);
+    if (!subscriber) {
+      subscriber = connect();
+      subscriber.on('message', (from: string, message: string) => {
+        for (const each of listeners.get(from) ?? []) each(message);
+      });
+      subscriber.on('error', () => undefined);
+      // Subscriptions asked for while the connection was down are made when it comes.
+      subscriber.on('ready', () => void subscriber?.subscribe(...listeners.keys()).catch(() => undefined));
+    }
+    if (!known && subscriber.status === 'ready') await within(subscriber.subscribe(name), deadlineMs).catch(() => undefined);
+    return () => {
+      set.delete(listener);
+      if (set.size > 0) return;
+      listeners.delete(name);
+      if (subscriber?.status === 'ready') void subscriber.unsubscribe(name).catch(() => undefined);
+    };
+  }
+
+  return {
+    command: (name, ...args) => run(() => main.call(name, ...args)),
+    commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
+    script(lua, replies = 'text') {
+      const digest = createHash('sha1').update(lua).digest('hex');
+      const send = (name: string, ...args: Argument[]) => (replies === 'bytes' ? main.callBuffer(name, ...args) : main.call(name, ...args));
+      return (keys, args) =>
+        run(async () => {
+          try {
+            return await send('EVALSHA', digest, keys.length, ...keys, ...args);
+          } catch (error) {
+            if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+            return send('EVAL', lua, keys.length, ...keys, ...args);
+          }
+        });
+    },
+    subscribe,
+    async publish(channel, message) {
+      await run(() => main.call('PUBLISH', keyPrefix + channel, message));
+    },
+    ready: () => main.status === 'ready',
+    opened: readyWithin,
+    onReady(listener) {
+      onReadyListeners.add(listener);
+      if (main.status === 'ready') listener();
+    },
+    close() {
+      closed = true;
+      main.disconnect();
+      subscriber?.disconnect();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error('Command timed out'));
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,87 @@
+import { Cluster, Redis } from 'ioredis';
+import type { CommonRedisOptions } from 'ioredis';
+import { readRedisAddress } from './address.ts';
+
+/** What node:tls takes for a rediss:// address. */
+export interface RedisTls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+}
+
+export interface ConnectionOptions {
+  url: string;
+  keyPrefix: string;
+  deadlineMs: number;
+  tls?: RedisTls;
+}
+
+export type Connection = Redis | Cluster;
+
+const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.75 + Math.random() / 2);
+
+/**
+ * Opens what the address names: one server, the primary a set of Sentinels agrees on, or a Cluster. It reconnects for ever with back-off (50 ms to 2 s),
+ * keeps no queue while it is not connected, and never sends a command a second time by itself.
+ */
+export function openConnection(options: ConnectionOptions): Connection {
+  const address = readRedisAddress(options.url);
+  const { username, password } = address;
+  const tls = address.tls ? { tls: { ...options.tls } } : {};
+  const common = {
+    keyPrefix: options.keyPrefix,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    connectTimeout: 2_000,
+    // A server that takes commands and answers nothing is gone, whatever its socket says.
+    socketTimeout: options.deadlineMs * 2,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // After a failover the old primary refuses writes: leave it, the address now means another server.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    disableClientInfo: true,
+  } satisfies CommonRedisOptions;
+  if (address.kind === 'cluster') {
+    return new Cluster(address.nodes, {
+      keyPrefix: options.keyPrefix,
+      // Six tries 100 ms apart end before the caller's deadline: nothing is done long after it was given up.
+      maxRedirections: 6,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: backOff,
+      slotsRefreshTimeout: 2_000,
+      // Certificates are made out to the names in the address, so these are not resolved before connecting.
+      ...(address.tls
+        ? {
+            dnsLookup: (name, found) => {
+              found(null, name);
+            },
+          }
+        : {}),
+      redisOptions: { ...common, ...tls },
+    });
+  }
+  const single = { ...common, ...tls, db: address.db, enableOfflineQueue: false, retryStrategy: backOff };
+  if (address.kind === 'socket') return new Redis({ ...single, path: address.path });
+  if (address.kind === 'single') return new Redis({ ...single, ...address.endpoint });
+  return new Redis({
+    ...single,
+    sentinels: address.sentinels,
+    name: address.name,
+    sentinelRetryStrategy: backOff,
+    sentinelCommandTimeout: 1_000,
+    failoverDetector: true,
+    ...(address.tls ? { sentinelTLS: tls.tls ?? {}, enableTLSForSentinelMode: true } : {}),
+    ...(address.sentinelUsername === undefined ? {} : { sentinelUsername: address.sentinelUsername }),
+    ...(address.sentinelPassword === undefined ? {} : { sentinelPassword: address.sentinelPassword }),
+  });
+}
+
+// Replies that mean the caller did something wrong; every other failure means the store cannot serve now.
+const OURS = /^(ERR|WRONGTYPE|NOSCRIPT|CROSSSLOT|EXECABORT|BUSYKEY|BUSYGROUP)\b/;
+
+/** Whether an error says that the store cannot serve at present (gone, loading, out of memory, read-only, hung), and not that the command was wrong. */
+export function meansUnavailable(error: unknown): boolean {
+  return !(error instanceof Error && error.name === 'ReplyError' && OURS.test(error.message));
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createRedis } from '../../../../src/gateway/redis/client.ts';
+import type { Redis } from '../../../../src/gateway/redis/client.ts';
+import { startRedis } from '../../../helpers/redis.ts';
+import type { RedisServer } from '../../../helpers/redis.ts';
+
+const log = { info: () => undefined, warn: () => undefined };
+const unavailable = { code: 'store_unavailable', status: 503, headers: { 'Retry-After': '1' } };
+
+describe('the door to Redis', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  beforeEach(async () => {
+    server = await startRedis();
+    redis = createRedis({ url: server.url, deadlineMs: 500 }, log);
+  });
+  afterEach(async () => {
+    await redis.close();
+    await server.stop();
+  });
+
+  const timed = async (work: Promise<unknown>): Promise<{ ms: number; error: unknown }> => {
+    const began = performance.now();
+    const error = await work.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    return { ms: performance.now() - began, error };
+  };
+
+  test('waits for the first connection instead of failing the first command', async () => {
+    await expect(redis.command('PING')).resolves.toBe('PONG');
+  });
+
+  test('gives bytes back as they were stored', async () => {
+    const bytes = Buffer.from([0, 255, 254, 10, 13]);
+    await redis.command('SET', 'bytes', bytes);
+    await expect(redis.commandBuffer('GET', 'bytes')).resolves.toEqual(bytes);
+  });
+
+  test('keeps all keys under its prefix, those of scripts too', async () => {
+    const other = createRedis({ url: server.url, keyPrefix: '' }, log);
+    await redis.command('SET', 'plain', 'x');
+    await redis.script('return redis.call("SET", KEYS[1], ARGV[1])')(['{tag}scripted'], ['y']);
+    const keys = await other.command('KEYS', '*');
+    await other.close();
+    expect(new Set(keys as string[])).toEqual(new Set(['mab:plain', 'mab:{tag}scripted']));
+  });
+
+  test('runs a script again after the server has forgotten it', async () => {
+    const double = redis.script('return tonumber(ARGV[1]) * 2');
+    await expect(double([], [4])).resolves.toBe(8);
+    await redis.command('SCRIPT', 'FLUSH');
+    await expect(double([], [5])).resolves.toBe(10);
+  });
+
+  test('fails as store_unavailable within its deadline while Redis is gone, and serves again by itself when it is back', async () => {
+    await redis.command('PING');
+    await server.stop();
+    const first = await timed(redis.command('GET', 'key'));
+    expect(first.error).toMatchObject(unavailable);
+    expect(first.ms).toBeLessThan(900);
+    await sleep(500);
+    const later = await timed(redis.command('GET', 'key'));
+    expect(later.error).toMatchObject(unavailable);
+    expect(later.ms).toBeLessThan(100);
+    await server.start();
+    expect(await redis.opened(5_000)).toBe(true);
+    await expect(redis.command('PING')).resolves.toBe('PONG');
+  });
+
+  test('fails within its deadline when Redis takes commands and answers none', async () => {
+    await redis.command('PING');
+    server.freeze();
+    const { ms, error } = await timed(redis.command('SET', 'key', 'value'));
+    server.thaw();
+    expect(error).toMatchObject(unavailable);
+    expect(ms).toBeLessThan(900);
+  });
+
+  test('never executes a command it has given up while disconnected', async () => {
+    await redis.command('PING');
+    await server.stop();
+    await Promise.allSettled(Array.from({ length: 50 }, () => redis.command('INCR', 'counter')));
+    await server.start();
+    expect(await redis.opened(5_000)).toBe(true);
+    await expect(redis.command('GET', 'counter')).resolves.toBeNull();
+  });
+
+  test('tells a wrong command from a store that cannot serve', async () => {
+    await redis.command('SET', 'text', 'x');
+    await expect(redis.command('INCR', 'text')).rejects.toMatchObject({ name: 'ReplyError' });
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1');
+    await expect(redis.command('SET', 'more', 'x')).rejects.toMatchObject(unavailable);
+  });
+
+  test('passes messages between connections and takes its subscriptions up again after a loss', async () => {
+    const other = createRedis({ url: server.url }, log);
+    const heard: string[] = [];
+    await redis.subscribe('news', (message) => heard.push(message));
+    const until = async (count: number) => {
+      for (let turn = 0; turn < 200 && heard.length < count; turn++) {
+        await other.publish('news', `message ${String(count)}`).catch(() => undefined);
+        await sleep(20);
+      }
+    };
+    await until(1);
+    await server.stop();
+    await server.start();
+    const before = heard.length;
+    await until(before + 1);
+    await other.close();
+    expect(heard.length).toBeGreaterThan(before);
+  });
+
+  test('closes without leaving a command hanging', async () => {
+    await redis.command('PING');
+    await redis.close();
+    await expect(redis.command('PING')).rejects.toMatchObject(unavailable);
+  });
+});
