@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { factorTypes } from './methods.ts';
+import { planNames, type PlanName } from './plans.ts';
+import { switchesSchema } from './switches.ts';
+
+const seconds = z.number().int().nonnegative();
+const lifetime = z.number().int().positive();
+const isPlan = (value: string): value is PlanName => planNames.some((name) => name === value);
+const plan = z.string().refine(isPlan, { error: `one of ${planNames.join(', ')}` });
+
+const clientSchema = z.strictObject({
+  client_id: z.string().min(1),
+  client_secret: z.string().min(1).optional(),
+  name: z.string().default('Application'),
+  /** Exact redirect URIs. */
+  callbacks: z.array(z.url()).default([]),
+  /** Where /v2/logout and /oidc/logout may send the browser back to. */
+  allowed_logout_urls: z.array(z.url()).default([]),
+  token_endpoint_auth_method: z
+    .enum(['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'none'])
+    .default('client_secret_post'),
+  /** Public keys (JWK) for private_key_jwt and JAR. */
+  jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  grant_types: z.array(z.string()).optional(),
+  first_party: z.boolean().default(true),
+  require_pushed_authorization_requests: z.boolean().default(false),
+  require_proof_of_possession: z.boolean().default(false),
+  require_signed_request_object: z.boolean().default(false),
+  backchannel_logout_uri: z.url().optional(),
+  /** `session`: logout tokens carry sid and sub; `sub`: the sub alone. */
+  backchannel_logout_form: z.enum(['session', 'sub']).default('session'),
+  /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience. */
+  refresh_token_policies: z.array(z.strictObject({ audience: z.string(), scope: z.array(z.string()) })).default([]),
+  organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
+});
+
+const grantSchema = z.strictObject({ client_id: z.string(), audience: z.string(), scope: z.array(z.string()) });
+
+const accessPolicy = z.enum(['require_client_grant', 'allow_all', 'deny_all']);
+
+const resourceServerSchema = z.strictObject({
+  audience: z.string().min(1),
+  name: z.string().default('API'),
+  scopes: z.array(z.string()).default([]),
+  user_policy: accessPolicy.default('allow_all'),
+  client_policy: accessPolicy.default('require_client_grant'),
+  rbac: z.boolean().default(false),
+  skip_consent: z.boolean().default(true),
+  token_seconds: lifetime.default(86_400),
+});
+
+const myAccountSchema = z.strictObject({
+  activated: z.boolean().default(true),
+  user_policy: accessPolicy.default('require_client_grant'),
+  rbac: z.boolean().default(false),
+  skip_consent: z.boolean().default(true),
+  /** The Default Policy: 2FA within the last 15 minutes, at login and at every refresh. */
+  default_policy: z.enum(['none', 'require_2fa']).default('none'),
+  default_policy_seconds: lifetime.default(900),
+  dpop: z.enum(['none', 'allowed', 'required']).default('allowed'),
+  factors: z.array(z.enum(factorTypes)).default(['password', 'passkey', 'totp', 'phone', 'email', 'push-notification', 'recovery-code']),
+});
+
+/** Everything a tenant can be told, with every default: options of startTenant, the JSON file and PATCH /_control/settings alike. */
+export const settingsSchema = z.strictObject({
+  plan: plan.default('enterprise'),
+  /** Whether limits are enforced, and numbers that replace those of the plan. */
+  limits: z
+    .strictObject({
+      enforced: z.boolean().default(true),
+      tenant: z.strictObject({ read: z.number(), write: z.number(), filtered: z.number() }).partial().default({}),
+      user: z.strictObject({ read: z.number(), write: z.number(), filtered: z.number() }).partial().default({}),
+      token: z.number().optional(),
+    })
+    .prefault({}),
+  clockOffsetSeconds: z.number().default(0),
+  tokens: z
+    .strictObject({
+      accessTokenSeconds: lifetime.default(86_400),
+      idTokenSeconds: lifetime.default(36_000),
+      refreshTokenSeconds: lifetime.default(2_592_000),
+      rotation: z.boolean().default(true),
+      /** Overlap in which the token before the newest one may be used again; Auth0's default is 0. */
+      refreshLeewaySeconds: seconds.default(0),
+      sessionSeconds: lifetime.default(259_200),
+    })
+    .prefault({}),
+  mfa: z
+    .strictObject({
+      /** An Action that reads acr_values and demands MFA. Without it Auth0 does nothing. */
+      acr_values_action: z.boolean().default(true),
+      /** The tenant-wide MFA policy. */
+      always: z.boolean().default(false),
+    })
+    .prefault({}),
+  my_account: myAccountSchema.prefault({}),
+  clients: z.array(clientSchema).default([]),
+  grants: z.array(grantSchema).default([]),
+  resource_servers: z.array(resourceServerSchema).default([]),
+  /** Connections for connected accounts (Token Vault). */
+  connections: z.array(z.strictObject({ name: z.string(), strategy: z.string(), scopes: z.array(z.string()).optional() })).default([
+    { name: 'google-oauth2', strategy: 'google-oauth2', scopes: ['openid', 'profile', 'email'] },
+    { name: 'github', strategy: 'github', scopes: ['read:user'] },
+  ]),
+  organizations: z.array(z.strictObject({ id: z.string(), name: z.string(), display_name: z.string().optional() })).default([]),
+  password_policy: z
+    .strictObject({ min_length: lifetime.default(8), history_size: seconds.default(0), dictionary: z.boolean().default(false) })
+    .prefault({}),
+  /** `host[:port]` names that reach this tenant as custom domains, beside the canonical one. Passkeys at the token endpoint work there only. */
+  custom_domains: z.array(z.string()).default([]),
+  /** Native passkeys on the canonical domain; Auth0 refuses it, a tenant on loopback often has no other name. */
+  passkeys_on_canonical_domain: z.boolean().default(false),
+  /** Texts of an Action that denies the login of these users, by e-mail. */
+  denied_users: z.record(z.string(), z.string()).default({}),
+  switches: switchesSchema.prefault({}),
+});
+
+/** The settings as they hold, every default filled in. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** What may be given: any part of the settings. */
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+/** One application of the tenant. */
+export type ClientRecord = Settings['clients'][number];
+
+/** One API of the tenant beside the My Account API. */
+export type ResourceServer = Settings['resource_servers'][number];
+
+/** Thrown with every problem in one message, one line each. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+}
+
+/** Checks the whole input at once; throws a SettingsError that lists all problems. */
+export function parseSettings(input: unknown): Settings {
+  const parsed = settingsSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(root)'}: ${issue.message}`);
+  throw new SettingsError(`The tenant's settings have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** JSON Merge Patch (RFC 7396): objects merge member by member, anything else replaces, null removes (back to the default). */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) Reflect.deleteProperty(merged, key);
+    else merged[key] = mergePatch(merged[key], value);
+  }
+  return merged;
+}

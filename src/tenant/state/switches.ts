@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/**
+ * What no public source of Auth0 settles (the reference marks it unconfirmed). Each is a switch with the likeliest position as its default,
+ * so a product can be tried against both. Add one line here per question; the text is what `GET /_control/settings` and docs/tenant.md say.
+ */
+export const switchesSchema = z.strictObject({
+  wwwAuthenticate: z.boolean().default(true).describe('/me sends WWW-Authenticate on 401 and 403'),
+  errorTypeSpelling: z.enum(['path', 'fragment']).default('path').describe('…/api-errors/A0E-… or …/api-errors#A0E-…'),
+  locationForm: z.enum(['absolute', 'relative']).default('absolute').describe('form of Location on 201 and 202'),
+  wrongCodeStatus: z
+    .union([z.literal(400), z.literal(401), z.literal(403)])
+    .default(400)
+    .describe('a wrong otp_code at /verify'),
+  authSessionSeconds: z.number().int().positive().default(600).describe('life of an enrolment auth_session'),
+  pushPendingStatus: z
+    .union([z.literal(400), z.literal(403)])
+    .default(400)
+    .describe('push /verify before the approval'),
+  unknownMethodStatus: z
+    .union([z.literal(404), z.literal(204)])
+    .default(404)
+    .describe('DELETE of an id that is not there'),
+  renameNameless: z.enum(['refuse', 'ignore']).default('refuse').describe('PATCH name on passkey, password, recovery-code'),
+  conflictOnLastPrimary: z.boolean().default(true).describe('409 on removing the last primary method'),
+  filteredMeans: z.enum(['type-parameter', 'never']).default('type-parameter').describe('what counts as a filtered read'),
+  patchCost: z.enum(['write', 'none']).default('write').describe('whether PATCH takes from the write limit'),
+  limitOtherOperations: z.boolean().default(true).describe('whether /factors and /connected-accounts are limited'),
+  connectCompleteStatus: z
+    .union([z.literal(201), z.literal(200)])
+    .default(201)
+    .describe('connected-accounts/complete'),
+  unmetRequirementsStatus: z
+    .union([z.literal(400), z.literal(401), z.literal(403)])
+    .default(403)
+    .describe('of unmet_authentication_requirements'),
+  mfaRequiredStatus: z
+    .union([z.literal(401), z.literal(403)])
+    .default(403)
+    .describe('of mfa_required'),
+  mfaTokenSeconds: z.number().int().positive().default(600).describe('life of an mfa_token; docs 600, an SDK assumes 300'),
+  parSeconds: z.number().int().positive().default(30).describe('life of a PAR request_uri; docs 30, OpenAPI file 90'),
+  badCodeStatus: z
+    .union([z.literal(400), z.literal(403)])
+    .default(403)
+    .describe('of a bad or reused authorization code'),
+  wrongPasswordError: z.enum(['invalid_grant', 'invalid_user_password']).default('invalid_grant').describe('at the password grants'),
+  badClientError: z.enum(['invalid_client', 'access_denied']).default('invalid_client').describe('wrong client credentials (401 both)'),
+  grantNotEnabledStatus: z
+    .union([z.literal(400), z.literal(403)])
+    .default(403)
+    .describe('of unauthorized_client at /oauth/token'),
+  dpopNonceForConfidential: z.boolean().default(false).describe('/oauth/token demands a DPoP nonce of confidential clients too'),
+  dpopNonceOnMyAccount: z.boolean().default(false).describe('/me demands a DPoP nonce'),
+  accessTokenProfile: z.enum(['auth0', 'rfc9068']).default('auth0').describe('claims and typ of access tokens for /me'),
+  accessTokenAuthClaims: z.boolean().default(false).describe('acr, amr, auth_time in access tokens'),
+  emptyScope: z.enum(['empty', 'error']).default('empty').describe('no requested API scope survives: empty scope or access_denied'),
+  revocationDeletesGrant: z.boolean().default(true).describe('/oauth/revoke ends the whole grant'),
+});
+
+/** The positions of all switches. */
+export type Switches = z.infer<typeof switchesSchema>;
