@@ -1,0 +1,50 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What the gateway counts, by our names; labels take a bounded set of values each (never an id, a path or a scope as sent). */
+export interface Metrics {
+  /** The text of `GET /metrics` and its content type. */
+  expose(): Promise<{ contentType: string; text: string }>;
+  readonly registry: Registry;
+  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly upstreamRequests: Counter<'operation' | 'status'>;
+  readonly upstreamSeconds: Histogram<'operation'>;
+  readonly upstreamRateLimited: Counter<'kind'>;
+  readonly reads: Counter<'outcome'>;
+  readonly budgetDecisions: Counter<'class' | 'decision'>;
+  readonly budgetWaitSeconds: Histogram<'class'>;
+  readonly budgetFairness: Gauge;
+  readonly tokenRefreshes: Counter<'outcome'>;
+  readonly stepUps: Counter<'reason'>;
+  readonly sessions: Counter<'event'>;
+  readonly failures: Counter<'code'>;
+}
+
+/** Makes a registry of its own, so that two gateways in one process do not count each other's requests. */
+export function createMetrics(options: { readonly processMetrics?: boolean } = {}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers });
+  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> =>
+    new Histogram({ name, help, labelNames, registers, buckets: seconds });
+  return {
+    registry,
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    // The name and labels of OpenTelemetry's semantic conventions, so existing dashboards fit.
+    requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', ['method', 'route', 'status']),
+    upstreamRequests: counter('my_account_upstream_requests_total', 'Requests sent to the My Account API', ['operation', 'status']),
+    upstreamSeconds: histogram('my_account_upstream_duration_seconds', 'Time until the My Account API began to answer', ['operation']),
+    upstreamRateLimited: counter('my_account_upstream_rate_limited_total', '429 answers of the My Account API: user or tenant', ['kind']),
+    reads: counter('my_account_reads_total', 'Reads by how they were answered', ['outcome']),
+    budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', ['class', 'decision']),
+    budgetWaitSeconds: histogram('my_account_budget_wait_seconds', 'Time spent in line for a slot', ['class']),
+    budgetFairness: new Gauge({ name: 'my_account_budget_fairness', help: 'Jain index over users, last minute', registers }),
+    tokenRefreshes: counter('my_account_token_refreshes_total', 'Refreshes of access tokens', ['outcome']),
+    stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),
+    sessions: counter('my_account_sessions_total', 'Sessions made and ended', ['event']),
+    failures: counter('my_account_failures_total', 'Failures answered by the gateway itself', ['code']),
+  };
+}
