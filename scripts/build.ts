@@ -17,7 +17,9 @@ if (!has('typescript') || !has('esbuild')) {
 
 if (!pageOnly) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+  for (const project of ['tsconfig.build.json', 'src/browser/tsconfig.build.json']) {
+    execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', join(root, project)], { stdio: 'inherit' });
+  }
   // What the compiler does not carry over: scripts for Redis, pages and data beside the code.
   cpSync(join(root, 'src'), join(root, 'dist/src'), {
     recursive: true,

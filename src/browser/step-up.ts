@@ -1,0 +1,63 @@
+import type { OperationName } from './api.ts';
+import { marker, type Action, type createPending } from './pending.ts';
+import { ProblemError } from './problem.ts';
+
+/** A step-up the gateway asks for: which operation, and the gateway's own words (`problem.reason`, `problem.scope`). */
+export interface StepUpAsked {
+  operation: OperationName;
+  problem: ProblemError;
+  /** False when the action carries a secret and is not kept: the user has to begin it again on return. */
+  resumes: boolean;
+}
+
+interface StepUpParts {
+  here: () => string;
+  navigate: (url: string) => void;
+  showUrl: (url: string) => void;
+  pending: ReturnType<typeof createPending>;
+  authUrl: string;
+  ask: ((asked: StepUpAsked) => boolean | Promise<boolean>) | undefined;
+}
+
+/** The way to the step-up and back: an action is kept, the page is left, and on return the action is handed over once. */
+export function createStepUp({ here, navigate, showUrl, pending, authUrl, ask }: StepUpParts) {
+  /** The address with `returnTo` set; refused when it is not of this origin, since a session must not be confirmed elsewhere. */
+  const withReturn = (to: string, back: string): string => {
+    const url = new URL(to, here());
+    const target = new URL(back, here());
+    if (url.origin !== new URL(here()).origin) throw new TypeError(`not an address of this origin: ${url.origin}`);
+    url.searchParams.set('returnTo', target.pathname + target.search + target.hash);
+    return url.href;
+  };
+
+  return {
+    withReturn,
+    /** Leaves the page, so it answers never; unless the user declines: then it throws `step_up_declined`. */
+    async leave(action: Action, user: string | undefined, problem: ProblemError): Promise<never> {
+      const id = pending.keep(action, user);
+      const goes = (await ask?.({ operation: action.operation, problem, resumes: id !== undefined })) ?? true;
+      if (!goes) {
+        pending.forget();
+        const said = { status: 403, code: 'step_up_declined', title: 'Not confirmed', detail: 'Nothing was changed.' };
+        throw new ProblemError(said, { cause: problem });
+      }
+      const back = new URL(here());
+      if (id !== undefined) back.searchParams.set(marker, id);
+      navigate(
+        withReturn(problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`, back.href),
+      );
+      return new Promise<never>(() => undefined);
+    },
+    /** The action this page load is the return for, if it is one; the marker goes from the address bar and the action from the shelf. */
+    back(user: string | undefined): Action | undefined {
+      const url = new URL(here());
+      const id = url.searchParams.get(marker);
+      const action = pending.take(id, user);
+      if (id !== null) {
+        url.searchParams.delete(marker);
+        showUrl(url.href);
+      }
+      return action;
+    },
+  };
+}
