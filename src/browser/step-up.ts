@@ -34,6 +34,8 @@ export function createStepUp({ here, navigate, showUrl, pending, authUrl, ask }:
     withReturn,
     /** Leaves the page, so it answers never; unless the user declines: then it throws `step_up_declined`. */
     async leave(action: Action, user: string | undefined, problem: ProblemError): Promise<never> {
+      const address = problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
+      withReturn(address, here()); // An address that is refused is refused before anything is kept.
       const id = pending.keep(action, user);
       const goes = (await ask?.({ operation: action.operation, problem, resumes: id !== undefined })) ?? true;
       if (!goes) {
@@ -43,9 +45,7 @@ export function createStepUp({ here, navigate, showUrl, pending, authUrl, ask }:
       }
       const back = new URL(here());
       if (id !== undefined) back.searchParams.set(marker, id);
-      navigate(
-        withReturn(problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`, back.href),
-      );
+      navigate(withReturn(address, back.href));
       return new Promise<never>(() => undefined);
     },
     /** The action this page load is the return for, if it is one; the marker goes from the address bar and the action from the shelf. */
