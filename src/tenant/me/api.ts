@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { authorize, demandScope, type Authorized } from './authorize.ts';
+import { createProofCheck } from './dpop.ts';
+import { countRequest } from './limits.ts';
+import { findOperation } from './operations.ts';
+import type { Answer, MeParts } from './parts.ts';
+import { Problem } from './problems.ts';
+import { rateLimitHeaders } from './rate-limit.ts';
+import { readBody, readTarget } from './request.ts';
+
+/** Answers one request whose path begins with `/me`. */
+export type MyAccountApi = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
+
+const PREFIX = '/me/v1';
+
+/**
+ * Auth0's My Account API on the state of one tenant: every GA and EA operation of its OpenAPI file.
+ *
+ * A request meets, in this order: operation (404), token (401), limits (429), scope (403), body type (415), schema (400), and the operation itself.
+ */
+export function createMyAccountApi(parts: MeParts): MyAccountApi {
+  const { state } = parts;
+  const proofs = createProofCheck(() => state.clock.now());
+
+  async function answer(request: IncomingMessage, target: string, headers: Record<string, string>): Promise<Answer> {
+    const settings = state.settings();
+    const method = request.method ?? '';
+    const { path, query } = readTarget(target);
+    const found =
+      settings.my_account.activated && path.startsWith(`${PREFIX}/`) ? findOperation(method, path.slice(PREFIX.length)) : undefined;
+    if (!found) throw new Problem('not_found', { detail: `The requested resource ${method} ${path} was not found.` });
+
+    const url = new URL(path, `http://${request.headers.host ?? 'localhost'}`);
+    const authorized = await authorize(request, url, parts, proofs).catch((error: unknown) => ({ error }));
+    if (settings.switches.dpopNonceOnMyAccount) headers['DPoP-Nonce'] = proofs.nonce();
+    // Whoever asks: the tenant's limit holds for any request, also for one without a good token.
+    const verdict = countRequest(state, found.operation, query, 'user' in authorized ? authorized.user.user_id : undefined);
+    Object.assign(headers, rateLimitHeaders(verdict));
+    if (!verdict.drawn.allowed) throw new Problem('rate_limited');
+    if (!isAuthorized(authorized)) throw authorized.error;
+
+    demandScope(authorized, found.operation.scope, settings);
+    const body = found.operation.takesBody ? await readBody(request) : undefined;
+    return found.operation.answer({ state, settings, user: authorized.user, path: found.parameters, query, body, request });
+  }
+
+  return async (request, response) => {
+    const headers: Record<string, string> = {};
+    const outcome = await answer(request, request.originalUrl ?? request.url ?? '/', headers).catch((error: unknown): Answer => {
+      const problem = error instanceof Problem ? error : new Problem('internal', { detail: String(error) });
+      return {
+        status: problem.statusUnder(state.settings().switches),
+        headers: problem.headers,
+        body: problem.body(state.settings().switches),
+      };
+    });
+    const body = outcome.body === undefined ? undefined : JSON.stringify(outcome.body);
+    response.writeHead(outcome.status, {
+      ...headers,
+      ...outcome.headers,
+      'Cache-Control': 'no-store',
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) }),
+    });
+    response.end(body);
+  };
+}
+
+const isAuthorized = (outcome: Authorized | { error: unknown }): outcome is Authorized => 'user' in outcome;
