@@ -25,7 +25,6 @@ export const failures = {
   conflict: { status: 409, title: 'The request conflicts with another one' },
   body_too_large: { status: 413, title: 'The request body is too large' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },
-  misdirected_request: { status: 421, title: 'This host is not served here' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   rate_limited: { status: 429, title: 'Too many requests for this account', type: `${iana}#quota-exceeded` },
   internal: { status: 500, title: 'Something went wrong here' },

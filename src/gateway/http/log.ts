@@ -27,6 +27,7 @@ const fields = new Set([
   'instance',
   'instances',
   'setting',
+  'store',
   'version',
 ]);
 

@@ -1,0 +1,69 @@
+import { Failure } from '../http/errors.ts';
+import type { Headers } from './parts.ts';
+import { isJson } from './response.ts';
+import type { Read } from './response.ts';
+
+/** What an answer of the API means for us. */
+export type Meaning =
+  | { readonly kind: 'pass' }
+  /** The token was not accepted; `nonce` when only a DPoP nonce was missing, so that the request was not looked at. */
+  | { readonly kind: 'refused'; readonly nonce: boolean }
+  | { readonly kind: 'step_up'; readonly reason: string; readonly type?: string; readonly maxAge?: number }
+  | { readonly kind: 'limited'; readonly by: 'user' | 'tenant'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'foreign' };
+
+const text = (value: string | string[] | undefined): string => (Array.isArray(value) ? value.join(', ') : (value ?? ''));
+
+/** The problem `type` of an answer's body when it has one, for matching by code: the URI around the code is spelled in two ways. */
+function typeOf(body: Buffer): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body.toString());
+    return typeof parsed === 'object' && parsed !== null && 'type' in parsed && typeof parsed.type === 'string' ? parsed.type : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds to wait after a 429, at least 1: `Retry-After` (seconds or date, RFC 9110 section 10.2.3), else `x-ratelimit-reset`, at most an hour. */
+export function retryAfter(headers: Headers, now = Date.now()): number {
+  const sent = text(headers['retry-after']);
+  const reset = Number(text(headers['x-ratelimit-reset']));
+  const seconds = /^\d+$/.test(sent) ? Number(sent) : sent !== '' ? (Date.parse(sent) - now) / 1000 : reset - now / 1000;
+  return Number.isFinite(seconds) ? Math.min(3_600, Math.max(1, Math.ceil(seconds))) : 1;
+}
+
+/**
+ * Reads an answer of the API. Scope and limits by the stable signals only: `WWW-Authenticate` (RFC 6750 section 3.1, RFC 9470 section 3) or the
+ * code `A0E-403-0002` in the body's type; which scope was missing is known from our own table, never taken from the answer.
+ */
+export function meaningOf(read: Read): Meaning {
+  const { status, headers } = read;
+  if (status >= 200 && status < 300) return isJson(read) ? { kind: 'pass' } : { kind: 'foreign' };
+  if (status === 429) {
+    const by = headers['x-auth0-error-kind'] === undefined ? 'user' : 'tenant';
+    return { kind: 'limited', by, retryAfterSeconds: retryAfter(headers) };
+  }
+  const challenge = text(headers['www-authenticate']);
+  if (status === 401 || status === 403) {
+    if (/error="?insufficient_user_authentication\b/.test(challenge)) {
+      const maxAge = /max_age="?(\d{1,6})\b/.exec(challenge)?.[1];
+      return { kind: 'step_up', reason: 'insufficient_user_authentication', ...(maxAge === undefined ? {} : { maxAge: Number(maxAge) }) };
+    }
+  }
+  if (status === 401) return { kind: 'refused', nonce: /^DPoP\b.*error="?(?:use|invalid)_dpop_nonce\b/i.test(challenge) };
+  if (status === 403) {
+    const type = typeOf(read.body);
+    if (/error="?insufficient_scope\b/.test(challenge) || type?.includes('A0E-403-0002') === true) {
+      return { kind: 'step_up', reason: 'insufficient_scope', ...(type === undefined ? {} : { type }) };
+    }
+  }
+  // A redirect is not followed: the token would go along. A page of something in between is not the API's word.
+  return status < 400 || read.rest !== undefined || !isJson(read) ? { kind: 'foreign' } : { kind: 'pass' };
+}
+
+/** The failure for an answer that is not the API's. */
+export const foreignAnswer = (status: number): Failure =>
+  new Failure('upstream_unreachable', {
+    detail: 'The account service gave an answer that is not its own.',
+    cause: new Error(`status ${status}`),
+  });

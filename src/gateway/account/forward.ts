@@ -1,0 +1,182 @@
+import { Agent as HttpAgent, IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { Socket } from 'node:net';
+import { Stream } from 'node:stream';
+import { createProxyMiddleware } from 'http-proxy-middleware';
+import type { Options } from 'http-proxy-middleware';
+import { Failure } from '../http/errors.ts';
+import type { FailureCode } from '../http/errors.ts';
+
+/** One request to the API, complete: nothing is added to its headers but `Connection`. */
+export interface Call {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer | undefined;
+}
+
+/** No answer from the API. `sent` is false when no byte of the request can have left; `stale` when a kept connection turned out to be closed. */
+export class NoAnswer extends Failure {
+  readonly sent: boolean;
+  readonly stale: boolean;
+  constructor(code: FailureCode, facts: { sent: boolean; stale: boolean; cause?: unknown }) {
+    super(code, { cause: facts.cause });
+    this.sent = facts.sent;
+    this.stale = facts.stale;
+  }
+}
+
+/** Deadlines in milliseconds: to connect, and until the last byte of the answer. */
+export interface ForwardOptions {
+  readonly upstream: string;
+  readonly connectMs: number;
+  readonly answerMs: number;
+}
+
+/** Sends a call and answers the API's response once its head has come; rejects with `NoAnswer`. Aborting the signal closes the connection. */
+export interface Forward {
+  (call: Call, signal: AbortSignal): Promise<IncomingMessage>;
+  /** Ends idle connections to the API. */
+  close(): void;
+}
+
+interface Exchange {
+  readonly source: Stream;
+  sending(request: ClientRequest): void;
+  answered(message: IncomingMessage): void;
+  failed(error: unknown): void;
+}
+
+// The engine pipes a stream into its request. The body is whole already: one write, and nothing to wait for.
+const sourceOf = (body: Buffer | undefined): Stream =>
+  Object.assign(new Stream(), {
+    pipe<T extends NodeJS.WritableStream>(destination: T): T {
+      if (body === undefined) destination.end();
+      else destination.end(body);
+      return destination;
+    },
+  });
+const nothing = sourceOf(undefined);
+
+/**
+ * The door to http-proxy-middleware. The middleware is given a request and a response of our own making instead of the browser's: it would copy
+ * every header of the browser's to the API and every header of the API's back (hop-by-hop ones and `Set-Cookie` included), and its default error
+ * page names host and path. So the allow-lists hold by construction, and one answer can serve several waiting readers.
+ */
+export function createForward({ upstream, connectMs, answerMs }: ForwardOptions): Forward {
+  const target = new URL(upstream);
+  // Idle connections go before the usual idle time of servers and balancers, so that a write rarely meets one that was just closed.
+  const pool = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64, timeout: 4_000 };
+  const agent = target.protocol === 'https:' ? new HttpsAgent(pool) : new HttpAgent(pool);
+  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const detached = new Socket();
+  const options: Options = {
+    target,
+    agent,
+    selfHandleResponse: true,
+    ejectPlugins: true,
+    // Called once per request with that request's own copy of the options: the place to hand over the body.
+    router: (req, _res, own) => {
+      own.buffer = exchanges.get(req)?.source ?? nothing;
+      return target;
+    },
+    plugins: [
+      (server) => {
+        server.on('proxyReq', (request, req) => exchanges.get(req)?.sending(request));
+        server.on('proxyRes', (message, req) => exchanges.get(req)?.answered(message));
+        server.on('error', (error, req) => {
+          if (req !== undefined) exchanges.get(req)?.failed(error);
+        });
+        server.on('econnreset', (error, req) => exchanges.get(req)?.failed(error));
+      },
+    ],
+  };
+  const proxy = createProxyMiddleware(options);
+
+  const exchange = (call: Call, signal: AbortSignal): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const req = new IncomingMessage(detached);
+      req.method = call.method;
+      req.url = call.url;
+      req.headers = call.headers;
+      const res = new ServerResponse(req);
+      let request: ClientRequest | undefined;
+      let message: IncomingMessage | undefined;
+      let connecting: NodeJS.Timeout | undefined;
+      let settled = false;
+
+      const cut = (): void => {
+        // What the engine takes for the browser leaving: it destroys its request, or the answer under way.
+        res.emit('close');
+      };
+      const over = (): void => {
+        clearTimeout(deadline);
+        clearTimeout(connecting);
+        signal.removeEventListener('abort', left);
+      };
+      const fail = (code: FailureCode, cause?: unknown): void => {
+        if (settled) return;
+        settled = true;
+        over();
+        const sent = request !== undefined && request.socket?.connecting === false;
+        reject(new NoAnswer(code, { sent, stale: request?.reusedSocket === true && code === 'upstream_unreachable', cause }));
+      };
+      const tooLate = (): void => {
+        fail('upstream_timeout');
+        message?.destroy(new Failure('upstream_timeout'));
+        cut();
+      };
+      const left = (): void => {
+        fail('upstream_unreachable', signal.reason);
+        message?.destroy();
+        over();
+        cut();
+      };
+      const deadline = setTimeout(tooLate, answerMs);
+      signal.addEventListener('abort', left);
+
+      exchanges.set(req, {
+        source: call.body === undefined ? nothing : sourceOf(call.body),
+        sending(started) {
+          request = started;
+          const { socket } = started;
+          if (socket?.connecting !== true) return;
+          connecting = setTimeout(tooLate, connectMs);
+          socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+            clearTimeout(connecting);
+          });
+        },
+        answered(answer) {
+          message = answer;
+          answer.once('close', over);
+          if (settled) {
+            answer.destroy();
+            return;
+          }
+          settled = true;
+          resolve(answer);
+        },
+        failed(error) {
+          fail('upstream_unreachable', error);
+        },
+      });
+      if (signal.aborted) left();
+      else void proxy(req, res);
+    });
+
+  const forward = async (call: Call, signal: AbortSignal): Promise<IncomingMessage> => {
+    try {
+      return await exchange(call, signal);
+    } catch (error) {
+      // RFC 9110 section 9.2.2: only what is safe to repeat is repeated, and only when the connection was gone before it was used.
+      if (call.method !== 'GET' || !(error instanceof NoAnswer) || !error.stale || signal.aborted) throw error;
+      return exchange(call, signal);
+    }
+  };
+  return Object.assign(forward, {
+    close: () => {
+      agent.destroy();
+    },
+  });
+}

@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Failure } from '../http/errors.ts';
+import type { Headers } from './parts.ts';
+
+/** Bodies up to this many bytes are answered in one write; larger ones are streamed. */
+const heldBytes = 262_144;
+const json = /^application\/(?:json|problem\+json)(?:;|$)/i;
+
+/** The API's answer was cut off, or was not the API's: there is nothing true to tell the browser. */
+export class BrokenAnswer extends Error {}
+
+/** An answer as far as it was read: `rest` is set when the body is longer than what is held. */
+export interface Read {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+  readonly rest: IncomingMessage | undefined;
+}
+
+/** Reads an answer's body up to 256 KiB; rejects with `BrokenAnswer` when it breaks off, with its failure when it was too slow. */
+export function readAnswer(message: IncomingMessage): Promise<Read> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let why: Error | undefined;
+    const done = (rest?: IncomingMessage): void => {
+      message.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+      const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+      resolve({ status: message.statusCode ?? 0, headers: message.headers, body, rest });
+    };
+    const onData = (chunk: Buffer): void => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length <= heldBytes) return;
+      message.pause();
+      done(message);
+    };
+    const onEnd = (): void => {
+      if (message.complete) done();
+    };
+    const onError = (error: Error): void => {
+      why = error;
+    };
+    const onClose = (): void => {
+      reject(why instanceof Failure ? why : new BrokenAnswer('the answer broke off', { cause: why }));
+    };
+    message.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
+}
+
+/** Whether the answer is one the API gives: JSON, or no body at all. An error page of something in between is not. */
+export const isJson = (read: Read): boolean =>
+  read.body.length === 0 || (typeof read.headers['content-type'] === 'string' && json.test(read.headers['content-type']));
+
+/**
+ * The API's `Location` as a path of this gateway: absolute on its own host or relative, under `/me/v1/`; undefined for anything else, which is
+ * then not passed on. Bytes after the prefix are kept: Auth0 says the id is to be used as it is.
+ */
+export function ownLocation(location: string | string[] | undefined, upstream: string, publicPath: string): string | undefined {
+  if (typeof location !== 'string') return undefined;
+  const path = location.startsWith(`${upstream}/`) ? location.slice(upstream.length) : location;
+  return /^\/me\/v1\/[\x21-\x7e]+$/.test(path) ? `${publicPath}/v1${path.slice('/me/v1'.length)}` : undefined;
+}
+
+/** Sets what every answer of a session carries, and the allow-listed headers of the API's: its content type and its location, rewritten. */
+export function setHead(
+  res: ServerResponse,
+  read: Pick<Read, 'status' | 'headers'>,
+  own: { upstream: string; publicPath: string; extra: Readonly<Record<string, string>> },
+): void {
+  res.statusCode = read.status;
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Vary', 'Cookie, Origin, Sec-Fetch-Site');
+  for (const name in own.extra) res.setHeader(name, own.extra[name] ?? '');
+  const type = read.headers['content-type'];
+  if (typeof type === 'string') res.setHeader('Content-Type', type);
+  const location = ownLocation(read.headers['location'], own.upstream, own.publicPath);
+  if (location !== undefined) res.setHeader('Location', location);
+}
+
+/** Sends the body: in one write when it is whole, else streamed; a body that breaks off breaks the browser's connection, never hangs it. */
+export function sendBody(res: ServerResponse, read: Read): void {
+  const { body, rest } = read;
+  if (rest === undefined) {
+    if (read.status !== 204 && read.status !== 304) res.setHeader('Content-Length', body.length);
+    res.end(body);
+    return;
+  }
+  const length = read.headers['content-length'];
+  if (typeof length === 'string') res.setHeader('Content-Length', length);
+  res.write(body);
+  rest.once('close', () => {
+    if (!rest.complete) res.destroy();
+  });
+  rest.once('error', () => {
+    res.destroy();
+  });
+  rest.pipe(res);
+}

@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { connect, createServer as createRawServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import express from 'express';
+import { createAccount } from '../../../src/gateway/account/account.ts';
+import type { AccountParts } from '../../../src/gateway/account/account.ts';
+import type { Budget, Caller, FreshToken, Quota } from '../../../src/gateway/account/parts.ts';
+import { allScopes } from '../../../src/gateway/account/operations.ts';
+import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
+import { Failure } from '../../../src/gateway/http/errors.ts';
+import { createLog } from '../../../src/gateway/http/log.ts';
+import { createMetrics } from '../../../src/gateway/http/metrics.ts';
+import { requestId } from '../../../src/gateway/http/request-id.ts';
+
+/** One request as the API saw it. */
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly body: string;
+}
+
+const listen = async (server: Server | ReturnType<typeof createRawServer>): Promise<number> => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+};
+
+export interface Upstream {
+  readonly origin: string;
+  readonly seen: Seen[];
+  readonly sockets: Set<Socket>;
+  respond: (req: IncomingMessage, res: ServerResponse, body: string) => void;
+  close(): Promise<void>;
+}
+
+/** An HTTP server in the API's place that writes down what it sees and answers as it is told. */
+export async function startUpstream(respond?: Upstream['respond']): Promise<Upstream> {
+  const sockets = new Set<Socket>();
+  const seen: Seen[] = [];
+  const server = createServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk: Buffer) => chunks.push(chunk));
+    req.on('end', () => {
+      const body = Buffer.concat(chunks).toString();
+      seen.push({ method: req.method ?? '', url: req.url ?? '', headers: req.headers, rawHeaders: req.rawHeaders, body });
+      upstream.respond(req, res, body);
+    });
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+  });
+  const port = await listen(server);
+  const upstream: Upstream = {
+    origin: `http://127.0.0.1:${port}`,
+    seen,
+    sockets,
+    respond: respond ?? ((_req, res) => void res.setHeader('content-type', 'application/json').end('{"factors":[]}')),
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return upstream;
+}
+
+/** A TCP server in the API's place, for answers that no HTTP server would give. */
+export async function startRawUpstream(
+  onConnection: (socket: Socket) => void,
+): Promise<{ origin: string; sockets: Set<Socket>; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createRawServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+    onConnection(socket);
+  });
+  const port = await listen(server);
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    sockets,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const bucket = { limit: 5, remaining: 4, resetSeconds: 12, windowSeconds: 60 };
+export const quota: Quota = { read: bucket, write: bucket, filtered: bucket };
+
+export interface TestCaller extends Caller {
+  readonly scopes: readonly string[];
+  readonly token: string;
+}
+export const caller: TestCaller = { key: 'session-1', user: 'user-1', scopes: allScopes, token: 'at-1' };
+
+/** A budget that admits everything and writes down what it was asked and told. */
+export function openBudget() {
+  const asked: Parameters<Budget['take']>[0][] = [];
+  const told: Parameters<Budget['feedback']>[0][] = [];
+  let givenBack = 0;
+  const budget: Budget = {
+    take: (wish) => {
+      asked.push(wish);
+      return Promise.resolve({ admitted: true, quota, giveBack: () => (givenBack += 1) });
+    },
+    feedback: (answer) => {
+      told.push(answer);
+    },
+    headers: (of, cost) => ({
+      RateLimit: `"${cost}";r=${of[cost].remaining};t=${of[cost].resetSeconds}`,
+      'RateLimit-Policy': `"${cost}";q=${of[cost].limit};w=${of[cost].windowSeconds}`,
+    }),
+  };
+  return { budget, asked, told, givenBack: () => givenBack };
+}
+
+export const usable = (from: TestCaller): FreshToken => ({
+  kind: 'usable',
+  headers: () => Promise.resolve({ Authorization: `Bearer ${from.token}` }),
+  scope: from.scopes,
+});
+
+export interface Gateway {
+  readonly origin: string;
+  readonly port: number;
+  readonly server: Server;
+  close(): Promise<void>;
+}
+
+/** The proxy on a port of its own, with a signed-in caller unless told otherwise. */
+export async function startGateway(upstream: string, parts: Partial<AccountParts<TestCaller>> = {}): Promise<Gateway> {
+  const account = createAccount<TestCaller>({
+    upstream,
+    callerOf: () => caller,
+    tokens: { scopes: (of) => of.scopes, freshToken: (of) => Promise.resolve(usable(of)), refused: () => undefined },
+    budget: openBudget().budget,
+    challenge: ({ scope, reason, maxAge, returnTo }) =>
+      new Failure('step_up_required', {
+        members: {
+          stepUpUrl: `/auth/step-up?scope=${scope.join('+')}`,
+          scope,
+          reason,
+          ...(maxAge === undefined ? {} : { maxAge }),
+          returnTo,
+        },
+      }),
+    metrics: createMetrics(),
+    ...parts,
+  });
+  const app = express();
+  app.use(requestId);
+  app.use('/api/me', account.handle);
+  app.use((_req, _res, next) => {
+    next(new Failure('not_found'));
+  });
+  app.use(createAnswerErrors({ log: createLog({ level: 'silent' }) }));
+  const server = createServer(app as RequestListener);
+  const port = await listen(server);
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    server,
+    async close() {
+      account.close();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Sends bytes to a port and answers everything that came back until the connection ended, or after `ms` of waiting for that. */
+export async function raw(port: number, bytes: string | Buffer, ms = 2_000): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('error', () => undefined);
+  const timer = setTimeout(() => socket.destroy(), ms);
+  socket.write(bytes);
+  await once(socket, 'close');
+  clearTimeout(timer);
+  return Buffer.concat(chunks).toString('latin1');
+}
