@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ConnectedAccount } from '../state/users.ts';
+import { createConnectingStore } from './accounts/connecting.ts';
+import { createProviderPage, type ProviderPage } from './accounts/provider-page.ts';
 import { authorize, demandScope, type Authorized } from './authorize.ts';
 import { createProofCheck } from './dpop.ts';
 import { countRequest } from './limits.ts';
@@ -8,8 +11,13 @@ import { Problem } from './problems.ts';
 import { rateLimitHeaders } from './rate-limit.ts';
 import { readBody, readTarget } from './request.ts';
 
-/** Answers one request whose path begins with `/me`. */
-export type MyAccountApi = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
+/** The My Account API of one tenant, ready to be mounted. */
+export interface MyAccountApi {
+  /** Answers one request whose path begins with `/me`; reads the body itself. */
+  readonly api: (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
+  /** Answers GET and POST of `CONNECT_PATH`, the pretend provider's page of connected accounts. */
+  readonly providerPage: ProviderPage;
+}
 
 const PREFIX = '/me/v1';
 
@@ -19,8 +27,10 @@ const PREFIX = '/me/v1';
  * A request meets, in this order: operation (404), token (401), limits (429), scope (403), body type (415), schema (400), and the operation itself.
  */
 export function createMyAccountApi(parts: MeParts): MyAccountApi {
-  const { state } = parts;
-  const proofs = createProofCheck(() => state.clock.now());
+  const { state, originOf } = parts;
+  const proofs = createProofCheck();
+  const connecting = createConnectingStore(state.clock);
+  const logins = new WeakMap<ConnectedAccount, string>();
 
   async function answer(request: IncomingMessage, target: string, headers: Record<string, string>): Promise<Answer> {
     const settings = state.settings();
@@ -30,8 +40,7 @@ export function createMyAccountApi(parts: MeParts): MyAccountApi {
       settings.my_account.activated && path.startsWith(`${PREFIX}/`) ? findOperation(method, path.slice(PREFIX.length)) : undefined;
     if (!found) throw new Problem('not_found', { detail: `The requested resource ${method} ${path} was not found.` });
 
-    const url = new URL(path, `http://${request.headers.host ?? 'localhost'}`);
-    const authorized = await authorize(request, url, parts, proofs).catch((error: unknown) => ({ error }));
+    const authorized = await authorize(request, path, parts, proofs).catch((error: unknown) => ({ error }));
     if (settings.switches.dpopNonceOnMyAccount) headers['DPoP-Nonce'] = proofs.nonce();
     // Whoever asks: the tenant's limit holds for any request, also for one without a good token.
     const verdict = countRequest(state, found.operation, query, 'user' in authorized ? authorized.user.user_id : undefined);
@@ -41,10 +50,22 @@ export function createMyAccountApi(parts: MeParts): MyAccountApi {
 
     demandScope(authorized, found.operation.scope, settings);
     const body = found.operation.takesBody ? await readBody(request) : undefined;
-    return found.operation.answer({ state, settings, user: authorized.user, path: found.parameters, query, body, request });
+    const origin = originOf(request);
+    return found.operation.answer({
+      state,
+      settings,
+      origin,
+      ...authorized,
+      connecting,
+      logins,
+      path: found.parameters,
+      query,
+      body,
+      request,
+    });
   }
 
-  return async (request, response) => {
+  const api: MyAccountApi['api'] = async (request, response) => {
     const headers: Record<string, string> = {};
     const outcome = await answer(request, request.originalUrl ?? request.url ?? '/', headers).catch((error: unknown): Answer => {
       const problem = error instanceof Problem ? error : new Problem('internal', { detail: String(error) });
@@ -63,6 +84,7 @@ export function createMyAccountApi(parts: MeParts): MyAccountApi {
     });
     response.end(body);
   };
+  return { api, providerPage: createProviderPage(state, connecting) };
 }
 
 const isAuthorized = (outcome: Authorized | { error: unknown }): outcome is Authorized => 'user' in outcome;

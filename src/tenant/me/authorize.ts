@@ -18,8 +18,8 @@ export interface Authorized {
  */
 export async function authorize(
   request: IncomingMessage,
-  url: URL,
-  { state, authenticate }: MeParts,
+  path: string,
+  { state, authenticate, originOf }: MeParts,
   proofs: ProofCheck,
 ): Promise<Authorized> {
   const settings = state.settings();
@@ -44,7 +44,7 @@ export async function authorize(
     accessToken: value,
     jkt: token.jkt,
     method: request.method ?? '',
-    urls: [`${state.origin}${url.pathname}`, `${url.origin}${url.pathname}`],
+    url: `${originOf(request)}${path}`,
     nonceDemanded: settings.switches.dpopNonceOnMyAccount,
   });
   if (outcome === 'fits') return { user, token };

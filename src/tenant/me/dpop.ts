@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 
 // Auth0's discovery document names ES256 alone; a table of its documentation adds RS256.
 const algorithms = ['ES256', 'RS256'];
-// How far a proof's `iat` may be from the tenant's time, and so how long a `jti` is remembered.
+// How far a proof's `iat` may be from this machine's time, and so how long a `jti` is remembered.
 const WINDOW_SECONDS = 60;
 const NONCE_SECONDS = 300;
 
@@ -13,8 +13,8 @@ export interface ProofContext {
   readonly accessToken: string;
   readonly jkt: string;
   readonly method: string;
-  /** The URLs that name this request, without query or fragment. */
-  readonly urls: readonly string[];
+  /** The URL of this request, without query or fragment. */
+  readonly url: string;
   /** Whether the proof must carry a nonce of this server (section 9). */
   readonly nonceDemanded: boolean;
 }
@@ -26,8 +26,8 @@ export interface ProofCheck {
   nonce(): string;
 }
 
-/** Makes the checker on the tenant's clock, in milliseconds. */
-export function createProofCheck(now: () => number): ProofCheck {
+/** Makes the checker. Clients make proofs with the machine's clock, so it holds here too, whatever the tenant's clock was moved to. */
+export function createProofCheck(now: () => number = Date.now): ProofCheck {
   const secret = randomBytes(32);
   const seen = new Map<string, number>();
   const nonceOf = (period: number): string => createHmac('sha256', secret).update(String(period)).digest('base64url').slice(0, 22);
@@ -42,18 +42,25 @@ export function createProofCheck(now: () => number): ProofCheck {
 
   return {
     nonce: () => nonceOf(period()),
-    async check({ proof, accessToken, jkt, method, urls, nonceDemanded }) {
+    async check({ proof, accessToken, jkt, method, url, nonceDemanded }) {
       const claims = await claimsOf(proof, jkt, new Date(now()));
       if (!claims) return 'invalid_dpop_proof';
       const ath = createHash('sha256').update(accessToken).digest('base64url');
-      const url = typeof claims['htu'] === 'string' ? claims['htu'].split(/[?#]/)[0] : undefined;
-      const fits = claims['htm'] === method && url !== undefined && urls.includes(url) && claims['ath'] === ath;
+      const htu = typeof claims['htu'] === 'string' ? normal(claims['htu']) : undefined;
+      const fits = claims['htm'] === method && htu !== undefined && htu === normal(url) && claims['ath'] === ath;
       if (!fits || typeof claims.jti !== 'string' || typeof claims.iat !== 'number') return 'invalid_dpop_proof';
       if (Math.abs(now() / 1000 - claims.iat) > WINDOW_SECONDS) return 'invalid_dpop_proof';
       if (nonceDemanded && ![nonceOf(period()), nonceOf(period() - 1)].includes(String(claims['nonce']))) return 'use_dpop_nonce';
       return firstUse(`${jkt} ${claims.jti}`) ? 'fits' : 'invalid_dpop_proof';
     },
   };
+}
+
+/** A URL as section 4.3 compares it: normalized, without query and fragment. */
+function normal(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname.replace(/%[0-9a-f]{2}/gi, (code) => code.toUpperCase())}`;
 }
 
 async function claimsOf(proof: string, jkt: string, currentDate: Date) {

@@ -92,7 +92,7 @@ const nameable = (view: MethodView): view is Nameable =>
   view.type !== 'password' && view.type !== 'passkey' && view.type !== 'recovery-code';
 const changeable = (view: MethodView, member: string): boolean => (member === 'name' ? nameable(view) : view.type === 'phone');
 
-function locationOf({ state, settings }: Call, id: string): string {
+function locationOf({ origin, settings }: Call, id: string): string {
   const path = `/me/v1/authentication-methods/${encodeURIComponent(id)}`;
-  return settings.switches.locationForm === 'absolute' ? `${state.origin}${path}` : path;
+  return settings.switches.locationForm === 'absolute' ? `${origin}${path}` : path;
 }

@@ -1,3 +1,5 @@
+import { completeConnecting, startConnecting } from './accounts/connect.ts';
+import { listAccounts, listConnections, removeAccount } from './accounts/lists.ts';
 import { listFactors, listMethods, readMethod, startMethod, changeMethod, finishMethod, removeMethod } from './methods.ts';
 import type { Answer, Call } from './parts.ts';
 
@@ -48,6 +50,17 @@ export const operations: readonly Operation[] = [
     answer: removeMethod,
   },
   post('/authentication-methods/{id}/verify', 'create:me:authentication_methods', finishMethod),
+  post('/connected-accounts/connect', 'create:me:connected_accounts', startConnecting),
+  post('/connected-accounts/complete', 'create:me:connected_accounts', completeConnecting),
+  read('/connected-accounts/accounts', 'read:me:connected_accounts', listAccounts),
+  read('/connected-accounts/connections', 'read:me:connected_accounts', listConnections),
+  {
+    method: 'DELETE',
+    path: '/connected-accounts/accounts/{id}',
+    scope: 'delete:me:connected_accounts',
+    takesBody: false,
+    answer: removeAccount,
+  },
 ];
 
 /** The operation a request names, with its decoded path parameters; undefined when there is none. Throws URIError on broken percent-encoding. */

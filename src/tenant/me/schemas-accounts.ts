@@ -47,7 +47,7 @@ export const completeSchema = {
   additionalProperties: false,
 } as const;
 
-const paging = { from: { type: 'string' }, take: { type: 'string', pattern: '^([1-9]|1[0-9]|20)$' } } as const;
+const paging = { from: { type: 'string' }, take: { type: 'integer', minimum: 1, maximum: 20 } } as const;
 
 /** The query of the list of connections. */
 export const pageQuery = { type: 'object', properties: paging } as const;

@@ -7,7 +7,7 @@ export function tenantName(origin: string): string {
 }
 
 /** What the QR code of an authenticator says: tenant and user id as label, as in the samples of Auth0's OpenAPI file. */
-export function barcodeUri({ state, user }: Call, secret: string): string {
-  const issuer = encodeURIComponent(tenantName(state.origin));
+export function barcodeUri({ origin, user }: Call, secret: string): string {
+  const issuer = encodeURIComponent(tenantName(origin));
   return `otpauth://totp/${issuer}:${encodeURIComponent(user.user_id)}?secret=${secret}&issuer=${issuer}&algorithm=SHA1&digits=6&period=30`;
 }

@@ -34,8 +34,8 @@ export const passkey: Factor<VerifyAttestation, StartIdentity> = {
     const enrolment = state.enrolments.start({ userId: user.user_id, method, challenge: options.challenge });
     return { id: 'passkey|new', enrolment, body: { authn_params_public_key: options } };
   },
-  async finish({ state, user, request }, { challenge = '', method }, { authn_response }) {
-    const rpId = relyingPartyId(state.origin);
+  async finish({ state, origin, user, request }, { challenge = '', method }, { authn_response }) {
+    const rpId = relyingPartyId(origin);
     const made = await attested(authn_response, challenge, rpId);
     if (user.methods.some((one) => one.view.type === 'passkey' && one.view.key_id === made.credential.id)) {
       throw new Problem('refused_proof', { detail: 'The passkey is already enrolled.' });
@@ -60,11 +60,11 @@ export const passkey: Factor<VerifyAttestation, StartIdentity> = {
   },
 };
 
-async function creationOptions({ state, user }: Call, exclude: boolean) {
+async function creationOptions({ origin, user }: Call, exclude: boolean) {
   const known = user.methods.map((one) => one.view).filter((view) => view.type === 'passkey');
   const options = await generateRegistrationOptions({
-    rpName: tenantName(state.origin),
-    rpID: relyingPartyId(state.origin),
+    rpName: tenantName(origin),
+    rpID: relyingPartyId(origin),
     userID: new TextEncoder().encode(user.user_id),
     userName: user.email,
     userDisplayName: user.name,
@@ -77,7 +77,7 @@ async function creationOptions({ state, user }: Call, exclude: boolean) {
   return {
     challenge: options.challenge,
     timeout: 60_000,
-    rp: { id: relyingPartyId(state.origin), name: options.rp.name },
+    rp: { id: relyingPartyId(origin), name: options.rp.name },
     user: options.user,
     pubKeyCredParams: options.pubKeyCredParams,
     authenticatorSelection: { residentKey: 'required', userVerification: 'preferred' },
