@@ -1,0 +1,202 @@
+import { statSync } from 'node:fs';
+import { createPrivateKey } from 'node:crypto';
+import { z } from 'zod';
+import { plans, type PlanName } from './plans.ts';
+
+const loginScope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
+const mfa = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
+const planNames = Object.keys(plans) as [PlanName, ...PlanName[]];
+const minimumSecretBytes = 32;
+
+const loopbackName = /^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
+
+const whole = (least: number, most: number) => z.coerce.number(`must be a whole number`).int('must be a whole number').min(least).max(most);
+const optional = z.string().optional();
+const onOff = z
+  .enum(['true', 'false', '1', '0', 'on', 'off'], 'must be true or false')
+  .transform((value) => value === 'true' || value === '1' || value === 'on');
+
+const domain = z.string('is missing: the domain of your Auth0 tenant, for example my-tenant.eu.auth0.com').transform((value, context) => {
+  const spelled = /^https?:\/\//i.test(value) ? value : undefined;
+  const bare = value.replace(/^https?:\/\//i, '').replace(/\/$/, '');
+  const host = URL.parse(`https://${bare}`);
+  if (host === null || host.host === '' || host.pathname !== '/' || host.search !== '' || host.username !== '' || host.hash !== '') {
+    context.addIssue(`is not a domain: give the host name alone, for example my-tenant.eu.auth0.com`);
+    return z.NEVER;
+  }
+  const loopback = loopbackName.test(host.hostname);
+  if (spelled?.toLowerCase().startsWith('http:') === true && !loopback) {
+    context.addIssue('may use plain http on this machine only (localhost, *.localhost, 127.0.0.1): leave the scheme away for https');
+    return z.NEVER;
+  }
+  const scheme = loopback && spelled?.toLowerCase().startsWith('https:') !== true ? 'http' : 'https';
+  return `${scheme}://${bare.toLowerCase()}`;
+});
+
+const secrets = z
+  .string(`is missing: at least ${minimumSecretBytes} random bytes, made for example by: openssl rand -hex 32`)
+  .transform((value) => value.split(',').map((each) => each.trim()))
+  .refine((list) => list.every((each) => Buffer.byteLength(each) >= minimumSecretBytes), {
+    error: `is too short: every secret of the list needs at least ${minimumSecretBytes} bytes, made for example by: openssl rand -hex 32`,
+  });
+
+const origin = z
+  .string('is missing: the public origin of this gateway, for example https://account.example.com')
+  .transform((value, context) => {
+    const url = URL.parse(value);
+    if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+      context.addIssue('is not an origin: write scheme and host, for example https://account.example.com');
+      return z.NEVER;
+    }
+    if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+      context.addIssue(`must be an origin alone, without path, query or user: ${url.origin}`);
+      return z.NEVER;
+    }
+    if (url.protocol === 'http:' && !loopbackName.test(url.hostname)) {
+      context.addIssue('uses plain http: browsers drop Secure cookies there, so only localhost may; use https');
+      return z.NEVER;
+    }
+    return url.origin;
+  });
+
+const signingKey = z.string().transform((value, context) => {
+  const pem = value.replaceAll('\\n', '\n');
+  try {
+    createPrivateKey(pem);
+    return pem;
+  } catch {
+    context.addIssue('is not a private key: give a PKCS#8 or PKCS#1 PEM, line breaks as they are or written as \\n');
+    return z.NEVER;
+  }
+});
+
+const redisUrl = z.string().refine((value) => /^(redis|rediss)(\+(sentinel|cluster|unix))?:\/\/.+/.test(value), {
+  error: 'is not a Redis address: redis://, rediss://, redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port',
+});
+
+const proxies = z.string().transform((value, context) => {
+  if (/^\d+$/.test(value)) return Number(value);
+  if (value === 'true') {
+    context.addIssue(
+      'must not trust everyone: name the proxies (addresses, ranges, loopback, linklocal, uniquelocal) or the number of hops',
+    );
+    return z.NEVER;
+  }
+  return value.split(',').map((each) => each.trim());
+});
+
+const folder = z.string().refine((value) => statSync(value, { throwIfNoEntry: false })?.isDirectory() === true, 'is not a folder');
+
+const rate = whole(1, 1_000_000).optional();
+
+/** Every setting of the gateway: its environment name, how it is checked, its default and what it means; docs/settings.md is tested against this table. */
+export const settings = {
+  AUTH0_DOMAIN: { check: domain, meaning: 'canonical or custom domain of the tenant, used for login, audience and API alike' },
+  AUTH0_CLIENT_ID: {
+    check: z.string('is missing: the client id of the regular web application').min(1),
+    meaning: 'the regular web application',
+  },
+  AUTH0_CLIENT_SECRET: { check: optional, meaning: 'client authentication by secret' },
+  AUTH0_CLIENT_ASSERTION_SIGNING_KEY: { check: signingKey.optional(), meaning: 'client authentication by private_key_jwt (PEM)' },
+  AUTH0_CLIENT_ASSERTION_SIGNING_ALG: { check: z.enum(['RS256', 'RS384', 'PS256']).default('RS256'), meaning: 'the algorithm of that key' },
+  AUTH0_SECRET: { check: secrets, meaning: 'seals sessions; a comma-separated list rotates it: the first seals, all open' },
+  AUTH0_SCOPE: { check: z.string().default(loginScope), meaning: 'scopes asked for at login, usable without step-up' },
+  AUTH0_PUSHED_AUTHORIZATION_REQUESTS: {
+    check: z.enum(['auto', 'on', 'off']).default('auto'),
+    meaning: 'RFC 9126; auto: when the tenant offers it',
+  },
+  AUTH0_REQUEST_OBJECTS: { check: onOff.default(false), meaning: 'sign authorization requests (JAR, RFC 9101); needs the signing key' },
+  AUTH0_DPOP: { check: onOff.default(false), meaning: 'sender-constrained tokens (RFC 9449), an ES256 key per session' },
+  AUTH0_REFRESH_LEEWAY: { check: whole(0, 300).default(0), meaning: 'seconds the tenant lets the previous refresh token be used again' },
+  AUTH0_PASSWORD_REALM: { check: optional, meaning: 'switches POST /auth/password on, for this database connection' },
+  AUTH0_PASSKEYS: { check: onOff.default(false), meaning: 'switches the native passkey routes on (the tenant needs a custom domain)' },
+  APP_BASE_URL: { check: origin, meaning: 'the public origin of the gateway' },
+  AUTH0_PLAN: {
+    check: z.enum(planNames, `must be one of: ${planNames.join(', ')}`).default('enterprise'),
+    meaning: "which of Auth0's published rate-limit rows holds",
+  },
+  RATE_LIMIT_TENANT_READ: { check: rate, meaning: "overrides the plan's tenant limit (a second) for reads" },
+  RATE_LIMIT_TENANT_WRITE: { check: rate, meaning: "overrides the plan's tenant limit (a second) for writes" },
+  RATE_LIMIT_TENANT_FILTERED: { check: rate, meaning: "overrides the plan's tenant limit (a second) for filtered reads" },
+  RATE_LIMIT_USER_READ: { check: rate, meaning: "overrides the plan's user limit (a minute) for reads" },
+  RATE_LIMIT_USER_WRITE: { check: rate, meaning: "overrides the plan's user limit (a minute) for writes" },
+  RATE_LIMIT_USER_FILTERED: { check: rate, meaning: "overrides the plan's user limit (a minute) for filtered reads" },
+  BUDGET_DEADLINE: {
+    check: whole(0, 60_000).default(2_500),
+    meaning: 'milliseconds a request may wait in line for its slot; 0 refuses at once',
+  },
+  STEP_UP_ACR_VALUES: { check: z.string().default(mfa), meaning: 'asked for and verified at step-up; empty: more scope alone is enough' },
+  STEP_UP_MAX_AGE: { check: whole(30, 86_400).default(900), meaning: 'seconds a step-up stays good for scopes beyond AUTH0_SCOPE' },
+  SESSION_IDLE_TIMEOUT: { check: whole(1, 30 * 86_400).default(86_400), meaning: 'seconds without a request after which a session ends' },
+  SESSION_ABSOLUTE_TIMEOUT: { check: whole(1, 90 * 86_400).default(3 * 86_400), meaning: 'seconds after sign-in at which a session ends' },
+  UPSTREAM_CONNECT_TIMEOUT: { check: whole(10, 60_000).default(2_000), meaning: 'milliseconds to reach Auth0' },
+  UPSTREAM_ANSWER_TIMEOUT: { check: whole(10, 120_000).default(10_000), meaning: "milliseconds until Auth0's answer is complete" },
+  REDIS_URL: {
+    check: redisUrl.optional(),
+    meaning: 'redis://, rediss://, Sentinel and Cluster forms; none: sessions and limits live in this process',
+  },
+  INSTANCES: { check: whole(1, 1_000).default(1), meaning: 'how many gateways run side by side; more than one needs REDIS_URL' },
+  PORT: { check: whole(0, 65_535).default(3_000), meaning: 'where it listens' },
+  HOST: { check: z.string().default('::'), meaning: 'the address it listens on' },
+  ADMIN_PORT: { check: whole(0, 65_535).default(9_464), meaning: 'health and metrics, apart from the public port' },
+  ADMIN_HOST: { check: z.string().default('127.0.0.1'), meaning: 'the address health and metrics listen on' },
+  TRUST_PROXY: { check: proxies.optional(), meaning: "which proxies' X-Forwarded-* are believed: addresses, ranges, or a number of hops" },
+  WEB_ROOT: { check: folder.optional(), meaning: 'serve this folder as the front end' },
+  WEB_ORIGIN: { check: origin.optional(), meaning: 'forward everything else to this dev server' },
+  LOG_LEVEL: {
+    check: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
+    meaning: 'how much is logged, as JSON lines',
+  },
+  DRAIN_SECONDS: { check: whole(0, 600).default(10), meaning: 'how long open requests may finish after SIGTERM' },
+} as const;
+
+type Table = typeof settings;
+/** All settings, checked; the names are those of the environment. */
+export type Settings = { [name in keyof Table]: z.output<Table[name]['check']> };
+
+/** A start that cannot go on: every problem of the settings at once, each with its mend. */
+export class SettingsError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(
+      `The settings have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((each) => `  - ${each}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+const contradictions = (given: Record<string, string | undefined>, found: Partial<Settings>): string[] => {
+  const problems: string[] = [];
+  const set = (name: string): boolean => (given[name] ?? '') !== '';
+  const either = set('AUTH0_CLIENT_SECRET') || set('AUTH0_CLIENT_ASSERTION_SIGNING_KEY');
+  if (!either)
+    problems.push(
+      'AUTH0_CLIENT_SECRET or AUTH0_CLIENT_ASSERTION_SIGNING_KEY is missing: the gateway authenticates itself with one of them',
+    );
+  if (set('AUTH0_REQUEST_OBJECTS') && found.AUTH0_REQUEST_OBJECTS === true && !set('AUTH0_CLIENT_ASSERTION_SIGNING_KEY'))
+    problems.push('AUTH0_REQUEST_OBJECTS needs AUTH0_CLIENT_ASSERTION_SIGNING_KEY to sign with');
+  if (set('WEB_ROOT') && set('WEB_ORIGIN')) problems.push('WEB_ROOT and WEB_ORIGIN are both set: keep the folder or the dev server');
+  if ((found.INSTANCES ?? 1) > 1 && !set('REDIS_URL'))
+    problems.push('INSTANCES is more than one and REDIS_URL is missing: several gateways share sessions and budget through Redis only');
+  const { SESSION_IDLE_TIMEOUT: idle, SESSION_ABSOLUTE_TIMEOUT: absolute } = found;
+  if (idle !== undefined && absolute !== undefined && set('SESSION_IDLE_TIMEOUT') && set('SESSION_ABSOLUTE_TIMEOUT') && idle > absolute)
+    problems.push('SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT and could never be reached: shorten it');
+  if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false) problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
+  return problems;
+};
+
+/** Checks an environment whole and answers the settings, or throws a SettingsError that lists every problem; an empty value counts as not set. */
+export const readSettings = (environment: Record<string, string | undefined>): Settings => {
+  const found: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, { check }] of Object.entries(settings)) {
+    const value = environment[name]?.trim();
+    const empty = value === undefined || (value === '' && name !== 'STEP_UP_ACR_VALUES');
+    const result = check.safeParse(empty ? undefined : value);
+    if (result.success) found[name] = result.data;
+    else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
+  }
+  problems.push(...contradictions(environment, found));
+  if (problems.length > 0) throw new SettingsError(problems);
+  return found as Settings;
+};

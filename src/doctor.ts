@@ -1,0 +1,50 @@
+import { readSettings, SettingsError } from '../config/settings.ts';
+import { createAuth0 } from './gateway/auth0/client.ts';
+
+/** Checks the settings and what the tenant publishes, says each finding on a line of its own, and answers the exit code: 0 when nothing is wrong. */
+export const examine = async (environment: Record<string, string | undefined>, say: (line: string) => void): Promise<number> => {
+  let settings;
+  try {
+    settings = readSettings(environment);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    say(error.message);
+    return 1;
+  }
+  say('ok    the settings are complete');
+  const callback = `${settings.APP_BASE_URL}/auth/callback`;
+  const auth0 = createAuth0({
+    domain: settings.AUTH0_DOMAIN,
+    clientId: settings.AUTH0_CLIENT_ID,
+    clientSecret: settings.AUTH0_CLIENT_SECRET,
+    signingKey: settings.AUTH0_CLIENT_ASSERTION_SIGNING_KEY,
+    signingAlg: settings.AUTH0_CLIENT_ASSERTION_SIGNING_ALG,
+    callback,
+    pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
+    requestObjects: settings.AUTH0_REQUEST_OBJECTS,
+    answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+  });
+  let metadata;
+  try {
+    metadata = await auth0.metadata();
+  } catch {
+    say(`FAIL  ${settings.AUTH0_DOMAIN} does not answer as an Auth0 tenant: is the domain right, and can this machine reach it?`);
+    return 1;
+  }
+  say(`ok    ${settings.AUTH0_DOMAIN} answers, and names itself as configured`);
+  const offers = (name: string): boolean => typeof metadata[name] === 'string';
+  say(
+    offers('end_session_endpoint')
+      ? 'ok    RP-initiated logout is on'
+      : 'note  RP-initiated logout is off for this tenant: /v2/logout is used instead',
+  );
+  say(
+    offers('pushed_authorization_request_endpoint')
+      ? 'ok    pushed authorization requests are offered'
+      : 'note  pushed authorization requests are not offered',
+  );
+  say(settings.REDIS_URL === undefined ? 'note  without REDIS_URL sessions and limits live in one process' : 'ok    REDIS_URL is set');
+  say(`next  allow ${callback} as callback URL and ${settings.APP_BASE_URL}/ as logout URL of the application,`);
+  say(`      activate the My Account API, and give the application a client grant for ${auth0.audience}`);
+  return 0;
+};

@@ -1,0 +1,140 @@
+import express, { type Express, type RequestHandler } from 'express';
+import type { Settings } from '../../config/settings.ts';
+import { createAccount } from './account/account.ts';
+import { operations } from './account/operations.ts';
+import type { Auth0 } from './auth0/auth0.ts';
+import { createAnswerErrors } from './http/answer-errors.ts';
+import { Failure } from './http/errors.ts';
+import type { Log } from './http/log.ts';
+import type { Metrics } from './http/metrics.ts';
+import { createObserve } from './http/observe.ts';
+import { requestId } from './http/request-id.ts';
+import { createSameOrigin } from './http/same-origin.ts';
+import { createSecurityHeaders } from './http/security-headers.ts';
+import type { Budget } from './limiter/budget.ts';
+import { rateLimitHeaders } from './limiter/quota.ts';
+import { createFinish } from './login/finish.ts';
+import { popupScript } from './login/popup.ts';
+import { createLoginStart } from './login/start.ts';
+import { createStepUpStart } from './login/step-up.ts';
+import { createTransactions } from './login/transactions.ts';
+import { createLogout } from './logout/end.ts';
+import { createProfile, createSessionStatus, createStaySignedIn } from './session/answer.ts';
+import { createSessionCookie } from './session/attach.ts';
+import { createSessionList } from './session/list.ts';
+import { createListAnswers } from './session/list-answers.ts';
+import { createSeal } from './session/seal.ts';
+import { createSessions } from './session/sessions.ts';
+import type { Store } from './session/store.ts';
+import { createChallenge } from './step-up/challenge.ts';
+import { createStanding } from './step-up/standing.ts';
+import { createFresh } from './tokens/fresh.ts';
+import { createRefresh } from './tokens/refresh.ts';
+import { createRevoke } from './tokens/revoke.ts';
+
+/** What an application is put together from; whoever made a part also closes it. */
+export interface AppParts {
+  readonly settings: Settings;
+  readonly auth0: Auth0;
+  readonly store: Store;
+  readonly budget: Budget;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly ready: () => Promise<boolean>;
+  readonly front: RequestHandler | undefined;
+}
+
+const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+
+/** Puts the gateway together: every route, in the order a request meets them. */
+export const createApp = (parts: AppParts): { app: Express; close: () => void } => {
+  const { settings, auth0, store, budget, log, metrics } = parts;
+  const origin = settings.APP_BASE_URL;
+  const https = origin.startsWith('https:');
+  const secrets = settings.AUTH0_SECRET;
+  const loginScope = words(settings.AUTH0_SCOPE);
+  const idleMs = settings.SESSION_IDLE_TIMEOUT * 1000;
+  const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
+  const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
+
+  const listSeal = createSeal(secrets, 'session list');
+  const sessions = createSessions({ store, seal: createSeal(secrets, 'session'), listSeal, issuer: auth0.issuer, idleMs, absoluteMs });
+  const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs });
+  const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
+  const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
+  const fresh = createFresh({ auth0, sessions, refresh });
+  const revoke = createRevoke({ auth0, log });
+  const standing = createStanding({ audience: auth0.audience, loginScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
+  const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
+  const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
+  const knownScopes: ReadonlySet<string> = new Set(operations.map(({ scope }) => scope));
+  const account = createAccount({
+    upstream: settings.AUTH0_DOMAIN,
+    callerOf: (req) => req.account,
+    tokens: { scopes: standing.usable, freshToken: fresh.token, refused: fresh.refused },
+    budget: { ...budget, headers: rateLimitHeaders },
+    challenge,
+    metrics,
+    connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
+    answerMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+  });
+  const sameOrigin = createSameOrigin({ origin });
+  const status = createSessionStatus(async (session) => ({
+    scopes: standing.scopes(session),
+    stepUpFreshFor: standing.freshFor(session) ?? null,
+    quota: await budget.peek(session.user),
+  }));
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
+  if (settings.TRUST_PROXY !== undefined) app.set('trust proxy', settings.TRUST_PROXY);
+  // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
+  Object.defineProperty(app.request, 'secure', { get: () => https });
+
+  app.use(requestId, createObserve({ log, metrics }));
+  app.get('/healthz', (_req, res) => void res.set('Cache-Control', 'no-store').json({ status: 'ok' }));
+  app.get('/readyz', async (_req, res) => {
+    const ready = await parts.ready();
+    res
+      .status(ready ? 200 : 503)
+      .set('Cache-Control', 'no-store')
+      .json({ status: ready ? 'ready' : 'not ready' });
+  });
+  app.use(createSecurityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] }));
+
+  app.use('/api/me', cookie.attach, sameOrigin, account.handle);
+
+  app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
+  app.get(
+    '/auth/callback',
+    cookie.attach,
+    createFinish({ auth0, transactions, sessions, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
+  );
+  app.get('/auth/step-up', cookie.attach, createStepUpStart({ auth0, transactions, origin, loginScope, knownScopes, ...stepUp }));
+  app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
+  const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
+  app.route('/auth/logout').get(cookie.attach, logout).post(cookie.attach, logout);
+  app.get('/auth/profile', cookie.attach, createProfile());
+  app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, sameOrigin, createStaySignedIn(status));
+  const listed = createListAnswers({ list, sessions, cookie, metrics });
+  app.route('/auth/sessions').get(cookie.attach, sameOrigin, listed.show).delete(cookie.attach, sameOrigin, listed.endOthers);
+  app.delete('/auth/sessions/:id', cookie.attach, sameOrigin, listed.endOne);
+  app.all(['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile'], otherMethod('GET'));
+  app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
+  app.all('/auth/sessions', otherMethod('GET, DELETE'));
+  app.use(['/auth', '/api'], () => {
+    throw new Failure('not_found');
+  });
+  if (parts.front !== undefined) app.use(parts.front);
+  app.use(() => {
+    throw new Failure('not_found');
+  });
+  app.use(createAnswerErrors({ log, metrics }));
+  return { app, close: account.close };
+};
+
+const otherMethod =
+  (allow: string): RequestHandler =>
+  () => {
+    throw new Failure('method_not_allowed', { headers: { Allow: allow } });
+  };

@@ -1,0 +1,53 @@
+import type { webcrypto } from 'node:crypto';
+import type { Grant, Refreshed } from './grant.ts';
+
+/** The tenant, in the words of this gateway. Whatever cannot be reached throws Failure `upstream_unreachable`; what Auth0 refuses throws OAuthError. */
+export interface Auth0 {
+  /** The issuer: the domain's origin and a slash. */
+  readonly issuer: string;
+  /** The audience of the My Account API on the same domain. */
+  readonly audience: string;
+  /** Where to send the browser for the code flow (PKCE S256, state, nonce; pushed and signed as configured). */
+  startLogin(ask: LoginRequest): Promise<URL>;
+  /** Exchanges the code of a callback; checks state, nonce, issuer and ID token (OpenID Connect Core 3.1.3.7). */
+  finishLogin(
+    answer: URL,
+    expected: { state: string; nonce: string; verifier: string; maxAge?: number | undefined },
+    dpop?: KeyPair,
+  ): Promise<Grant>;
+  /** Spends a refresh token once. */
+  refresh(token: string, ask?: { scope?: readonly string[] | undefined }, dpop?: KeyPair): Promise<Refreshed>;
+  /** Revokes a refresh token (RFC 7009); an unknown one is success. */
+  revoke(token: string): Promise<void>;
+  /** Where RP-initiated logout begins; `/v2/logout` where discovery names no end-session endpoint. */
+  logoutUrl(hints: { idToken?: string | undefined; sid?: string | undefined; returnTo: string }): Promise<URL>;
+  /** Any other grant at the token endpoint, with client authentication. */
+  grant(type: string, parameters: Record<string, string>, dpop?: KeyPair): Promise<Grant>;
+  /** The discovery document, fetched once and again only after a failure. */
+  metadata(): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** What a login asks for, beside what it always asks for. */
+export interface LoginRequest {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  readonly scope: readonly string[];
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+/** A key that tokens are bound to. */
+export type KeyPair = webcrypto.CryptoKeyPair;
+
+/** How the tenant is reached and how this gateway proves who it is. */
+export interface Auth0Options {
+  readonly domain: string;
+  readonly clientId: string;
+  readonly clientSecret?: string | undefined;
+  readonly signingKey?: string | undefined;
+  readonly signingAlg: 'RS256' | 'RS384' | 'PS256';
+  readonly callback: string;
+  readonly pushed: 'auto' | 'on' | 'off';
+  readonly requestObjects: boolean;
+  readonly answerTimeoutMs: number;
+}

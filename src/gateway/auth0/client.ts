@@ -1,0 +1,189 @@
+import { createPrivateKey } from 'node:crypto';
+import { decodeJwt, importPKCS8 } from 'jose';
+import * as oidc from 'openid-client';
+import { Failure } from '../http/errors.ts';
+import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
+import { OAuthError, sortRefreshFailure, type Grant } from './grant.ts';
+
+// Auth0, Redis and this machine may disagree by minutes. What must be exact is measured between two times of the same clock instead.
+const clockToleranceSeconds = 330;
+const retryDiscoveryMs = 1_000;
+
+/** Makes the one door to openid-client; discovery happens at first use, so the gateway starts while Auth0 is away. */
+export const createAuth0 = (options: Auth0Options): Auth0 => {
+  const { domain, clientId, clientSecret, signingKey, signingAlg, callback, pushed, requestObjects, answerTimeoutMs } = options;
+  const issuer = `${domain}/`;
+  const audience = `${domain}/me/`;
+  const privateKey =
+    signingKey === undefined
+      ? undefined
+      : importPKCS8(createPrivateKey(signingKey).export({ type: 'pkcs8', format: 'pem' }).toString(), signingAlg);
+
+  const discover = async (): Promise<oidc.Configuration> => {
+    const key = await privateKey;
+    const authentication = key === undefined ? oidc.ClientSecretPost(clientSecret) : oidc.PrivateKeyJwt(key);
+    const metadata = {
+      [oidc.clockTolerance]: clockToleranceSeconds,
+      ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
+    };
+    return oidc.discovery(new URL(issuer), clientId, metadata, authentication, {
+      timeout: answerTimeoutMs / 1000,
+      ...(domain.startsWith('http:') ? { execute: [oidc.allowInsecureRequests] } : {}),
+    });
+  };
+  let discovered: Promise<oidc.Configuration> | undefined;
+  let failedAt = -Infinity;
+  const configuration = async (): Promise<oidc.Configuration> => {
+    if (discovered === undefined) {
+      if (performance.now() - failedAt < retryDiscoveryMs) throw new Failure('upstream_unreachable', { headers: { 'Retry-After': '1' } });
+      discovered = discover();
+      discovered.catch(() => {
+        discovered = undefined;
+        failedAt = performance.now();
+      });
+    }
+    return ask(() => discovered ?? discover());
+  };
+
+  const dpopOption = (config: oidc.Configuration, pair: KeyPair | undefined): oidc.DPoPOptions =>
+    pair === undefined ? {} : { DPoP: oidc.getDPoPHandle(config, pair) };
+
+  return {
+    issuer,
+    audience,
+    async startLogin({ state, nonce, verifier, scope, extra }) {
+      const config = await configuration();
+      const parameters = new URLSearchParams({
+        ...extra,
+        redirect_uri: callback,
+        scope: scope.join(' '),
+        audience,
+        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: 'S256',
+        state,
+        nonce,
+      });
+      const key = await privateKey;
+      const offered = config.serverMetadata().pushed_authorization_request_endpoint !== undefined;
+      const push = pushed === 'on' || (pushed === 'auto' && offered);
+      return ask(async () => {
+        if (requestObjects && key !== undefined) {
+          const signed = await oidc.buildAuthorizationUrlWithJAR(config, parameters, key);
+          return push ? oidc.buildAuthorizationUrlWithPAR(config, signed.searchParams) : signed;
+        }
+        return push ? oidc.buildAuthorizationUrlWithPAR(config, parameters) : oidc.buildAuthorizationUrl(config, parameters);
+      });
+    },
+    async finishLogin(answer, { state, nonce, verifier, maxAge }, dpop) {
+      const config = await configuration();
+      const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true };
+      const tokens = await ask(() =>
+        oidc.authorizationCodeGrant(
+          config,
+          answer,
+          { ...checks, ...(maxAge === undefined ? {} : { maxAge }) },
+          undefined,
+          dpopOption(config, dpop),
+        ),
+      );
+      return fullGrant(tokens);
+    },
+    async refresh(token, { scope } = {}, dpop) {
+      try {
+        const config = await configuration();
+        const parameters = scope === undefined ? {} : { audience, scope: scope.join(' ') };
+        const tokens = await ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
+        return { kind: 'renewed', grant: { ...common(tokens), idToken: tokens.id_token, sub: tokens.claims()?.sub } };
+      } catch (failure) {
+        return sortRefreshFailure(failure);
+      }
+    },
+    async revoke(token) {
+      const config = await configuration();
+      await ask(() => oidc.tokenRevocation(config, token, { token_type_hint: 'refresh_token' }));
+    },
+    async logoutUrl({ idToken, sid, returnTo }) {
+      const config = await configuration();
+      if (config.serverMetadata().end_session_endpoint === undefined) {
+        const url = new URL(`${domain}/v2/logout`);
+        url.search = new URLSearchParams({ client_id: clientId, returnTo }).toString();
+        return url;
+      }
+      return oidc.buildEndSessionUrl(config, {
+        post_logout_redirect_uri: returnTo,
+        ...(idToken === undefined ? {} : { id_token_hint: idToken }),
+        ...(sid === undefined ? {} : { logout_hint: sid }),
+      });
+    },
+    async grant(type, parameters, dpop) {
+      const config = await configuration();
+      return fullGrant(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
+    },
+    async metadata() {
+      return { ...(await configuration()).serverMetadata() };
+    },
+  };
+};
+
+type Tokens = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+
+const common = (tokens: Tokens): Omit<Grant, 'idToken' | 'claims' | 'sub' | 'sid'> => {
+  const inside = readJwt(tokens.access_token);
+  const scope = tokens.scope ?? (typeof inside['scope'] === 'string' ? inside['scope'] : '');
+  const aud = inside['aud'];
+  return {
+    refreshToken: tokens.refresh_token,
+    accessToken: tokens.access_token,
+    tokenType: tokens.token_type.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer',
+    expiresIn: tokens.expires_in ?? 0,
+    audience: Array.isArray(aud) ? aud.map(String) : typeof aud === 'string' ? [aud] : [],
+    scope: scope.split(' ').filter((each) => each !== ''),
+  };
+};
+
+const fullGrant = (tokens: Tokens): Grant => {
+  const claims = tokens.claims();
+  if (claims === undefined || tokens.id_token === undefined) throw new OAuthError('invalid_response', {});
+  const sid = claims['sid'];
+  return { ...common(tokens), idToken: tokens.id_token, claims, sub: claims.sub, sid: typeof sid === 'string' ? sid : undefined };
+};
+
+const readJwt = (token: string): Record<string, unknown> => {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return {};
+  }
+};
+
+const retryAfter = (headers: Headers): number | undefined => {
+  const seconds = Number(headers.get('retry-after') ?? NaN);
+  return Number.isFinite(seconds) ? seconds : undefined;
+};
+
+// Everything openid-client can throw, sorted into the two kinds of failure the rest of the gateway knows.
+const ask = async <T>(run: () => Promise<T> | T): Promise<T> => {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof Failure || cause instanceof OAuthError) throw cause;
+    if (cause instanceof oidc.ResponseBodyError) {
+      const body = { ...(cause.cause as Record<string, unknown>) };
+      throw new OAuthError(cause.error, { status: cause.status, body, retryAfterSeconds: retryAfter(cause.response.headers), cause });
+    }
+    if (cause instanceof oidc.AuthorizationResponseError) throw new OAuthError(cause.error, { cause });
+    if (cause instanceof oidc.WWWAuthenticateChallengeError) throw await challenged(cause);
+    if (cause instanceof oidc.ClientError && cause.code !== 'OAUTH_TIMEOUT' && !unreachable(cause))
+      throw new OAuthError(cause.code ?? 'invalid_response', { cause });
+    throw new Failure('upstream_unreachable', { cause });
+  }
+};
+
+const unreachable = (failure: oidc.ClientError): boolean => failure.cause instanceof Response && failure.cause.status >= 500;
+
+// A 401 with WWW-Authenticate leaves its body unread; Auth0's `error` stands there.
+const challenged = async (cause: oidc.WWWAuthenticateChallengeError): Promise<OAuthError> => {
+  const body = (await cause.response.json().catch(() => ({}))) as Record<string, unknown>;
+  const error = typeof body['error'] === 'string' ? body['error'] : 'invalid_client';
+  return new OAuthError(error, { status: cause.status, body, cause });
+};

@@ -1,0 +1,97 @@
+import type { RequestHandler } from 'express';
+import type { Express } from 'express';
+import { readSettings, type Settings } from '../../config/settings.ts';
+import { createApp } from './app.ts';
+import { createAuth0 } from './auth0/client.ts';
+import { createFront } from './http/front.ts';
+import { createLog, type Log } from './http/log.ts';
+import { createMetrics, type Metrics } from './http/metrics.ts';
+import { createBudget, type BudgetEvent } from './limiter/budget.ts';
+import { createRedis } from './redis/client.ts';
+import { createMemoryStore } from './session/memory-store.ts';
+import { createRedisStore } from './session/redis-store.ts';
+
+export { SettingsError } from '../../config/settings.ts';
+export type { Settings } from '../../config/settings.ts';
+
+/** A gateway to mount into an Express application, to listen with, or to hand to supertest. */
+export interface Gateway {
+  readonly app: Express;
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Whether its store answers: what a load balancer wants to know. */
+  ready(): Promise<boolean>;
+  /** Ends its connections to Redis and Auth0; requests under way are the caller's to wait for. */
+  close(): Promise<void>;
+}
+
+/** Makes a gateway from settings by their environment names, checked whole: throws SettingsError with every problem. `log` replaces the JSON lines on standard output. */
+export const createGateway = (
+  environment: Record<string, string | undefined>,
+  options: { log?: Log; front?: RequestHandler } = {},
+): Gateway => {
+  const settings = readSettings(environment);
+  const log = options.log ?? createLog({ level: settings.LOG_LEVEL });
+  const metrics = createMetrics({ processMetrics: true });
+  const redis = settings.REDIS_URL === undefined ? undefined : createRedis({ url: settings.REDIS_URL }, log);
+  if (redis === undefined) log.warn({ store: 'memory' }, 'REDIS_URL is not set: sessions and limits live in this process, and end with it');
+  const store = redis === undefined ? createMemoryStore() : createRedisStore(redis);
+  const defined = (numbers: Record<string, number | undefined>): Record<string, number> =>
+    Object.fromEntries(Object.entries(numbers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  const overrides = {
+    tenantPerSecond: defined({
+      read: settings.RATE_LIMIT_TENANT_READ,
+      write: settings.RATE_LIMIT_TENANT_WRITE,
+      filtered: settings.RATE_LIMIT_TENANT_FILTERED,
+    }),
+    userPerMinute: defined({
+      read: settings.RATE_LIMIT_USER_READ,
+      write: settings.RATE_LIMIT_USER_WRITE,
+      filtered: settings.RATE_LIMIT_USER_FILTERED,
+    }),
+  };
+  const budget = createBudget(
+    { plan: settings.AUTH0_PLAN, overrides, deadlineMs: settings.BUDGET_DEADLINE, observe: countDecisions(metrics) },
+    redis,
+  );
+  const auth0 = createAuth0({
+    domain: settings.AUTH0_DOMAIN,
+    clientId: settings.AUTH0_CLIENT_ID,
+    clientSecret: settings.AUTH0_CLIENT_SECRET,
+    signingKey: settings.AUTH0_CLIENT_ASSERTION_SIGNING_KEY,
+    signingAlg: settings.AUTH0_CLIENT_ASSERTION_SIGNING_ALG,
+    callback: `${settings.APP_BASE_URL}/auth/callback`,
+    pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
+    requestObjects: settings.AUTH0_REQUEST_OBJECTS,
+    answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+  });
+  const ready = async (): Promise<boolean> => Promise.resolve(redis?.ready() ?? true);
+  const front = options.front ?? (settings.WEB_ROOT === undefined ? undefined : createFront(settings.WEB_ROOT));
+  const { app, close } = createApp({ settings, auth0, store, budget, log, metrics, ready, front });
+  return {
+    app,
+    settings,
+    metrics,
+    log,
+    ready,
+    async close() {
+      close();
+      await budget.close();
+      store.close();
+      await redis?.close();
+    },
+  };
+};
+
+const countDecisions =
+  (metrics: Metrics) =>
+  (event: BudgetEvent): void => {
+    const { kind, cost } = event;
+    if (kind === 'limited') return;
+    metrics.budgetDecisions.inc({
+      class: cost,
+      decision: kind === 'refused' ? `refused_${event.by}` : event.alone ? 'admitted_alone' : 'admitted',
+    });
+    if (kind === 'admitted') metrics.budgetWaitSeconds.observe({ class: cost }, event.waitedMs / 1000);
+  };

@@ -1,0 +1,133 @@
+import type { RequestHandler } from 'express';
+import type { Auth0 } from '../auth0/auth0.ts';
+import { OAuthError, type Grant } from '../auth0/grant.ts';
+import { Failure } from '../http/errors.ts';
+import type { Log } from '../http/log.ts';
+import type { Metrics } from '../http/metrics.ts';
+import type { SessionCookie } from '../session/attach.ts';
+import type { SessionRecord } from '../session/record.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
+import { grantedToken } from '../tokens/granted.ts';
+import { popupPage } from './popup.ts';
+import { pathOf } from './return-to.ts';
+import type { Transaction, Transactions } from './transactions.ts';
+import { objection, type Objection } from './verify.ts';
+
+const single = ['state', 'code', 'error', 'iss'];
+
+const objections: Readonly<Record<Objection, string>> = {
+  another_user: 'You confirmed as another user. Nothing was changed, and you are still signed in as before.',
+  wrong_audience:
+    'Auth0 answered with a token for another API. The operator has to activate the My Account API and grant it to this application.',
+  acr_unmet: 'Auth0 did not ask for a second factor. Add one first, or ask the operator to require MFA where it is requested.',
+  auth_time_too_old: 'Auth0 did not ask you to sign in afresh, so this does not count as a confirmation.',
+};
+// What a person can understand and act on; any other error of the tenant is told as one that went wrong.
+const refusals: Readonly<Record<string, string>> = {
+  access_denied: 'Auth0 refused the sign-in, or it was cancelled.',
+  login_required: 'Auth0 has no session to sign in from: sign in with your password or passkey.',
+  consent_required: 'The sign-in needs your consent.',
+  interaction_required: 'The sign-in needs you to answer a question first.',
+};
+
+/** Makes `GET /auth/callback`: the code is exchanged here, the session begins under a new id, the browser goes back where it was (303). */
+export const createFinish = (parts: {
+  auth0: Auth0;
+  transactions: Transactions;
+  sessions: Sessions;
+  cookie: SessionCookie;
+  origin: string;
+  log: Log;
+  metrics: Metrics;
+  expected: { audience: string; acrValues: string; maxAgeSeconds: number };
+  dpop: boolean;
+}): RequestHandler => {
+  const { auth0, transactions, sessions, cookie, origin, log, metrics, expected } = parts;
+
+  const wayBack = (transaction: Transaction | undefined): Record<string, string> => {
+    const returnTo = pathOf(transaction?.returnTo ?? `${origin}/`);
+    const query = new URLSearchParams({ returnTo });
+    if (transaction?.kind === 'step-up') query.set('scope', transaction.scope.filter((scope) => scope.includes(':me:')).join(' '));
+    const path = transaction?.kind === 'step-up' ? '/auth/step-up' : '/auth/login';
+    return { returnTo, loginUrl: `${path}?${query.toString()}` };
+  };
+  const failed = (transaction: Transaction | undefined, reason: string, detail: string, cause?: unknown): Failure => {
+    log.warn({ event: 'login_failed', kind: transaction?.kind ?? 'unknown', reason, err: cause }, 'a sign-in did not succeed');
+    return new Failure('login_failed', { detail, members: wayBack(transaction), cause });
+  };
+
+  const exchange = async (
+    answer: URL,
+    taken: { transaction: Transaction; nonce: string; verifier: string },
+    state: string,
+  ): Promise<[Grant, SessionRecord['dpop']]> => {
+    const dpop = parts.dpop ? await newSessionKey() : undefined;
+    try {
+      const key = dpop && (await readSessionKey(dpop));
+      return [await auth0.finishLogin(answer, { state, nonce: taken.nonce, verifier: taken.verifier }, key), dpop];
+    } catch (cause) {
+      if (!(cause instanceof OAuthError)) throw cause;
+      const detail =
+        refusals[cause.error] ?? 'Auth0 and this gateway did not agree on the sign-in. Try again; if it stays so, tell the operator.';
+      throw failed(taken.transaction, cause.error, detail, cause);
+    }
+  };
+
+  return async function finishLogin(req, res) {
+    const answer = new URL(req.originalUrl, origin);
+    const query = answer.searchParams;
+    res.set('Cache-Control', 'no-store');
+    if (single.some((name) => query.getAll(name).length > 1)) throw failed(undefined, 'repeated', 'The answer has a parameter twice.');
+    const state = query.get('state') ?? '';
+    const taken = await transactions.take(req, res, state);
+    if (taken.kind === 'unknown') throw failed(undefined, 'unknown_state', 'This sign-in was not begun here. Begin again.');
+    const { transaction } = taken;
+    if (taken.kind === 'used') throw failed(transaction, 'used_state', 'This sign-in was already finished once.');
+    if (taken.kind !== 'good') {
+      const detail =
+        taken.kind === 'expired'
+          ? 'The sign-in took too long. Begin again.'
+          : 'This sign-in was begun in another browser, or its cookie is gone. Begin again.';
+      throw new Failure('login_expired', { detail, members: wayBack(transaction) });
+    }
+
+    const [grant, dpop] = await exchange(answer, taken, state);
+    const refused =
+      objection(grant, transaction, expected) ?? (stranger(req.account?.record.sub, grant, transaction) ? 'another_user' : undefined);
+    if (refused !== undefined) {
+      auth0.revoke(grant.refreshToken ?? '').catch(() => undefined);
+      throw failed(transaction, refused, objections[refused]);
+    }
+    const before = req.account;
+    await cookie.begin(req, (now) => recordOf(grant, transaction, expected.audience, now, dpop));
+    if (before !== undefined) await sessions.end(before);
+    metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
+    log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');
+    if (transaction.popup === true) res.type('html').send(popupPage(transaction.returnTo));
+    else res.redirect(303, transaction.returnTo);
+  };
+};
+
+// At a step-up the cookie's user, the one it began for and the one who came back are one and the same.
+const stranger = (current: string | undefined, grant: Grant, { kind }: Transaction): boolean =>
+  kind === 'step-up' && current !== undefined && current !== grant.sub;
+
+const recordOf = (grant: Grant, transaction: Transaction, audience: string, now: number, dpop: SessionRecord['dpop']): SessionRecord => {
+  const token = grantedToken(grant, audience, now);
+  const authTime = grant.claims['auth_time'];
+  const steppedUp = transaction.kind === 'step-up';
+  return {
+    sub: grant.sub,
+    sid: grant.sid,
+    authTime: typeof authTime === 'number' ? authTime : undefined,
+    idToken: grant.idToken,
+    refreshToken: grant.refreshToken,
+    tokens: token === undefined ? [] : [token],
+    ...(steppedUp && {
+      steppedUpAt: now,
+      denied: transaction.scope.filter((scope) => scope.includes(':me:') && !grant.scope.includes(scope)),
+    }),
+    ...(dpop && { dpop }),
+  };
+};

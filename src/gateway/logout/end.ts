@@ -1,0 +1,46 @@
+import type { RequestHandler } from 'express';
+import type { Auth0 } from '../auth0/auth0.ts';
+import { Failure } from '../http/errors.ts';
+import type { Log } from '../http/log.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { isNavigation } from '../http/navigation.ts';
+import { foreign } from '../http/same-origin.ts';
+import type { SessionCookie } from '../session/attach.ts';
+import type { Session, Sessions } from '../session/sessions.ts';
+
+/**
+ * Makes `GET|POST /auth/logout`: the session ends here first, then its refresh token is revoked in the background, then the browser goes to Auth0's
+ * logout (RP-Initiated Logout 1.0 section 2). A script gets `{logoutUrl}` to navigate to. Auth0 being away keeps nobody signed in.
+ */
+export const createLogout = (parts: {
+  auth0: Auth0;
+  sessions: Sessions;
+  cookie: SessionCookie;
+  revoke: (session: Session) => void;
+  origin: string;
+  log: Log;
+  metrics: Metrics;
+}): RequestHandler => {
+  const { auth0, sessions, cookie, revoke, origin, log, metrics } = parts;
+  return async function logout(req, res) {
+    const reason = foreign(req, origin);
+    // A link or a bookmark in an old browser sends none of the headers; signing out is then what the person asked for.
+    const bare = isNavigation(req) && req.headers['sec-fetch-site'] === undefined && req.headers.origin === undefined;
+    if (reason !== undefined && !bare) throw new Failure('cross_site_request', { detail: `Refused: ${reason}.` });
+
+    const session = req.account;
+    if (session !== undefined) {
+      await sessions.end(session);
+      revoke(session);
+      metrics.sessions.inc({ event: 'ended' });
+      log.info({ event: 'logout' }, 'signed out');
+    }
+    cookie.clear(res);
+    res.set({ 'Cache-Control': 'no-store', 'Clear-Site-Data': '"cache", "storage"' });
+    const front = `${origin}/`;
+    const { idToken, sid } = session?.record ?? {};
+    const url = await auth0.logoutUrl({ idToken, sid, returnTo: front }).catch(() => new URL(front));
+    if (isNavigation(req) || req.method === 'GET') res.redirect(303, url.href);
+    else res.json({ logoutUrl: url.href });
+  };
+};

@@ -1,0 +1,71 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Gateway } from './index.ts';
+
+/** A gateway that listens: where it is reached, and how it stops. */
+export interface Served {
+  readonly port: number;
+  readonly adminPort: number;
+  /** Takes no new connections, lets open requests finish for the drain time, then ends everything. */
+  stop(): Promise<void>;
+}
+
+// Longer than the idle time of the proxies usually in front (60 s), or they would reuse a connection that is just being closed.
+const keepAliveMs = 65_000;
+
+const listen = async (server: Server, port: number, host: string): Promise<number> => {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+};
+
+/** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
+export const serve = async (gateway: Gateway): Promise<Served> => {
+  const { settings, app, metrics, log } = gateway;
+  let draining = false;
+  const ready = async (): Promise<boolean> => !draining && (await gateway.ready());
+
+  const admin = express().disable('x-powered-by');
+  admin.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
+  admin.get('/readyz', async (_req, res) => {
+    const good = await ready();
+    res.status(good ? 200 : 503).json({ status: good ? 'ready' : 'not ready' });
+  });
+  admin.get('/metrics', async (_req, res) => {
+    const { contentType, text } = await metrics.expose();
+    res.set('Content-Type', contentType).send(text);
+  });
+
+  const front = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 }, app);
+  const back = createServer(admin);
+  const port = await listen(front, settings.PORT, settings.HOST);
+  const adminPort = await listen(back, settings.ADMIN_PORT, settings.ADMIN_HOST).catch((error: unknown) => {
+    front.close();
+    throw error;
+  });
+  log.info({ address: `${settings.HOST} ${port}`, event: 'listening' }, 'listening');
+
+  return {
+    port,
+    adminPort,
+    async stop() {
+      draining = true;
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+      front.closeIdleConnections();
+      const impatience = setTimeout(() => front.closeAllConnections(), settings.DRAIN_SECONDS * 1000);
+      // A kept-alive connection turns idle when its answer is out.
+      const idle = setInterval(() => front.closeIdleConnections(), 100);
+      await closed;
+      clearTimeout(impatience);
+      clearInterval(idle);
+      back.close();
+      back.closeAllConnections();
+      await gateway.close();
+    },
+  };
+};

@@ -1,0 +1,51 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+
+const nonceBytes = 12;
+const tagBytes = 16;
+const kidBytes = 4;
+
+/** Seals with AES-256-GCM under the server's first secret together with a second one, and opens what any secret of the list sealed. */
+export interface Seal {
+  /** Answers kid, nonce, ciphertext and tag as one buffer; `bound` is authenticated beside it and must be the same at opening. */
+  close(plain: Buffer, secret: Buffer, bound?: Buffer): Buffer;
+  /** Answers the plaintext, or undefined when the seal was made with other secrets, other bound data, or was changed. */
+  open(sealed: Buffer, secret: Buffer, bound?: Buffer): Buffer | undefined;
+}
+
+const none = Buffer.alloc(0);
+
+/** Makes the seal for a list of server secrets, the newest first; `purpose` separates its keys from those of every other use (RFC 5869 info). */
+export const createSeal = (secrets: readonly string[], purpose: string): Seal => {
+  const keys = secrets.map((secret) => {
+    const material = Buffer.from(secret);
+    const kid = createHash('sha256').update('my-account-bff kid\0').update(material).digest().subarray(0, kidBytes);
+    return { material, kid };
+  });
+  const [newest] = keys;
+  if (newest === undefined) throw new TypeError('a seal needs a secret');
+  const derive = (material: Buffer, secret: Buffer): Buffer =>
+    Buffer.from(hkdfSync('sha256', Buffer.concat([material, secret]), none, `my-account-bff ${purpose}`, 32));
+
+  return {
+    close(plain, secret, bound = none) {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv('aes-256-gcm', derive(newest.material, secret), nonce);
+      cipher.setAAD(bound);
+      return Buffer.concat([newest.kid, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    },
+    open(sealed, secret, bound = none) {
+      if (sealed.length < kidBytes + nonceBytes + tagBytes) return undefined;
+      const key = keys.find(({ kid }) => kid.equals(sealed.subarray(0, kidBytes)));
+      if (key === undefined) return undefined;
+      const body = sealed.length - tagBytes;
+      const decipher = createDecipheriv('aes-256-gcm', derive(key.material, secret), sealed.subarray(kidBytes, kidBytes + nonceBytes));
+      decipher.setAAD(bound);
+      decipher.setAuthTag(sealed.subarray(body));
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(kidBytes + nonceBytes, body)), decipher.final()]);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+};

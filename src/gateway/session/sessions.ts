@@ -1,0 +1,155 @@
+import { inspect } from 'node:util';
+import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
+import type { Seal } from './seal.ts';
+import { boundHead, type Entry, type Found, type Store } from './store.ts';
+import { readTicket, sidKey, userKey } from './ticket.ts';
+
+/** A signed-in session as one request sees it; it cannot be printed or serialised, so its tokens cannot slip into a log. */
+export interface Session {
+  /** The entry's name: for maps in this process, never for logs. */
+  readonly key: string;
+  /** The user's name in buckets and lists, a hash. */
+  readonly user: string;
+  readonly generation: number;
+  readonly record: SessionRecord;
+  readonly createdAt: number;
+  readonly endsAt: number;
+  readonly idleLeftMs: number;
+  /** The store's clock now, in milliseconds, however wrong this machine's is. */
+  now(): number;
+}
+
+/** Sessions over a store: sealed with a key that needs both the server's secret and the cookie's. */
+export interface Sessions {
+  /** Starts a session under a fresh cookie value. */
+  begin(cookie: string, record: (now: number) => SessionRecord, facts: object): Promise<Session>;
+  /** Finds the session of a cookie value; undefined when there is none to be opened. `slide` starts its idle time anew. */
+  find(cookie: string, slide: boolean): Promise<Session | undefined>;
+  /** Looks again, and brings the handle up to date; false when the session ended meanwhile. */
+  renew(session: Session): Promise<boolean>;
+  /** Takes over an entry that the store handed out beside a refused lease. */
+  adopt(session: Session, found: Found): boolean;
+  /** Writes a changed record as the next generation, unless somebody else did or the session ended. */
+  write(session: Session, record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
+  /** Ends a session and takes it off the user's list; true when it was still there. */
+  end(session: Pick<Session, 'key' | 'user'>): Promise<boolean>;
+}
+
+interface Handle extends Session {
+  take(found: Found): boolean;
+  put(record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
+}
+
+/** Makes sessions over a store; `idleMs` and `absoluteMs` are the two timeouts, kept by the store's clock. */
+export const createSessions = (options: {
+  store: Store;
+  seal: Seal;
+  listSeal: Seal;
+  issuer: string;
+  idleMs: number;
+  absoluteMs: number;
+}): Sessions => {
+  const { store, seal, listSeal, issuer, idleMs, absoluteMs } = options;
+
+  const openWith = (secret: Buffer, entry: Entry): SessionRecord | undefined => {
+    const plain = seal.open(entry.sealed, secret, boundHead(entry));
+    return plain && decodeRecord(plain);
+  };
+  const closeWith = (secret: Buffer, head: Omit<Entry, 'sealed'>, record: SessionRecord): Entry => ({
+    ...head,
+    sealed: seal.close(encodeRecord(record), secret, boundHead(head)),
+  });
+
+  const handle = (key: string, secret: Buffer, first: Found, opened: SessionRecord): Handle => {
+    let { entry, now: storeNow, idleLeftMs } = first;
+    let record = opened;
+    let readAt = performance.now();
+    const user = userKey(issuer, record.sub);
+    return {
+      key,
+      user,
+      get generation() {
+        return entry.generation;
+      },
+      get record() {
+        return record;
+      },
+      get createdAt() {
+        return entry.createdAt;
+      },
+      get endsAt() {
+        return entry.endsAt;
+      },
+      get idleLeftMs() {
+        return idleLeftMs;
+      },
+      now: () => storeNow + (performance.now() - readAt),
+      take(found) {
+        const newer = openWith(secret, found.entry);
+        if (newer === undefined) return false;
+        ({ entry, now: storeNow, idleLeftMs } = found);
+        record = newer;
+        readAt = performance.now();
+        return true;
+      },
+      async put(changed, holder) {
+        const head = { generation: entry.generation + 1, endsAt: entry.endsAt, createdAt: entry.createdAt };
+        const next = closeWith(secret, head, changed);
+        const outcome = await store.replace(key, next, { generation: entry.generation, ...(holder && { holder }) });
+        if (outcome === 'replaced') {
+          entry = next;
+          record = changed;
+        }
+        return outcome;
+      },
+      // The length of what express-session hashes, and all that a careless log line could show.
+      ...{ toJSON: () => 'session', [inspect.custom]: () => 'Session' },
+    };
+  };
+  // Handles are only made here, so what comes back is what went out.
+  const own = new WeakMap<Session, Handle>();
+  const give = (made: Handle): Session => {
+    own.set(made, made);
+    return made;
+  };
+  const known = (session: Session): Handle => {
+    const found = own.get(session);
+    if (found === undefined) throw new TypeError('not a session of this store');
+    return found;
+  };
+
+  return {
+    async begin(cookie, make, facts) {
+      const ticket = readTicket(cookie);
+      if (ticket === undefined) throw new TypeError('not a ticket');
+      const now = await store.now();
+      const record = make(now);
+      const entry = closeWith(ticket.secret, { generation: 1, endsAt: now + absoluteMs, createdAt: now }, record);
+      const user = userKey(issuer, record.sub);
+      const sid = record.sid === undefined ? undefined : sidKey(issuer, record.sid);
+      const listed = listSeal.close(Buffer.from(JSON.stringify({ ...facts, createdAt: now, endsAt: entry.endsAt })), Buffer.from(user));
+      // Listed before it lives: a logout from Auth0 that comes between finds it, and an ended name on a list harms nobody.
+      await store.enlist({ user, sid }, ticket.key, listed, absoluteMs);
+      await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs));
+      return give(handle(ticket.key, ticket.secret, { entry, now, idleLeftMs: idleMs }, record));
+    },
+    async find(cookie, slide) {
+      const ticket = readTicket(cookie);
+      if (ticket === undefined) return undefined;
+      const found = await store.read(ticket.key, slide ? idleMs : 0);
+      const record = found && openWith(ticket.secret, found.entry);
+      return found && record && give(handle(ticket.key, ticket.secret, found, record));
+    },
+    async renew(session) {
+      const found = await store.read(session.key);
+      return found !== undefined && known(session).take(found);
+    },
+    adopt: (session, found) => known(session).take(found),
+    write: (session, record, holder) => known(session).put(record, holder),
+    async end({ key, user }) {
+      const was = await store.end(key);
+      await store.delist(user, [key]);
+      return was;
+    },
+  };
+};

@@ -1,0 +1,92 @@
+/**
+ * One entry per session: a short head in the clear, which a store can compare and change by itself, and the sealed record behind it.
+ * Head, big-endian: version 1 byte, generation 4, absolute end 6, created 6; then the lease: holder 8, until 6, spent 6. Times are milliseconds of the store's clock.
+ */
+export const layout = { version: 1, bound: 17, head: 37 } as const;
+
+/** What the head says and the sealed record behind it. */
+export interface Entry {
+  readonly generation: number;
+  readonly endsAt: number;
+  readonly createdAt: number;
+  readonly sealed: Buffer;
+}
+
+/** An entry as read: with the store's clock at that moment and the milliseconds until it ends for want of requests. */
+export interface Found {
+  readonly entry: Entry;
+  readonly now: number;
+  readonly idleLeftMs: number;
+}
+
+/**
+ * The answer to asking for the right to spend a generation's refresh token:
+ * `yours`; `busy` (someone else does, or a pause holds, for at most waitMs); `newer` (already done, here is the entry);
+ * `lost` (a former holder began agoMs ago and never came back); `gone` (the session ended).
+ */
+export type Lease =
+  | { readonly kind: 'yours'; readonly now: number }
+  | { readonly kind: 'busy'; readonly waitMs: number }
+  | { readonly kind: 'newer'; readonly found: Found }
+  | { readonly kind: 'lost'; readonly agoMs: number }
+  | { readonly kind: 'gone' };
+
+/** Where session entries live, shared by all gateways or in this process; every time is the store's own, so gateways' clocks do not matter. */
+export interface Store {
+  /** The store's clock, milliseconds since 1970. */
+  now(): Promise<number>;
+  /** Writes a new entry that ends after idleMs without a read; refuses to overwrite one. */
+  create(key: string, entry: Entry, idleMs: number): Promise<void>;
+  /** Reads an entry and, with idleMs, starts its idle time anew; undefined when it never was, ended, or its absolute end has passed. */
+  read(key: string, idleMs?: number): Promise<Found | undefined>;
+  /** Writes the next generation, only over the given one and only while the lease is held; never makes an entry that is not there. */
+  replace(
+    key: string,
+    entry: Entry,
+    over: { readonly generation: number; readonly holder?: Buffer },
+  ): Promise<'replaced' | 'stale' | 'gone'>;
+  /** Asks for the right to spend a generation; granted for leaseMs and marked spent at once. Within leewayMs of a lost exchange it is granted again. */
+  lease(key: string, generation: number, holder: Buffer, leaseMs: number, leewayMs: number): Promise<Lease>;
+  /** Keeps a lease alive for another leaseMs; false when it is no longer held. */
+  renew(key: string, holder: Buffer, leaseMs: number): Promise<boolean>;
+  /** Gives a lease back unspent; nobody gets it for pauseMs. */
+  settle(key: string, holder: Buffer, pauseMs: number): Promise<void>;
+  /** Ends a session; true when it was there. */
+  end(key: string): Promise<boolean>;
+  /** Notes a session under its user, with sealed facts for the user's own list, and under Auth0's session id. */
+  enlist(place: { readonly user: string; readonly sid?: string | undefined }, key: string, facts: Buffer, forMs: number): Promise<void>;
+  /** The keys and facts noted under a user, ended ones among them. */
+  ofUser(user: string): Promise<ReadonlyMap<string, Buffer>>;
+  /** The keys noted under Auth0's session id; empty when it was never known, or long ago. */
+  ofSid(sid: string): Promise<readonly string[]>;
+  /** Takes keys off a user's list. */
+  delist(user: string, keys: readonly string[]): Promise<void>;
+  /** True the first time a name is given within forMs, false ever after. */
+  once(name: string, forMs: number): Promise<boolean>;
+  close(): void;
+}
+
+/** The bytes of the head that the seal authenticates: version, generation, absolute end, created. */
+export const boundHead = ({ generation, endsAt, createdAt }: Omit<Entry, 'sealed'>): Buffer => {
+  const head = Buffer.alloc(layout.bound);
+  head.writeUInt8(layout.version, 0);
+  head.writeUInt32BE(generation, 1);
+  head.writeUIntBE(endsAt, 5, 6);
+  head.writeUIntBE(createdAt, 11, 6);
+  return head;
+};
+
+/** Writes an entry as the bytes a store keeps, its lease free. */
+export const writeEntry = (entry: Entry): Buffer =>
+  Buffer.concat([boundHead(entry), Buffer.alloc(layout.head - layout.bound), entry.sealed]);
+
+/** Reads the bytes a store kept; undefined when they are of another version. */
+export const readEntry = (bytes: Buffer): Entry | undefined => {
+  if (bytes.length <= layout.head || bytes.readUInt8(0) !== layout.version) return undefined;
+  return {
+    generation: bytes.readUInt32BE(1),
+    endsAt: bytes.readUIntBE(5, 6),
+    createdAt: bytes.readUIntBE(11, 6),
+    sealed: bytes.subarray(layout.head),
+  };
+};

@@ -1,0 +1,30 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+const idBytes = 16;
+const secretBytes = 32;
+const ticketLength = Math.ceil(((idBytes + secretBytes) * 4) / 3);
+
+/** What the cookie holds, taken apart: the name of the session's entry and the secret without which the entry cannot be opened. */
+export interface Ticket {
+  readonly key: string;
+  readonly secret: Buffer;
+}
+
+const digest = (purpose: string, value: string | Buffer): string =>
+  createHash('sha256').update(`my-account-bff ${purpose}\0`).update(value).digest('base64url');
+
+/** Makes the value of a new session cookie: a 128-bit id and a 256-bit secret from the system's generator (ASVS 7.2.3). */
+export const newTicket = (): string => randomBytes(idBytes + secretBytes).toString('base64url');
+
+/** Takes a cookie value apart, or answers undefined when it has not the form of one; the entry's key is a hash, so a key name tells nothing of the cookie. */
+export const readTicket = (value: string): Ticket | undefined => {
+  if (value.length !== ticketLength || !/^[\w-]+$/.test(value)) return undefined;
+  const bytes = Buffer.from(value, 'base64url');
+  return { key: digest('session', bytes.subarray(0, idBytes)), secret: bytes.subarray(idBytes) };
+};
+
+/** Names a user in keys and buckets without showing who it is: a hash of issuer and subject (OpenID Connect Core 5.7). */
+export const userKey = (issuer: string, subject: string): string => digest('user', `${issuer}\0${subject}`).slice(0, 32);
+
+/** Names a session of Auth0 (`sid`) in keys without showing it. */
+export const sidKey = (issuer: string, sid: string): string => digest('sid', `${issuer}\0${sid}`).slice(0, 32);

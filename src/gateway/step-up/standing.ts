@@ -1,0 +1,39 @@
+import type { Session } from '../session/sessions.ts';
+
+/** Why an action needs a step-up first: more scope, or a fresher second factor than the session's. */
+export type StepUpReason = 'insufficient_scope' | 'step_up_expired';
+
+/** What a session may do as it stands. */
+export interface Standing {
+  /** Undefined when the scope is there and fresh enough; otherwise why not. No call is spent. */
+  lacks(session: Session, scope: string): StepUpReason | undefined;
+  /** Whether Auth0 has already declined to grant this scope at a step-up of this session: asking again would loop. */
+  declined(session: Session, scope: string): boolean;
+  /** Seconds for which scopes gained by step-up remain usable; undefined without a step-up. */
+  freshFor(session: Session): number | undefined;
+  /** The scopes of the session's token for the My Account API. */
+  scopes(session: Session): readonly string[];
+  /** Those of them that may be used now, without a fresh step-up. */
+  usable(session: Session): readonly string[];
+}
+
+/** Makes the judgement: scopes of the login hold as long as the session, scopes gained by step-up for maxAgeMs (ASVS 7.5.1). */
+export const createStanding = (options: { audience: string; loginScope: readonly string[]; maxAgeMs: number }): Standing => {
+  const { audience, loginScope, maxAgeMs } = options;
+  const free = new Set(loginScope);
+  const scopes = (session: Session): readonly string[] => session.record.tokens.find((token) => token.audience === audience)?.scope ?? [];
+  const leftMs = (session: Session): number => {
+    const { steppedUpAt } = session.record;
+    return steppedUpAt === undefined ? 0 : Math.max(0, steppedUpAt + maxAgeMs - session.now());
+  };
+  return {
+    scopes,
+    usable: (session) => (leftMs(session) > 0 ? scopes(session) : scopes(session).filter((scope) => free.has(scope))),
+    lacks(session, scope) {
+      if (!scopes(session).includes(scope)) return 'insufficient_scope';
+      return free.has(scope) || leftMs(session) > 0 ? undefined : 'step_up_expired';
+    },
+    declined: (session, scope) => session.record.denied?.includes(scope) === true && leftMs(session) > 0,
+    freshFor: (session) => (session.record.steppedUpAt === undefined ? undefined : Math.floor(leftMs(session) / 1000)),
+  };
+};

@@ -1,0 +1,41 @@
+import { createHash, randomUUID, webcrypto } from 'node:crypto';
+import { SignJWT } from 'jose';
+import type { KeyPair } from '../auth0/auth0.ts';
+import type { JsonWebKeyPair } from '../session/record.ts';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+
+/** Makes the key of a new session, as the JWK that is sealed with it (ES256, the algorithm Auth0 announces). */
+export const newSessionKey = async (): Promise<JsonWebKeyPair> => {
+  const { privateKey } = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const { x, y, d } = await webcrypto.subtle.exportKey('jwk', privateKey);
+  if (x === undefined || y === undefined || d === undefined) throw new TypeError('not an elliptic curve key');
+  return { kty: 'EC', crv: 'P-256', x, y, d };
+};
+
+/** The key pair of a session's JWK. */
+export const readSessionKey = async ({ d, ...open }: JsonWebKeyPair): Promise<KeyPair> => ({
+  privateKey: await webcrypto.subtle.importKey('jwk', { ...open, d }, algorithm, false, ['sign']),
+  publicKey: await webcrypto.subtle.importKey('jwk', open, algorithm, true, ['verify']),
+});
+
+/** A proof for one request to a resource server (RFC 9449 section 4.2), with the access token's hash and, when it was demanded, a nonce. */
+export const proofFor = async (
+  jwk: JsonWebKeyPair,
+  request: { method: string; url: string; token: string; nonce?: string | undefined },
+): Promise<string> => {
+  const { d: _private, ...open } = jwk;
+  const { privateKey } = await readSessionKey(jwk);
+  const url = new URL(request.url);
+  const ath = createHash('sha256').update(request.token).digest('base64url');
+  return new SignJWT({
+    htm: request.method,
+    htu: `${url.origin}${url.pathname}`,
+    ath,
+    jti: randomUUID(),
+    ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
+  })
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: open })
+    .setIssuedAt()
+    .sign(privateKey);
+};

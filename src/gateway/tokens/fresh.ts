@@ -1,0 +1,99 @@
+import type { Auth0 } from '../auth0/auth0.ts';
+import type { AccessToken } from '../session/record.ts';
+import type { Session, Sessions } from '../session/sessions.ts';
+import { proofFor } from './dpop.ts';
+import type { Refresh } from './refresh.ts';
+
+/** A token to send, or why there is none: step-up first, the session is over, or try again in a moment. */
+export type FreshToken =
+  | {
+      readonly kind: 'usable';
+      /** The request headers that carry it: `Authorization`, and a proof where the token is bound to a key. */
+      readonly headers: (method: string, url: string) => Promise<Record<string, string>>;
+      readonly scope: readonly string[];
+    }
+  | { readonly kind: 'step_up'; readonly reason: string }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'passing'; readonly retryAfterSeconds: number };
+
+/** Access tokens of a session for the My Account API. */
+export interface Fresh {
+  /** A token that is good now, refreshed when it is about to end; one that is good costs no call. */
+  token(session: Session): Promise<FreshToken>;
+  /** Told that the API answered 401 to this session's token: it is not handed out again; or that it wants a DPoP nonce, which is learned (RFC 9449 section 9). */
+  refused(session: Session, answer: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): void;
+}
+
+const nameOf = (session: Session): string => `${session.key}.${session.generation}`;
+const waitMs = 8_000;
+const rememberMs = 15_000;
+const rememberAtMost = 10_000;
+
+/** Makes the supply of tokens over a refresh. */
+export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: Refresh }): Fresh => {
+  const { auth0, sessions, refresh } = parts;
+  // Auth0 will say the same until the user has signed in again, and that makes a new session: asking for every request would only cost calls.
+  const refused = new Map<string, { reason: string; until: number }>();
+  const distrusted = new Set<string>();
+  // A nonce is the server's, not a user's: nothing about a session is in it.
+  let nonce: string | undefined;
+
+  const current = (session: Session): AccessToken | undefined => session.record.tokens.find(({ audience }) => audience === auth0.audience);
+
+  const usable = (session: Session, token: AccessToken): FreshToken => {
+    const { dpop } = session.record;
+    return {
+      kind: 'usable',
+      scope: token.scope,
+      async headers(method, url) {
+        if (dpop === undefined) return { authorization: `Bearer ${token.value}` };
+        return { authorization: `DPoP ${token.value}`, dpop: await proofFor(dpop, { method, url, token: token.value, nonce }) };
+      },
+    };
+  };
+
+  const renewed = async (session: Session, fallback: AccessToken | undefined): Promise<FreshToken> => {
+    const name = nameOf(session);
+    const known = refused.get(name);
+    if (known !== undefined && known.until > performance.now())
+      return fallback ? usable(session, fallback) : { kind: 'step_up', reason: known.reason };
+    if (session.record.refreshToken === undefined) return fallback ? usable(session, fallback) : ended(session);
+    // While the old token is good nobody waits for another gateway's refresh.
+    const outcome = await refresh(session, { waitMs: fallback === undefined ? waitMs : 0 });
+    if (outcome.kind === 'renewed') {
+      const token = current(session);
+      return token === undefined ? ended(session) : usable(session, token);
+    }
+    if (outcome.kind === 'ended') return { kind: 'ended' };
+    if (outcome.kind === 'step_up') {
+      if (refused.size >= rememberAtMost) refused.clear();
+      refused.set(name, { reason: outcome.reason, until: performance.now() + rememberMs });
+    }
+    if (fallback !== undefined) return usable(session, fallback);
+    return outcome.kind === 'lost' ? ended(session) : outcome;
+  };
+
+  const ended = async (session: Session): Promise<FreshToken> => {
+    await sessions.end(session);
+    return { kind: 'ended' };
+  };
+
+  return {
+    async token(session) {
+      const token = current(session);
+      const now = session.now();
+      if (distrusted.has(nameOf(session))) return renewed(session, undefined);
+      if (token !== undefined && now < token.renewAt) return usable(session, token);
+      return renewed(session, token !== undefined && now < token.expiresAt ? token : undefined);
+    },
+    refused(session, { headers }) {
+      const demanded = headers['dpop-nonce'];
+      if (typeof demanded === 'string' && demanded !== nonce && session.record.dpop !== undefined) {
+        nonce = demanded;
+        return;
+      }
+      if (distrusted.size >= rememberAtMost) distrusted.clear();
+      distrusted.add(nameOf(session));
+    },
+  };
+};

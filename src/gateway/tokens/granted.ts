@@ -1,0 +1,19 @@
+import type { Grant, RefreshGrant } from '../auth0/grant.ts';
+import type { AccessToken } from '../session/record.ts';
+
+// Renewed a tenth of its life before its end, a minute at most: early enough that no token dies on its way to Auth0.
+const earliestMs = 60_000;
+
+/** The access token of a grant as a session keeps it, or undefined when it is for another audience than the one asked for. */
+export const grantedToken = (grant: Grant | RefreshGrant, audience: string, now: number): AccessToken | undefined => {
+  // A token that is no JWT names no audience; the tenant only issues such for /userinfo.
+  if (!grant.audience.includes(audience)) return undefined;
+  const lifeMs = grant.expiresIn * 1000;
+  return {
+    audience,
+    scope: grant.scope,
+    value: grant.accessToken,
+    expiresAt: now + lifeMs,
+    renewAt: now + lifeMs - Math.min(earliestMs, lifeMs / 10),
+  };
+};
