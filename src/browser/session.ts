@@ -30,16 +30,19 @@ export interface Session {
   scopes?: string[];
   /** When the user last proved who they are, in seconds since 1970. */
   authenticatedAt?: number;
-  /** How long the last step-up still counts. */
-  stepUpFreshFor?: number;
+  /** How long the last step-up still counts; null without one. */
+  stepUpFreshFor?: number | null;
   quota?: Partial<Record<CostClass, Allowance>>;
 }
 
-/** One of the user's sessions at this gateway. */
+/** One of the user's sessions at this gateway; times are RFC 3339. */
 export interface OwnSession {
   id: string;
+  /** The one that asks. */
   current: boolean;
-  device?: string;
-  createdAt?: string | number;
-  lastSeenAt?: string | number;
+  /** Such as `Firefox on Windows`. */
+  device: string;
+  created_at: string;
+  last_seen_at: string;
+  ends_at: string;
 }

@@ -1,0 +1,69 @@
+import { ProblemError, type Waiting } from '../index.ts';
+import { el, icon, place } from './dom.ts';
+import { explain } from './words.ts';
+
+/** Says what was done; read out by screen readers without taking the focus. An action, where there is one, stands beside it. */
+export function tell(text: string, action?: { label: string; test: string; run: () => void }): void {
+  place('error').replaceChildren();
+  const button = action && el('button', { type: 'button', class: 'link', 'data-test': action.test, onclick: action.run }, action.label);
+  place('status').replaceChildren(
+    el('p', { class: 'notice good', 'data-test': 'status' }, icon('check'), el('span', {}, text, button && ' ', button)),
+  );
+}
+
+/** Says what failed, at once. What the user themselves gave up is no failure. */
+export function fail(error: unknown): void {
+  const text = problemText(error);
+  place('status').replaceChildren();
+  if (text !== undefined)
+    place('error').replaceChildren(el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)));
+}
+
+/** Takes away what was said before. */
+export function hush(): void {
+  place('status').replaceChildren();
+  place('error').replaceChildren();
+}
+
+/** What to say of a failure, or undefined where the user chose not to go on. */
+export function problemText(error: unknown): string | undefined {
+  if (error instanceof ProblemError && error.code === 'step_up_declined') return undefined;
+  if (error instanceof DOMException && error.name === 'AbortError') return undefined;
+  return explain(error);
+}
+
+const why: Record<string, string> = {
+  rate_limited: 'Each account may only do so much a minute',
+  tenant_busy: 'Many people are here right now',
+  store_unavailable: 'The service is coming back',
+};
+
+let shown: { from: number; bar: HTMLProgressElement; count: HTMLElement; box: HTMLElement } | undefined;
+
+/**
+ * The countdown while a call waits for its turn. It stands in the open dialog, where there is one, since nothing outside it is reachable.
+ * Screen readers hear the length once; the seconds are for the eye.
+ */
+export function showWaiting({ secondsLeft, code }: Waiting): void {
+  if (secondsLeft === 0) {
+    shown?.box.remove();
+    shown = undefined;
+    return;
+  }
+  if (!shown) {
+    const bar = el('progress', { max: String(secondsLeft), 'aria-hidden': 'true' });
+    const count = el('b', { 'aria-hidden': 'true', 'data-test': 'seconds-left' });
+    const text = el(
+      'span',
+      {},
+      `${why[code] ?? 'It is not your turn yet'}. Going on by itself in `,
+      count,
+      el('span', { class: 'unseen' }, `${secondsLeft} seconds`),
+    );
+    const box = el('div', { class: 'waiting', role: 'status', 'data-test': 'waiting' }, icon('clock'), el('p', {}, text), bar);
+    ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(box);
+    shown = { from: secondsLeft, bar, count, box };
+  }
+  shown.count.textContent = `${secondsLeft} s`;
+  shown.bar.value = shown.from - secondsLeft;
+}

@@ -1,0 +1,41 @@
+/** Other tabs of this page hear on it that the user signed out. */
+const channel = new BroadcastChannel('my-account-bff');
+
+interface Parts {
+  /** Begin again as if the page had just been opened. */
+  reopen: () => void;
+  /** Ask whether the session still is as shown. */
+  recheck: () => void;
+  /** The gateway said that nobody is signed in. */
+  ended: () => void;
+}
+
+/** Notices what can make the page untrue: the end of the session, here or in another tab, the back button, a spent budget. */
+export function createWatch({ reopen, recheck, ended }: Parts) {
+  let soon: ReturnType<typeof setTimeout> | undefined;
+
+  channel.addEventListener('message', recheck);
+  addEventListener('pageshow', (event) => {
+    // Taken from the browser's memory by the back button: what it shows may belong to a session that has ended since.
+    if (event.persisted) reopen();
+  });
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') recheck();
+  });
+
+  return {
+    /** The browser's fetch; after a call of the API it has the budget looked up, and a 401 ends what is shown. */
+    fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
+      const response = await fetch(...request);
+      if (!new URL(response.url).pathname.startsWith('/auth/')) {
+        if (response.status === 401) ended();
+        clearTimeout(soon);
+        soon = setTimeout(recheck, 150);
+      }
+      return response;
+    },
+    tellOthers(): void {
+      channel.postMessage('signed out');
+    },
+  };
+}
