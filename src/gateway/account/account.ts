@@ -2,11 +2,13 @@ import type { Request, RequestHandler, Response } from 'express';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
+import type { Budget, Verdict } from '../limiter/budget.ts';
+import type { FreshToken } from '../tokens/fresh.ts';
 import { foreignAnswer, meaningOf } from './answer.ts';
 import { checkBodyHead, readBody } from './body.ts';
 import type { BodyLimits } from './body.ts';
 import { createForward, NoAnswer } from './forward.ts';
-import type { Budget, Caller, Challenge, FreshToken, Tokens, Verdict } from './parts.ts';
+import type { Caller, Challenge, Tokens } from './parts.ts';
 import { readTarget } from './path.ts';
 import type { Target } from './path.ts';
 import { upstreamHeaders, wishedScopes } from './request.ts';
@@ -127,7 +129,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
         sendBody(res, read);
         return;
       case 'refused': {
-        await tokens.refused(caller, { headers: read.headers });
+        tokens.refused(caller, { headers: read.headers });
         // A nonce that was missing, or a token that died early: once more, when nothing can have happened at the API.
         if (!again && (meaning.nonce || turn.target.operation.method === 'GET')) {
           await answer(req, res, turn, true);
@@ -153,7 +155,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     const { operation } = target;
     res.locals.route = `${publicPath}/v1${operation.path}`;
     checkBodyHead(req, operation, limits);
-    if (!tokens.scopes(caller).includes(operation.scope)) throw stepUp(req, caller, target, { reason: 'scope' });
+    if (!tokens.scopes(caller).includes(operation.scope)) throw stepUp(req, caller, target, { reason: 'insufficient_scope' });
 
     const leaving = new AbortController();
     res.once('close', () => {

@@ -105,6 +105,7 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
       let message: IncomingMessage | undefined;
       let connecting: NodeJS.Timeout | undefined;
       let settled = false;
+      let connected = false;
 
       const cut = (): void => {
         // What the engine takes for the browser leaving: it destroys its request, or the answer under way.
@@ -119,8 +120,7 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
         if (settled) return;
         settled = true;
         over();
-        const sent = request !== undefined && request.socket?.connecting === false;
-        reject(new NoAnswer(code, { sent, stale: request?.reusedSocket === true && code === 'upstream_unreachable', cause }));
+        reject(new NoAnswer(code, { sent: connected, stale: request?.reusedSocket === true && code === 'upstream_unreachable', cause }));
       };
       const tooLate = (): void => {
         fail('upstream_timeout');
@@ -141,9 +141,11 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
         sending(started) {
           request = started;
           const { socket } = started;
-          if (socket?.connecting !== true) return;
+          connected = socket?.connecting !== true;
+          if (connected) return;
           connecting = setTimeout(tooLate, connectMs);
-          socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+          socket?.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+            connected = true;
             clearTimeout(connecting);
           });
         },

@@ -1,5 +1,4 @@
-/** What a call costs at the tenant, by the name of the bucket it is taken from. */
-export type CostClass = 'read' | 'write' | 'filtered';
+import type { CostClass } from '../limiter/budget.ts';
 
 /** One operation of the My Account API. */
 export interface Operation {

@@ -1,6 +1,7 @@
 import { Failure } from '../http/errors.ts';
+import type { CostClass } from '../limiter/budget.ts';
 import { operationsAt } from './operations.ts';
-import type { CostClass, Operation } from './operations.ts';
+import type { Operation } from './operations.ts';
 
 /** A request that names an operation: what it is and the bytes that go to the API. */
 export interface Target {

@@ -6,13 +6,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import express from 'express';
 import { createAccount } from '../../../src/gateway/account/account.ts';
 import type { AccountParts } from '../../../src/gateway/account/account.ts';
-import type { Budget, Caller, FreshToken, Quota } from '../../../src/gateway/account/parts.ts';
+import type { Caller, Tokens } from '../../../src/gateway/account/parts.ts';
 import { allScopes } from '../../../src/gateway/account/operations.ts';
 import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
 import { Failure } from '../../../src/gateway/http/errors.ts';
 import { createLog } from '../../../src/gateway/http/log.ts';
 import { createMetrics } from '../../../src/gateway/http/metrics.ts';
 import { requestId } from '../../../src/gateway/http/request-id.ts';
+import { wellFormed } from '../../../src/gateway/http/well-formed.ts';
+import type { Budget, Quota } from '../../../src/gateway/limiter/budget.ts';
+import { rateLimitHeaders } from '../../../src/gateway/limiter/quota.ts';
+import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
 
 /** One request as the API saw it. */
 export interface Seen {
@@ -113,10 +117,9 @@ export function openBudget() {
     feedback: (answer) => {
       told.push(answer);
     },
-    headers: (of, cost) => ({
-      RateLimit: `"${cost}";r=${of[cost].remaining};t=${of[cost].resetSeconds}`,
-      'RateLimit-Policy': `"${cost}";q=${of[cost].limit};w=${of[cost].windowSeconds}`,
-    }),
+    headers: rateLimitHeaders,
+    peek: () => Promise.resolve(quota),
+    close: () => Promise.resolve(),
   };
   return { budget, asked, told, givenBack: () => givenBack };
 }
@@ -125,6 +128,17 @@ export const usable = (from: TestCaller): FreshToken => ({
   kind: 'usable',
   headers: () => Promise.resolve({ Authorization: `Bearer ${from.token}` }),
   scope: from.scopes,
+});
+
+/** A supply of tokens that knows the caller's scopes. */
+export const tokensOf = (
+  fresh: (of: TestCaller) => FreshToken,
+  refused: (of: TestCaller) => void = () => undefined,
+): Tokens<TestCaller> => ({
+  declined: () => false,
+  scopes: (of) => of.scopes,
+  freshToken: (of) => Promise.resolve(fresh(of)),
+  refused,
 });
 
 export interface Gateway {
@@ -139,7 +153,7 @@ export async function startGateway(upstream: string, parts: Partial<AccountParts
   const account = createAccount<TestCaller>({
     upstream,
     callerOf: () => caller,
-    tokens: { scopes: (of) => of.scopes, freshToken: (of) => Promise.resolve(usable(of)), refused: () => undefined },
+    tokens: tokensOf(usable),
     budget: openBudget().budget,
     challenge: ({ scope, reason, maxAge, returnTo }) =>
       new Failure('step_up_required', {
@@ -155,7 +169,7 @@ export async function startGateway(upstream: string, parts: Partial<AccountParts
     ...parts,
   });
   const app = express();
-  app.use(requestId);
+  app.use(wellFormed, requestId);
   app.use('/api/me', account.handle);
   app.use((_req, _res, next) => {
     next(new Failure('not_found'));

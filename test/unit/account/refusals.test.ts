@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { Failure } from '../../../src/gateway/http/errors.ts';
-import type { FreshToken } from '../../../src/gateway/account/parts.ts';
-import { caller, openBudget, quota, raw, startGateway, startUpstream, usable } from './house.ts';
-import type { Gateway, TestCaller, Upstream } from './house.ts';
+import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
+import { caller, openBudget, quota, raw, startGateway, startUpstream, tokensOf, usable } from './house.ts';
+import type { Gateway, Upstream } from './house.ts';
 
 let upstream: Upstream;
 beforeAll(async () => {
@@ -27,12 +27,6 @@ const problem = (status: number, headers: Record<string, string>, body: unknown)
     res.end(JSON.stringify(body));
   };
 };
-const tokensOf = (fresh: (of: TestCaller) => FreshToken, refused: (of: TestCaller) => void = () => undefined) => ({
-  scopes: (of: TestCaller) => of.scopes,
-  freshToken: (of: TestCaller) => Promise.resolve(fresh(of)),
-  refused,
-});
-
 describe('before anything is spent', () => {
   test('without a session: 401, and the API is not called', async () => {
     const { budget, asked } = openBudget();
