@@ -28,7 +28,7 @@ const show = (each: Import): string => `${each.from} -> ${each.specifier}`;
 /** The room of a file of the gateway: its folder, or its own name where it stands at the top. */
 function room(file: string): string | undefined {
   if (file.startsWith('config/')) return 'config';
-  if (file === 'src/main.ts' || file.startsWith('src/main/')) return 'main';
+  if (/^src\/[^/]+$/.test(file)) return 'main';
   return /^src\/gateway\/([^/.]+)/.exec(file)?.[1];
 }
 
