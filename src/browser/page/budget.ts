@@ -46,7 +46,7 @@ export function showBudget(quota: Session['quota']): void {
     el(
       'p',
       { class: 'quiet' },
-      `Auth0 allows each account this much every ${stretch(slowest)}. What is over waits its turn here; it is not lost.`,
+      `Auth0 allows each account this much every ${slowest === 60 ? 'minute' : stretch(slowest)}. What is over waits its turn here; it is not lost.`,
     ),
   );
 }

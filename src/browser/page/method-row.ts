@@ -10,6 +10,8 @@ interface RowParts {
   changed: (method: AuthenticationMethod) => void;
   removed: (method: AuthenticationMethod) => void;
   change: (type: FactorType, button: HTMLButtonElement) => void;
+  /** Nothing else would be asked for besides the first step. */
+  lastSecond: (method: AuthenticationMethod) => boolean;
 }
 
 /** The kinds Auth0 keeps a name for. */
@@ -60,11 +62,20 @@ async function rename(method: AuthenticationMethod, { client, changed }: RowPart
 }
 
 /** Removes the method once the user has said so with the consequence in view. */
-async function remove(method: AuthenticationMethod, { client, removed }: RowParts): Promise<void> {
+async function remove(method: AuthenticationMethod, { client, removed, lastSecond }: RowParts): Promise<void> {
   const done = await ask({
     title: `Remove ${titleOf(method)}?`,
     test: 'remove-dialog',
-    content: [el('p', {}, `${words[method.type].loss} This cannot be undone, but you can add it again.`)],
+    content: [
+      el('p', {}, `${words[method.type].loss} This cannot be undone, but you can add it again.`),
+      lastSecond(method) &&
+        el(
+          'p',
+          { class: 'notice warn' },
+          icon('alert'),
+          el('span', {}, 'It is your only second step: without it a password alone is enough to get in.'),
+        ),
+    ],
     submit: { label: 'Remove', test: 'confirm-remove', danger: true },
     cancel: 'Keep it',
     run: (signal) => client.authenticationMethods.delete(method.id, { signal }),

@@ -25,23 +25,18 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
   const box = place('methods');
 
   const render = (): void => {
-    const rows = inOrder(methods).map((method) =>
-      methodRow(method, {
-        client,
-        changed,
-        removed,
-        change: (type, button) => {
-          void add(type, button);
-        },
-      }),
-    );
-    const second = methods.some((method) => confirmed(method) && (method.usage.includes('secondary') || method.type === 'passkey'));
+    const seconds = methods.filter((method) => confirmed(method) && method.usage.includes('secondary'));
+    const lastSecond = (method: AuthenticationMethod): boolean => seconds.length === 1 && seconds[0] === method;
+    const change = (type: FactorType, button: HTMLButtonElement): void => {
+      void add(type, button);
+    };
+    const rows = inOrder(methods).map((method) => methodRow(method, { client, changed, removed, change, lastSecond }));
     box.replaceChildren(
       rows.length > 0
         ? el('ul', { class: 'list', 'data-test': 'method-list' }, ...rows)
         : el('p', { class: 'empty', 'data-test': 'no-methods' }, 'Nothing is listed yet. Add a first way below.'),
     );
-    if (rows.length > 0 && !second) {
+    if (rows.length > 0 && seconds.length === 0 && !methods.some(({ type }) => type === 'passkey')) {
       box.append(
         el(
           'p',

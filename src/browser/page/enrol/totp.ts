@@ -21,8 +21,23 @@ export async function finishTotp(
       el(
         'ol',
         { class: 'steps' },
-        el('li', {}, el('h3', {}, 'Scan this with the app'), drawQr(barcode_uri, 'QR code that holds the key for your authenticator app')),
-        el('li', {}, el('h3', {}, 'Or type the key in'), el('div', { class: 'keep' }, shown, copyButton(secret, shown, 'copy-secret'))),
+        el(
+          'li',
+          {},
+          el('h3', {}, 'Scan this with the app'),
+          el(
+            'div',
+            { class: 'scan' },
+            drawQr(barcode_uri, 'QR code that holds the key for your authenticator app'),
+            el(
+              'div',
+              {},
+              el('p', { class: 'quiet' }, 'No camera at hand? Type this key in:'),
+              shown,
+              copyButton(secret, shown, 'copy-secret'),
+            ),
+          ),
+        ),
         el('li', {}, el('h3', {}, 'Enter the code it shows'), code.row),
       ),
     ],
