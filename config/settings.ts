@@ -179,7 +179,7 @@ const contradictions = (given: Record<string, string | undefined>, found: Partia
   if ((found.INSTANCES ?? 1) > 1 && !set('REDIS_URL'))
     problems.push('INSTANCES is more than one and REDIS_URL is missing: several gateways share sessions and budget through Redis only');
   const { SESSION_IDLE_TIMEOUT: idle, SESSION_ABSOLUTE_TIMEOUT: absolute } = found;
-  if (idle !== undefined && absolute !== undefined && set('SESSION_IDLE_TIMEOUT') && set('SESSION_ABSOLUTE_TIMEOUT') && idle > absolute)
+  if (idle !== undefined && absolute !== undefined && set('SESSION_IDLE_TIMEOUT') && idle > absolute)
     problems.push('SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT and could never be reached: shorten it');
   if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false) problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
   return problems;

@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/account.ts';
 import { operations } from './account/operations.ts';
 import type { Auth0 } from './auth0/auth0.ts';
+import { createLogoutTokens } from './auth0/logout-token.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
 import { Failure } from './http/errors.ts';
 import type { Log } from './http/log.ts';
@@ -11,6 +12,7 @@ import { createObserve } from './http/observe.ts';
 import { requestId } from './http/request-id.ts';
 import { createSameOrigin } from './http/same-origin.ts';
 import { createSecurityHeaders } from './http/security-headers.ts';
+import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';
 import { createFinish } from './login/finish.ts';
@@ -18,6 +20,7 @@ import { popupScript } from './login/popup.ts';
 import { createLoginStart } from './login/start.ts';
 import { createStepUpStart } from './login/step-up.ts';
 import { createTransactions } from './login/transactions.ts';
+import { createBackChannelLogout } from './logout/back-channel.ts';
 import { createLogout } from './logout/end.ts';
 import { createProfile, createSessionStatus, createStaySignedIn } from './session/answer.ts';
 import { createSessionCookie } from './session/attach.ts';
@@ -71,7 +74,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   const account = createAccount({
     upstream: settings.AUTH0_DOMAIN,
     callerOf: (req) => req.account,
-    tokens: { scopes: standing.usable, freshToken: fresh.token, refused: fresh.refused },
+    tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
     challenge,
     metrics,
@@ -91,7 +94,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
-  app.use(requestId, createObserve({ log, metrics }));
+  app.use(requestId, createObserve({ log, metrics }), wellFormed);
   app.get('/healthz', (_req, res) => void res.set('Cache-Control', 'no-store').json({ status: 'ok' }));
   app.get('/readyz', async (_req, res) => {
     const ready = await parts.ready();
@@ -114,6 +117,13 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
   app.route('/auth/logout').get(cookie.attach, logout).post(cookie.attach, logout);
+  const verify = createLogoutTokens({
+    issuer: auth0.issuer,
+    clientId: settings.AUTH0_CLIENT_ID,
+    metadata: auth0.metadata,
+    timeoutMs: 3_000,
+  });
+  app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, once: store.once, log, metrics }));
   app.get('/auth/profile', cookie.attach, createProfile());
   app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, sameOrigin, createStaySignedIn(status));
   const listed = createListAnswers({ list, sessions, cookie, metrics });
@@ -122,6 +132,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   app.all(['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile'], otherMethod('GET'));
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
+  app.all('/auth/backchannel-logout', otherMethod('POST'));
   app.use(['/auth', '/api'], () => {
     throw new Failure('not_found');
   });

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import express, { type RequestHandler } from 'express';
+import type { VerifyLogoutToken } from '../auth0/logout-token.ts';
+import { Failure } from '../http/errors.ts';
+import type { Log } from '../http/log.ts';
+import type { Metrics } from '../http/metrics.ts';
+import type { SessionList } from '../session/list.ts';
+import type { Store } from '../session/store.ts';
+
+/**
+ * Makes `POST /auth/backchannel-logout` (Back-Channel Logout 1.0): a form with one logout token, taken once; the session it names or, without `sid`,
+ * all of its subject's end. One whose session had ended here already is success (section 2.7), a `sid` never known here is refused.
+ */
+export const createBackChannelLogout = (parts: {
+  verify: VerifyLogoutToken;
+  list: SessionList;
+  once: Store['once'];
+  log: Log;
+  metrics: Metrics;
+}): RequestHandler[] => {
+  const { verify, list, once, log, metrics } = parts;
+  const form = express.urlencoded({ extended: false, limit: 16_384, parameterLimit: 20 });
+  return [
+    function onlyForms(req, res, next) {
+      res.set('Cache-Control', 'no-store');
+      if (req.is('application/x-www-form-urlencoded') === false)
+        throw new Failure('invalid_request', { detail: 'A logout token comes in a form.' });
+      next();
+    },
+    form,
+    async function backChannelLogout(req, res) {
+      const body = req.body as Record<string, unknown> | undefined;
+      const token = body?.['logout_token'];
+      if (typeof token !== 'string' || token === '') throw new Failure('invalid_request', { detail: 'The form needs one logout_token.' });
+      const { jti, sub, sid, expiresIn } = await verify(token);
+      // Without a memory of what was seen nothing is accepted: this throws when the store is gone.
+      const name = createHash('sha256').update(jti).digest('base64url');
+      if (!(await once(`logout:${name}`, expiresIn * 1000)))
+        throw new Failure('invalid_request', { detail: 'This logout token was used before.' });
+      const { known, ended } = await list.endNamed({ sub, sid });
+      if (!known && sid !== undefined) throw new Failure('invalid_request', { detail: 'No such session was ever known here.' });
+      metrics.sessions.inc({ event: 'ended_by_auth0' }, ended);
+      log.info({ event: 'backchannel_logout', count: ended }, 'sessions ended by Auth0');
+      res.status(200).end();
+    },
+  ];
+};

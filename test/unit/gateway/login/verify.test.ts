@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Grant } from '../../../../src/gateway/auth0/grant.ts';
+import { objection } from '../../../../src/gateway/login/verify.ts';
+
+const mfa = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
+const expected = { audience: 'https://t.example/me/', acrValues: mfa, maxAgeSeconds: 900 };
+const grant = (claims: Record<string, unknown>, over: Partial<Grant> = {}): Grant => ({
+  sub: 'u1',
+  idToken: '',
+  accessToken: '',
+  tokenType: 'Bearer',
+  expiresIn: 1,
+  audience: [expected.audience],
+  scope: [],
+  claims: { iat: 10_000, auth_time: 9_990, acr: mfa, ...claims },
+  ...over,
+});
+const stepUp = { kind: 'step-up', returnTo: '', scope: [], sub: 'u1' } as const;
+
+describe('a step-up', () => {
+  test('is good with the same subject, the acr asked for and a fresh sign-in', () => {
+    expect(objection(grant({}), stepUp, expected)).toBeUndefined();
+  });
+  test('is refused for another user', () => {
+    expect(objection(grant({}, { sub: 'u2' }), stepUp, expected)).toBe('another_user');
+  });
+  test('is refused when the second factor was not asked for', () => {
+    expect(objection(grant({ acr: undefined }), stepUp, expected)).toBe('acr_unmet');
+    expect(objection(grant({ acr: 'other' }), stepUp, expected)).toBe('acr_unmet');
+  });
+  test('is refused when the sign-in is too old, or does not say how old it is', () => {
+    expect(objection(grant({ auth_time: 5_000 }), stepUp, expected)).toBe('auth_time_too_old');
+    expect(objection(grant({ auth_time: undefined }), stepUp, expected)).toBe('auth_time_too_old');
+  });
+});
+
+test('no sign-in is taken for an API it was not for', () => {
+  expect(objection(grant({}, { audience: ['https://other/'] }), { kind: 'login', returnTo: '', scope: [] }, expected)).toBe(
+    'wrong_audience',
+  );
+});
