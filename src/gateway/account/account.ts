@@ -35,6 +35,9 @@ export interface Account {
   close(): void;
 }
 
+// One for all: making an error for every browser that leaves would cost its stack each time.
+const gone = new Error('the browser left');
+
 interface Turn<C extends Caller> {
   readonly caller: C;
   readonly target: Target;
@@ -159,7 +162,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
 
     const leaving = new AbortController();
     res.once('close', () => {
-      if (!res.writableFinished) leaving.abort();
+      if (!res.writableFinished) leaving.abort(gone);
     });
     const body = operation.method === 'GET' || operation.method === 'DELETE' ? undefined : await readBody(req, limits);
     const headers = upstreamHeaders(req.headers, { host, requestId: req.id, body });
