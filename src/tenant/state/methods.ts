@@ -56,8 +56,6 @@ export type MethodView =
 export interface MethodSecrets {
   /** Base32, for `totp`. */
   totpSecret?: string;
-  /** The last time step a TOTP code was accepted for: a code is good once. */
-  totpLastStep?: number;
   /** Salted hash of a password, see passwords.ts. */
   passwordHash?: string;
   /** Earlier hashes, newest first, for the password history policy. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { initiators } from './initiators.ts';
 import { factorTypes } from './methods.ts';
 import { planNames, type PlanName } from './plans.ts';
 import { switchesSchema } from './switches.ts';
@@ -27,6 +28,7 @@ const clientSchema = z.strictObject({
   require_proof_of_possession: z.boolean().default(false),
   require_signed_request_object: z.boolean().default(false),
   backchannel_logout_uri: z.url().optional(),
+  backchannel_logout_initiators: z.array(z.enum(initiators)).default([...initiators]),
   /** `session`: logout tokens carry sid and sub; `sub`: the sub alone. */
   backchannel_logout_form: z.enum(['session', 'sub']).default('session'),
   /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience. */
@@ -34,7 +36,8 @@ const clientSchema = z.strictObject({
   organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
 });
 
-const grantSchema = z.strictObject({ client_id: z.string(), audience: z.string(), scope: z.array(z.string()) });
+/** A client grant; without an audience it is for the My Account API, whose audience depends on the address the tenant got. */
+const grantSchema = z.strictObject({ client_id: z.string(), audience: z.string().optional(), scope: z.array(z.string()) });
 
 const accessPolicy = z.enum(['require_client_grant', 'allow_all', 'deny_all']);
 
@@ -97,6 +100,12 @@ export const settingsSchema = z.strictObject({
   clients: z.array(clientSchema).default([]),
   grants: z.array(grantSchema).default([]),
   resource_servers: z.array(resourceServerSchema).default([]),
+  /** The tenant's default audience, for authorization requests without one. */
+  default_audience: z.string().optional(),
+  /** The tenant's own list, for logout requests that name no application. */
+  allowed_logout_urls: z.array(z.url()).default([]),
+  /** Auth0's tenant toggle "Refresh Token Revocation Deletes Grant"; off for tenants made since January 2021. */
+  refresh_token_revocation_deletes_grant: z.boolean().default(false),
   /** Connections for connected accounts (Token Vault). */
   connections: z.array(z.strictObject({ name: z.string(), strategy: z.string(), scopes: z.array(z.string()).optional() })).default([
     { name: 'google-oauth2', strategy: 'google-oauth2', scopes: ['openid', 'profile', 'email'] },

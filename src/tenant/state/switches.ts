@@ -55,7 +55,6 @@ export const switchesSchema = z.strictObject({
   accessTokenProfile: z.enum(['auth0', 'rfc9068']).default('auth0').describe('claims and typ of access tokens for /me'),
   accessTokenAuthClaims: z.boolean().default(false).describe('acr, amr, auth_time in access tokens'),
   emptyScope: z.enum(['empty', 'error']).default('empty').describe('no requested API scope survives: empty scope or access_denied'),
-  revocationDeletesGrant: z.boolean().default(true).describe('/oauth/revoke ends the whole grant'),
 });
 
 /** The positions of all switches. */

@@ -1,0 +1,28 @@
+import type { State } from '../state/state.ts';
+import { TokenError } from '../oidc/resources.ts';
+import { enrolled, type Kind } from '../second-factor/kinds.ts';
+import type { MfaTokens, PendingLogin } from './mfa-tokens.ts';
+
+const names: Readonly<Record<Kind, string>> = {
+  otp: 'otp',
+  push: 'push-notification',
+  sms: 'phone',
+  email: 'email',
+  recovery: 'recovery-code',
+};
+
+/** Makes the answer `mfa_required`: an mfa_token, and what the user can be challenged with or has to enrol. */
+export function createMfaDemand(state: State, tokens: MfaTokens) {
+  return (login: PendingLogin): TokenError => {
+    const user = state.users.get(login.userId);
+    const own = user === undefined ? [] : enrolled(user);
+    const requirements =
+      own.length > 0
+        ? { challenge: [...new Set(own.map(({ kind }) => names[kind]))].map((type) => ({ type })) }
+        : { enroll: ['otp', 'phone', 'push-notification', 'email'].map((type) => ({ type })) };
+    return new TokenError(state.settings().switches.mfaRequiredStatus, 'mfa_required', 'Multifactor authentication required', {
+      mfa_token: tokens.issue(login).token,
+      mfa_requirements: requirements,
+    });
+  };
+}

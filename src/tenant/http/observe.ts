@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { SeenRequest } from '../state/request-log.ts';
+import type { State } from '../state/state.ts';
+
+/** Members of OAuth calls that are safe to show; the rest is secret or noise. */
+const shownMembers = [
+  'grant_type',
+  'client_id',
+  'scope',
+  'audience',
+  'requested_scope',
+  'realm',
+  'username',
+  'challenge_type',
+  'connection',
+];
+
+const notes = new WeakMap<IncomingMessage, Record<string, string>>();
+
+/** Notes what an OAuth call asked for, so the request log can show it. */
+export function note(request: IncomingMessage, members: Record<string, unknown>): void {
+  const shown = shownMembers.filter((name) => typeof members[name] === 'string').map((name) => [name, String(members[name])]);
+  notes.set(request, Object.fromEntries(shown) as Record<string, string>);
+}
+
+/** Writes a request into the log once it is over: answered, or given up by either side. */
+export function observe(state: State, request: IncomingMessage, response: ServerResponse): void {
+  const began = performance.now();
+  const url = new URL(request.url ?? '/', 'http://tenant');
+  response.once('close', () => {
+    const parameters = notes.get(request);
+    const token = tokenOf(request.headers.authorization);
+    state.requests.add({
+      method: request.method ?? '',
+      path: url.pathname,
+      query: queryOf(url.searchParams),
+      status: response.headersSent ? response.statusCode : 0,
+      headers: shownHeaders(request),
+      ...(parameters === undefined ? {} : { parameters }),
+      ...(token === undefined ? {} : { token }),
+      durationMs: Math.round(performance.now() - began),
+    });
+  });
+}
+
+const secretParameters = ['code', 'ticket', 'connect_code', 'id_token_hint', 'request'];
+
+function queryOf(search: URLSearchParams): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = {};
+  for (const name of new Set(search.keys())) {
+    const values = search.getAll(name).map((value) => (secretParameters.includes(name) ? '(hidden)' : value));
+    query[name] = values.length === 1 ? (values[0] ?? '') : values;
+  }
+  return query;
+}
+
+/** Headers as they came, except what could be used again: tokens by what they say, cookies by name, proofs by their claims. */
+function shownHeaders(request: IncomingMessage): Record<string, string | string[]> {
+  const shown: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined) continue;
+    shown[name] = name === 'authorization' || name === 'cookie' || name === 'dpop' ? hiddenHeader(name, String(value)) : value;
+  }
+  return shown;
+}
+
+function hiddenHeader(name: string, value: string): string {
+  if (name === 'cookie')
+    return value
+      .split(';')
+      .map((pair) => `${pair.split('=')[0]?.trim() ?? ''}=…`)
+      .join('; ');
+  if (name === 'authorization') return `${value.split(' ')[0] ?? ''} (hidden)`;
+  const claims = attempt(() => decodeJwt(value)) ?? {};
+  return JSON.stringify({ htm: claims['htm'], htu: claims['htu'], nonce: claims['nonce'] !== undefined, ath: claims['ath'] !== undefined });
+}
+
+function tokenOf(authorization: string | undefined): SeenRequest['token'] {
+  const [scheme = '', value = ''] = (authorization ?? '').split(' ');
+  if (!['bearer', 'dpop'].includes(scheme.toLowerCase())) return undefined;
+  const claims = attempt(() => (decodeProtectedHeader(value), decodeJwt(value)));
+  if (claims === undefined) return { scheme };
+  const text = (name: string): string | undefined => (typeof claims[name] === 'string' ? claims[name] : undefined);
+  const found = { sub: text('sub'), scope: text('scope'), jti: text('jti'), client: text('azp') ?? text('client_id') };
+  const given = Object.fromEntries(Object.entries(found).filter(([, one]) => one !== undefined)) as Record<string, string>;
+  return { scheme, ...given, ...(claims.aud === undefined ? {} : { aud: claims.aud }) };
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { accessTokenForm } from './access-token-form.ts';
+import { identityScopes } from './audiences.ts';
+import { accountFinder, claimsByScope } from './claims.ts';
+import { embeddedGrants, findClient } from './clients.ts';
+import type { Parts } from './context.ts';
+import { grantLoader } from './grants.ts';
+import type { SigningKey } from './keys.ts';
+import { restoreOfflineAccess } from './offline-access.ts';
+import { signInPolicy } from './policy.ts';
+import { refreshRules, type DemandMfa } from './refresh.ts';
+import { defaultResource, resourceServerInfo } from './resources.ts';
+import { mfaPath } from '../pages/mfa.ts';
+import { confirmLogoutPage, errorPage } from '../pages/provider-pages.ts';
+
+/** Secrets that every domain of one tenant shares, so a session is good on each of its instances. */
+export interface ProviderSecrets {
+  key: SigningKey;
+  cookieKey: string;
+  nonceSecret: Buffer;
+}
+
+/** Fresh secrets for oidc-provider's cookies and DPoP nonces. */
+export const providerSecrets = (key: SigningKey): ProviderSecrets => ({
+  key,
+  cookieKey: randomBytes(24).toString('base64url'),
+  nonceSecret: randomBytes(32),
+});
+
+/** Makes oidc-provider behave as Auth0 does on one of the tenant's domains, `origin` without a slash at the end. */
+export function createProvider(parts: Parts, origin: string, secrets: ProviderSecrets, demandMfa: DemandMfa): Provider {
+  const { state } = parts;
+  const tokens = (): ReturnType<typeof state.settings>['tokens'] => state.settings().tokens;
+  const provider = new Provider(`${origin}/`, {
+    adapter: parts.store.adapter,
+    jwks: { keys: [secrets.key.privateJwk] },
+    routes: {
+      authorization: '/authorize',
+      token: '/oauth/token',
+      userinfo: '/userinfo',
+      revocation: '/oauth/revoke',
+      pushed_authorization_request: '/oauth/par',
+      end_session: '/oidc/logout',
+      jwks: '/.well-known/jwks.json',
+    },
+    cookies: { names: { session: 'auth0', interaction: 'auth0_i', resume: 'auth0_r' }, keys: [secrets.cookieKey] },
+    scopes: identityScopes,
+    claims: claimsByScope,
+    conformIdTokenClaims: false,
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    extraParams: {
+      // oidc-provider drops offline_access without prompt=consent; Auth0 does not.
+      audience: (ctx: KoaContextWithOIDC) => {
+        restoreOfflineAccess(ctx);
+      },
+      connection: null,
+      organization: null,
+      screen_hint: null,
+    },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
+    findAccount: accountFinder(parts),
+    loadExistingGrant: grantLoader(parts),
+    rotateRefreshToken: refreshRules(parts, demandMfa),
+    issueRefreshToken: (_ctx, client, source) => client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
+    expiresWithSession: () => false,
+    interactions: {
+      policy: signInPolicy(parts),
+      url: (ctx, { prompt, uid }) => `${pageFor(ctx, prompt)}?state=${uid}`,
+    },
+    renderError: errorPage,
+    formats: { customizers: { jwt: accessTokenForm(parts) } },
+    ttl: {
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? tokens().accessTokenSeconds,
+      AuthorizationCode: () => 60,
+      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 86_400,
+      Grant: () => tokens().refreshTokenSeconds,
+      IdToken: () => tokens().idTokenSeconds,
+      Interaction: () => 3600,
+      // The life of a family does not get longer by rotation.
+      RefreshToken: (ctx) => tokens().refreshTokenSeconds - (ctx.oidc.entities.RotatedRefreshToken?.totalLifetime() ?? 0),
+      Session: () => tokens().sessionSeconds,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      pushedAuthorizationRequests: { enabled: true },
+      requestObjects: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: secrets.nonceSecret,
+        requireNonce: (ctx) => nonceDemanded(ctx),
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: defaultResource(parts),
+        useGrantedResource: () => true,
+        getResourceServerInfo: resourceServerInfo(parts),
+      },
+      rpInitiatedLogout: { enabled: true, logoutSource: confirmLogoutPage },
+      backchannelLogout: { enabled: false },
+    },
+  });
+  for (const name of embeddedGrants) {
+    provider.registerGrantType(name, () => {
+      throw new errors.UnsupportedGrantType();
+    });
+  }
+  // Auth0's ID tokens always carry the session id, whether or not the application listens for back-channel logout.
+  provider.Client.prototype.includeSid = () => true;
+  return provider;
+
+  /** The page that asks for what an authorization request still needs. */
+  function pageFor(ctx: KoaContextWithOIDC, { name, reasons }: { name: string; reasons: string[] }): string {
+    if (name === 'consent') return '/u/consent';
+    return name === 'mfa' ? mfaPath(state.users.get(ctx.oidc.session?.accountId ?? ''), reasons) : '/u/login';
+  }
+
+  /** Auth0 asks public clients for a nonce at the token endpoint, confidential ones not. */
+  function nonceDemanded(ctx: KoaContextWithOIDC): boolean {
+    const client = findClient(state.settings(), ctx.oidc.client?.clientId);
+    return client?.token_endpoint_auth_method === 'none' || state.settings().switches.dpopNonceForConfidential;
+  }
+}

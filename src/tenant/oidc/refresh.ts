@@ -1,0 +1,69 @@
+import { type Grant, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider';
+import { allowedByPolicy, findApi, identityScopes } from './audiences.ts';
+import { findClient } from './clients.ts';
+import { parameter, scopeList, type Parts } from './context.ts';
+import type { Login } from './logins.ts';
+import { canProveMfa, defaultPolicyHolds } from './policy.ts';
+import { TokenError } from './resources.ts';
+
+/** Answers mfa_required for a login on its way; its token opens the MFA API. */
+export type DemandMfa = (login: { userId: string; clientId: string; audience?: string; scope: string[]; grantId?: string }) => TokenError;
+
+/**
+ * What Auth0 does at a refresh and oidc-provider does not. It is called by oidc-provider after the client, the token, its grant and its key
+ * have been checked and before anything is issued; the answer is whether to rotate.
+ */
+export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
+  return (ctx: KoaContextWithOIDC): boolean => {
+    const { RefreshToken: token, Grant: grant } = ctx.oidc.entities;
+    const login = parts.logins.byGrant.get(token?.grantId ?? '');
+    if (token === undefined || grant === undefined || login === undefined) return true;
+    // amr and acr say what happened at a sign-in; an ID token from a refresh does not repeat them.
+    Object.assign(token, { amr: undefined, acr: undefined });
+    const audience = widen(parts, ctx, token, grant, login);
+    checkDefaultPolicy(parts, login, audience, () =>
+      demandMfa({ ...login, ...(audience === undefined ? {} : { audience }), scope: scopeList(token.scope), grantId: grant.jti }),
+    );
+    return parts.state.settings().tokens.rotation;
+  };
+}
+
+/**
+ * Multi-resource refresh tokens: the audiences and scopes of the application's policies join those of the sign-in; anything else asked for
+ * is dropped without a word. Answers the audience the token will be for.
+ */
+function widen({ state, origins }: Parts, ctx: KoaContextWithOIDC, token: RefreshToken, grant: Grant, login: Login): string | undefined {
+  const settings = state.settings();
+  const client = findClient(settings, login.clientId);
+  const policies = client?.first_party === true ? client.refresh_token_policies : [];
+  const allowed = new Map<string, Set<string>>();
+  if (login.audience !== undefined) allowed.set(login.audience, new Set(login.scopes));
+  for (const policy of policies) {
+    const api = findApi(settings, origins(), policy.audience);
+    if (api === undefined || client === undefined || !api.skipConsent) continue;
+    const open = allowedByPolicy(settings, api, client, api.userPolicy) ?? [];
+    const scopes = allowed.get(policy.audience) ?? new Set(login.scopes.filter((scope) => identityScopes.includes(scope)));
+    for (const scope of policy.scope) if (open.includes(scope)) scopes.add(scope);
+    allowed.set(policy.audience, scopes);
+  }
+  for (const [audience, scopes] of allowed) grant.addResourceScope(audience, scopes);
+
+  const audiences = [...allowed.keys()];
+  const wanted = parameter(ctx, 'audience');
+  const audience = audiences.find((candidate) => candidate === wanted) ?? login.audience;
+  const open = (audience === undefined ? undefined : allowed.get(audience)) ?? new Set(login.scopes);
+  const asked = scopeList(ctx.oidc.body?.['requested_scope']);
+  const scope = [...open].filter((one) => asked.length === 0 || asked.includes(one)).join(' ');
+  Object.assign(token, { scope: scope, ...(audiences.length === 0 ? {} : { resource: audiences }) });
+  return audience;
+}
+
+/** "Require 2FA": within 15 minutes of the last second factor, or of the sign-in for a user who has none. */
+function checkDefaultPolicy(parts: Parts, login: Login, audience: string | undefined, demandMfa: () => TokenError): void {
+  if (!defaultPolicyHolds(parts, audience)) return;
+  const { my_account: me, switches } = parts.state.settings();
+  const user = parts.state.users.get(login.userId);
+  if (parts.state.clock.now() - (login.mfaAt ?? login.at) < me.default_policy_seconds * 1000) return;
+  if (user !== undefined && canProveMfa(user)) throw demandMfa();
+  throw new TokenError(switches.unmetRequirementsStatus, 'unmet_authentication_requirements', 'Unmet authentication requirements');
+}

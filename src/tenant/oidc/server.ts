@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Provider from 'oidc-provider';
+import { createMfaDemand } from '../embedded/mfa-required.ts';
+import { createMfaTokens, type MfaTokens } from '../embedded/mfa-tokens.ts';
+import type { State } from '../state/state.ts';
+import { createAuthenticate, type Authenticate } from './access-token.ts';
+import { createStore } from './adapter.ts';
+import { createBackChannel } from './back-channel.ts';
+import type { Parts } from './context.ts';
+import type { SigningKey } from './keys.ts';
+import { createLogins } from './logins.ts';
+import { createLogout, type Logout } from './logout.ts';
+import { createProvider, providerSecrets } from './provider.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import { answerAsAuth0 } from './token-endpoint.ts';
+
+/** The authorization server of one tenant, on all its domains. */
+export interface AuthorizationServer {
+  parts: Parts;
+  mfaTokens: MfaTokens;
+  sessions: Sessions;
+  logout: Logout;
+  authenticate: Authenticate;
+  /** The origin a request was sent to; the canonical one for a host the tenant does not know. */
+  originOf(request: IncomingMessage): string;
+  /** oidc-provider for an origin; each domain is an issuer of its own over the same store. */
+  providerFor(origin: string): Provider;
+  /** Lets oidc-provider answer. */
+  handle(origin: string, request: IncomingMessage, response: ServerResponse): Promise<void>;
+  clear(): void;
+}
+
+/** Makes the authorization server; the signing key is one for all domains, as at Auth0. */
+export function createAuthorizationServer(state: State, key: SigningKey): AuthorizationServer {
+  const { protocol } = new URL(state.origin);
+  const origins = (): string[] => [state.origin, ...state.settings().custom_domains.map((domain) => `${protocol}//${domain}`)];
+  const parts: Parts = { state, store: createStore(state), logins: createLogins(), origins };
+  const mfaTokens = createMfaTokens(state);
+  const secrets = providerSecrets(key);
+  const demandMfa = createMfaDemand(state, mfaTokens);
+  const providers = new Map<string, Provider>();
+  const sessions = createSessions(parts, createBackChannel(parts, key));
+
+  const originOf = (request: IncomingMessage): string =>
+    origins().find((origin) => new URL(origin).host === request.headers.host) ?? state.origin;
+  const providerFor = (origin: string): Provider => {
+    let provider = providers.get(origin);
+    if (provider === undefined) {
+      provider = createProvider(parts, origin, secrets, demandMfa);
+      provider.proxy = true;
+      answerAsAuth0(provider, state);
+      providers.set(origin, provider);
+    }
+    return provider;
+  };
+
+  return {
+    parts,
+    mfaTokens,
+    sessions,
+    logout: createLogout(parts, key, sessions),
+    authenticate: createAuthenticate(parts, key, originOf),
+    originOf,
+    providerFor,
+    async handle(origin, request, response) {
+      // oidc-provider builds its URLs from these; the tenant alone decides what it is called.
+      const { host } = new URL(origin);
+      Object.assign(request.headers, { host, 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1) });
+      await providerFor(origin).callback()(request, response);
+    },
+    clear() {
+      parts.store.clear();
+      parts.logins.clear();
+      mfaTokens.clear();
+    },
+  };
+}
