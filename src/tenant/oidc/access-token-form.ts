@@ -16,7 +16,7 @@ export function accessTokenForm({ state, logins, origins }: Parts) {
     const { client_id: clientId, ...claims } = payload;
     const audience = String(payload['aud']);
     const api = findApi(settings, origins(), audience);
-    const login = 'grantId' in token ? logins.byGrant.get(token.grantId ?? '') : undefined;
+    const login = 'grantId' in token ? logins.byGrant.get(token.grantId) : undefined;
     const scopes = scopeList(payload['scope']);
     const rfc9068 = settings.switches.accessTokenProfile === 'rfc9068' && api?.isMyAccount === true;
     const grant = token.kind === 'ClientCredentials' ? 'client-credentials' : embeddedName(token);

@@ -130,7 +130,8 @@ export function createStore(state: State): Store {
         .map(({ payload }) => rotations(payload)),
     );
     if (rotations(found) !== newest - 1) return found;
-    const { consumed: _, ...unused } = found;
+    const unused = { ...found };
+    delete unused.consumed;
     return unused;
   }
 }

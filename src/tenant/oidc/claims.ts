@@ -3,11 +3,10 @@ import type { Parts } from './context.ts';
 
 /** Which claims a scope opens, as Auth0 has it. acr and amr are there when the session carries them. */
 export const claimsByScope = {
-  acr: null,
   auth_time: null,
   iss: null,
   sid: null,
-  openid: ['sub', 'amr', 'org_id'],
+  openid: ['sub', 'acr', 'amr', 'org_id'],
   profile: ['name', 'nickname', 'given_name', 'family_name', 'picture', 'updated_at'],
   email: ['email', 'email_verified'],
   phone: ['phone_number', 'phone_number_verified'],

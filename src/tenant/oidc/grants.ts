@@ -25,7 +25,7 @@ export function grantLoader({ state, logins, origins }: Parts) {
     const mfa = provedMfa(ctx);
     // Auth0 writes acr and amr only after MFA in this transaction: not for a silent sign-in, not after a refresh.
     Object.assign(session, mfa ? { acr: multiFactor, amr: ['mfa'] } : { acr: undefined, amr: undefined });
-    const idToken = { ...oidc.claims.id_token, sid: null, acr: null, amr: null };
+    const idToken = { ...oidc.claims.id_token, sid: null };
     Object.assign(oidc.claims, { id_token: idToken });
 
     const grant = new oidc.provider.Grant({ accountId: user.user_id, clientId: client.clientId });

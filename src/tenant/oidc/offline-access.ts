@@ -9,8 +9,11 @@ export function restoreOfflineAccess({ oidc, query }: KoaContextWithOIDC): void 
   const pushed = oidc.entities.PushedAuthorizationRequest?.request;
   const object = pushed ?? text(query['request']) ?? text(oidc.body?.['request']);
   const asked = object === undefined ? (query['scope'] ?? oidc.body?.['scope']) : decodeJwt(object)['scope'];
-  if (!scopeList(asked).includes('offline_access') || scopeList(params['scope']).includes('offline_access')) return;
-  params['scope'] = [...scopeList(params['scope']), 'offline_access'].join(' ');
+  if (!scopeList(asked).includes('offline_access')) return;
+  const kept = [...scopeList(params['scope']), 'offline_access'];
+  params['scope'] = scopeList(asked)
+    .filter((scope) => kept.includes(scope))
+    .join(' ');
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -16,7 +16,7 @@ export class TokenError extends errors.CustomOIDCProviderError {
 
 /** Turns Auth0's `audience` into the resource of RFC 8707, which oidc-provider speaks. */
 export function defaultResource({ state }: Parts) {
-  return (ctx: KoaContextWithOIDC, _client: unknown, granted?: readonly string[] | undefined): string | string[] => {
+  return (ctx: KoaContextWithOIDC, _client: unknown, granted?: readonly string[]): string | string[] => {
     const wanted = parameter(ctx, 'audience');
     if (granted !== undefined) {
       // A refresh: an audience outside the policy is silently ignored, and the token is for the one of the sign-in.

@@ -40,6 +40,8 @@ export function createSessions({ store, logins }: Parts, notify: NotifyLogout): 
       for (const grant of grants) store.revokeGrant(grant);
       return grants.length;
     },
-    settled: async () => void (await Promise.allSettled(underway)),
+    async settled() {
+      await Promise.allSettled(underway);
+    },
   };
 }

@@ -7,7 +7,7 @@ import { escape, hidden, layout, problemLine } from './layout.ts';
 
 /** `/u/login`: e-mail and password. */
 export const loginPage: Page = async (visit) => {
-  const { form, parts, interaction } = visit;
+  const { form, parts } = visit;
   if (requested(visit, 'screen_hint') === 'signup' && form === undefined && !visit.request.url?.includes('/u/signup')) {
     show(visit, 200, undefined, 'signup');
     return;
@@ -27,7 +27,6 @@ export const loginPage: Page = async (visit) => {
     show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
     return;
   }
-  void interaction;
   return signIn(visit, user);
 };
 
