@@ -1,0 +1,54 @@
+import type { CostClass, Plan } from '../../../config/plans.ts';
+import type { Lesson } from './ledger.ts';
+import type { Limits } from './limits.ts';
+
+/** What the API answered to one request: its status, its headers in lower case, and whose it was. */
+export interface UpstreamAnswer {
+  readonly user: string;
+  readonly cost: CostClass;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/**
+ * Reads Auth0's `x-ratelimit-limit`, `-remaining` and `-reset` (UNIX seconds), `retry-after` (seconds) and `x-auth0-error-kind`
+ * (`global-rate-limit` only when the tenant's limit was hit). Which bucket `remaining` speaks of is not said: it is told by the limit, and where both
+ * limits are the same number by how far the reset lies ahead. Undefined when there is nothing to learn; `expected` is what we believe the user has left.
+ */
+export function readLesson(
+  answer: UpstreamAnswer,
+  plan: Plan,
+  limits: Limits,
+  expected: number | undefined,
+  nowMs: number,
+): Lesson | undefined {
+  const { cost, user, status } = answer;
+  const header = (name: string): string | undefined => {
+    const value = answer.headers[name];
+    return typeof value === 'string' ? value : value?.[0];
+  };
+  const number = (name: string): number | undefined => {
+    const text = header(name)?.trim();
+    return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+  };
+  const resetMs = (number('x-ratelimit-reset') ?? 0) * 1_000 - nowMs;
+
+  if (status === 429) {
+    const kind = header('x-auth0-error-kind');
+    const after = number('retry-after');
+    if (kind !== undefined) return { kind: 'tenant-limited', cost, retryMs: after === undefined ? 1_000 : after * 1_000 };
+    const oneToken = 1 / limits[cost].user.perMs;
+    return { kind: 'user-limited', cost, user, retryMs: after === undefined ? Math.max(resetMs, oneToken) : after * 1_000 };
+  }
+  const remaining = number('x-ratelimit-remaining');
+  const limit = number('x-ratelimit-limit');
+  if (remaining === undefined || limit === undefined) return undefined;
+  const tenants = plan.tenantPerSecond[cost] === limit;
+  const users = plan.userPerMinute[cost] === limit;
+  if (users && (!tenants || resetMs > 2_000)) {
+    return expected !== undefined && expected >= remaining + 1 ? { kind: 'user-low', cost, user, remaining } : undefined;
+  }
+  // Well below what we alone leave there, and not by a rounding.
+  if (tenants && !users && remaining + 1 <= limits[cost].reserve / 2) return { kind: 'tenant-low', cost, remaining };
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import type { Redis } from '../redis/client.ts';
+
+const BEAT_MS = 10_000;
+const SEEN_SECONDS = 60;
+const COUNT = `
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${SEEN_SECONDS})
+redis.call('EXPIRE', KEYS[1], ${SEEN_SECONDS * 2})
+return redis.call('ZCARD', KEYS[1])`;
+
+export interface Gateways {
+  /** How many gateways shared this Redis within the last minute, as last heard; at least one. */
+  seen(): number;
+  close(): Promise<void>;
+}
+
+/** Tells the others that this gateway lives, every ten seconds, and counts them: the number to divide by when Redis is gone. */
+export function countGateways(redis: Redis): Gateways {
+  const count = redis.script(COUNT);
+  const key = '{budget}:gateways';
+  const self = randomBytes(9).toString('base64url');
+  let seen = 1;
+  const beat = () => {
+    count([key], [self]).then(
+      (number) => {
+        seen = Math.max(1, Number(number));
+      },
+      // Gone for now: the last number heard is the best there is.
+      () => undefined,
+    );
+  };
+  const timer = setInterval(beat, BEAT_MS);
+  timer.unref();
+  redis.onReady(beat);
+  return {
+    seen: () => seen,
+    async close() {
+      clearInterval(timer);
+      if (redis.ready()) await redis.command('ZREM', key, self).catch(() => undefined);
+    },
+  };
+}

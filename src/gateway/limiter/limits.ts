@@ -1,0 +1,59 @@
+import type { CostClass, Plan } from '../../../config/plans.ts';
+import { costClasses } from '../../../config/plans.ts';
+
+/** A token bucket: how fast it fills and how much it holds. */
+export interface Bucket {
+  readonly perMs: number;
+  readonly burst: number;
+}
+
+export interface ClassLimits {
+  readonly tenant: Bucket;
+  readonly user: Bucket;
+  /** What the tenant's own bucket holds beyond ours: while nobody else spends, `x-ratelimit-remaining` never falls below it. */
+  readonly reserve: number;
+}
+
+export type Limits = Readonly<Record<CostClass, ClassLimits>>;
+
+/** How far we stay below Auth0's numbers; each is a share of the published one. */
+export interface Margins {
+  /**
+   * Our bucket for the tenant holds less than Auth0's: requests spaced rightly here may arrive bunched there, and bunching costs burst, not rate.
+   * A fifth of a second's tokens absorbs arrivals up to 200 ms out of step.
+   */
+  readonly tenantBurst: number;
+  /** Nearly the whole rate: the burst takes the jitter, so the rate need not. */
+  readonly tenantRate: number;
+  /** A user's bucket is too small to give burst away; it fills a little slower instead, as Auth0 adds per-minute tokens in steps of a second. */
+  readonly userRate: number;
+  /** Without the shared count, all gateways together stay below this share. */
+  readonly alone: number;
+}
+
+export const defaultMargins: Margins = { tenantBurst: 0.8, tenantRate: 0.98, userRate: 0.95, alone: 0.8 };
+
+/** The buckets to keep for a plan, margins taken off. Every number of the plan must be above 0. */
+export function limitsOf(plan: Plan, margins: Margins = defaultMargins): Limits {
+  return each((cost) => {
+    const tenant = plan.tenantPerSecond[cost];
+    const user = plan.userPerMinute[cost];
+    const burst = Math.max(1, Math.floor(tenant * margins.tenantBurst));
+    return {
+      tenant: { perMs: (tenant * margins.tenantRate) / 1_000, burst },
+      user: { perMs: (user * margins.userRate) / 60_000, burst: Math.max(1, user) },
+      reserve: tenant - burst,
+    };
+  });
+}
+
+/** What one of several gateways may spend while they cannot count together: rates and bursts divided, never below one request. */
+export function shareOf(limits: Limits, share: number): Limits {
+  const part = ({ perMs, burst }: Bucket): Bucket => ({ perMs: perMs * share, burst: Math.max(1, Math.floor(burst * share)) });
+  return each((cost) => ({ tenant: part(limits[cost].tenant), user: part(limits[cost].user), reserve: limits[cost].reserve }));
+}
+
+function each<T>(make: (cost: CostClass) => T): Record<CostClass, T> {
+  const [read, write, filtered] = costClasses;
+  return { read: make(read), write: make(write), filtered: make(filtered) };
+}
