@@ -16,6 +16,8 @@ export interface BenchAnswer {
 export interface Bench {
   state: State;
   origin: string;
+  /** When the API began to look at a token, by token, milliseconds. */
+  arrivals: Map<string, number>;
   user(given?: Partial<NewUser>): string;
   call(
     method: string,
@@ -25,9 +27,9 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** A token of the bench for a user and scopes, bound to a key when `jkt` is given. */
-export const tokenOf = (user: string, scopes: readonly string[], jkt = ''): string =>
-  Buffer.from(JSON.stringify({ user, scopes, jkt })).toString('base64url');
+/** A token of the bench for a user and scopes, bound to a key when `jkt` is given; `jti` tells tokens apart. */
+export const tokenOf = (user: string, scopes: readonly string[], { jkt = '', jti = 0 } = {}): string =>
+  Buffer.from(JSON.stringify({ user, scopes, jkt, jti })).toString('base64url');
 
 function tokenSays(token: string) {
   try {
@@ -46,10 +48,12 @@ export async function startBench(settings: SettingsInput = {}): Promise<Bench> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const state = createState(origin, parseSettings(settings));
+  const arrivals = new Map<string, number>();
   const api = createMyAccountApi({
     state,
     originOf: () => origin,
     authenticate: (token) => {
+      arrivals.set(token, Date.now());
       const said = tokenSays(token);
       return Promise.resolve(
         said && { sub: said.user, scope: said.scopes, clientId: 'app', ...(said.jkt === '' ? {} : { jkt: said.jkt }) },
@@ -60,6 +64,7 @@ export async function startBench(settings: SettingsInput = {}): Promise<Bench> {
   return {
     state,
     origin,
+    arrivals,
     user(given = {}) {
       made += 1;
       const user = newUser(newUserSchema.parse({ email: `user${made}@example.com`, password: 'Passw0rd!', ...given }), state.clock);

@@ -23,8 +23,12 @@ export async function authorize(
   proofs: ProofCheck,
 ): Promise<Authorized> {
   const settings = state.settings();
+  const mode = settings.my_account.dpop;
   const refuse = (problem: ProblemName, error: string | undefined, detail?: string): Problem =>
-    new Problem(problem, { ...(detail === undefined ? {} : { detail }), headers: challenge(settings, error, scheme) });
+    new Problem(problem, {
+      ...(detail === undefined ? {} : { detail }),
+      headers: challenge(settings, error, mode === 'required' ? 'DPoP' : scheme),
+    });
   const [, given = '', value = ''] = /^(\S+)(?:\s+(\S+))?\s*$/.exec(request.headers.authorization ?? '') ?? [];
   const scheme = given.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer';
   if (value === '' || !['bearer', 'dpop'].includes(given.toLowerCase())) throw refuse('missing_token', undefined);
@@ -32,7 +36,6 @@ export async function authorize(
   const token = await authenticate(value, request);
   const user = token && state.users.get(token.sub);
   if (!user || user.blocked) throw refuse('invalid_token', 'invalid_token');
-  const mode = settings.my_account.dpop;
   // A bound token under `Bearer`, or an unbound one under `DPoP`, is a downgrade (section 7.2).
   if ((token.jkt !== undefined) !== (scheme === 'DPoP')) throw refuse('invalid_token', 'invalid_token');
   if ((mode === 'required' && scheme !== 'DPoP') || (mode === 'none' && scheme === 'DPoP')) throw refuse('invalid_token', 'invalid_token');
