@@ -77,7 +77,8 @@ export class Problem extends Error {
     const status = this.statusUnder(switches);
     const listed = problems[this.problem];
     const moved = status !== listed.status;
-    const code = moved ? `A0E-${status}-0001` : listed.code;
+    const known = this.problem === 'rate_limited' ? switches.rateLimitCode : listed.code;
+    const code = moved ? `A0E-${status}-0001` : known;
     return {
       type: `https://auth0.com/api-errors${switches.errorTypeSpelling === 'path' ? '/' : '#'}${code}`,
       title: moved ? (STATUS_CODES[status] ?? listed.title) : listed.title,

@@ -11,7 +11,7 @@ export const switchesSchema = z.strictObject({
   wrongCodeStatus: z
     .union([z.literal(400), z.literal(401), z.literal(403)])
     .default(400)
-    .describe('a wrong otp_code at /verify'),
+    .describe('a wrong otp_code, attestation or password, or a spent auth_session, at /verify'),
   authSessionSeconds: z.number().int().positive().default(600).describe('life of an enrolment auth_session'),
   pushPendingStatus: z
     .union([z.literal(400), z.literal(403)])
@@ -21,7 +21,10 @@ export const switchesSchema = z.strictObject({
     .union([z.literal(404), z.literal(204)])
     .default(404)
     .describe('DELETE of an id that is not there'),
-  renameNameless: z.enum(['refuse', 'ignore']).default('refuse').describe('PATCH name on passkey, password, recovery-code'),
+  renameNameless: z
+    .enum(['refuse', 'ignore'])
+    .default('refuse')
+    .describe('PATCH name on passkey, password, recovery-code; PATCH channel on anything but phone'),
   conflictOnLastPrimary: z.boolean().default(true).describe('409 on removing the last primary method'),
   filteredMeans: z.enum(['type-parameter', 'never']).default('type-parameter').describe('what counts as a filtered read'),
   patchCost: z.enum(['write', 'none']).default('write').describe('whether PATCH takes from the write limit'),
@@ -30,6 +33,19 @@ export const switchesSchema = z.strictObject({
     .union([z.literal(201), z.literal(200)])
     .default(201)
     .describe('connected-accounts/complete'),
+  connectRedirect: z
+    .enum(['registered', 'any'])
+    .default('registered')
+    .describe('whether the redirect_uri of connected-accounts/connect must be a callback of the application'),
+  connectedAgain: z
+    .enum(['conflict', 'replace'])
+    .default('conflict')
+    .describe('the same account at the same provider a second time: 409, or the new one takes the place of the old'),
+  unknownAccountStatus: z
+    .union([z.literal(404), z.literal(204)])
+    .default(404)
+    .describe('DELETE of a connected account that is not there'),
+  rateLimitCode: z.enum(['A0E-429-0003', 'A0E-429-0001']).default('A0E-429-0003').describe('the code in the type of a 429 of /me'),
   unmetRequirementsStatus: z
     .union([z.literal(400), z.literal(401), z.literal(403)])
     .default(403)

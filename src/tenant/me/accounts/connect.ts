@@ -33,7 +33,7 @@ export function startConnecting({ origin, settings, user, token, connecting, bod
   const connection = settings.connections.find((one) => one.name === wanted.connection);
   if (!connection) throw new Problem('invalid_request', { detail: 'The connection does not exist.' });
   const client = settings.clients.find((one) => one.client_id === token.clientId);
-  if (client && !client.callbacks.includes(wanted.redirect_uri)) {
+  if (settings.switches.connectRedirect === 'registered' && client && !client.callbacks.includes(wanted.redirect_uri)) {
     throw new Problem('invalid_request', { detail: 'The redirect_uri is not among the allowed callback URLs of the application.' });
   }
   const begun = connecting.begin({
@@ -66,7 +66,7 @@ export function completeConnecting({ state, settings, user, connecting, logins, 
   connecting.end(begun);
 
   const sameAccount = (one: ConnectedAccount): boolean => one.connection === begun.connection && logins.get(one) === begun.login;
-  if (user.connectedAccounts.some(sameAccount)) {
+  if (user.connectedAccounts.some(sameAccount) && settings.switches.connectedAgain === 'conflict') {
     throw new Problem('duplicate', { detail: 'The account is already connected.' });
   }
   const { connection, scopes } = begun;

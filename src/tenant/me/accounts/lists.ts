@@ -32,7 +32,7 @@ export function removeAccount({ user, path, settings }: Call): Answer {
   const { id } = checkPath(path, 'path');
   const others = user.connectedAccounts.filter((account) => account.id !== id);
   const removed = others.length < user.connectedAccounts.length;
-  if (!removed && settings.switches.unknownMethodStatus === 404) throw new Problem('method_not_found');
+  if (!removed && settings.switches.unknownAccountStatus === 404) throw new Problem('method_not_found');
   user.connectedAccounts = others;
   return { status: 204 };
 }
