@@ -4,6 +4,7 @@
  */
 export type CostClass = 'read' | 'write' | 'filtered';
 
+/** The classes in the order of Auth0's table. */
 export const costClasses = ['read', 'write', 'filtered'] as const satisfies readonly CostClass[];
 
 /** One row of Auth0's table: for the whole tenant per second, for one user per minute; the burst equals the number. */
@@ -35,6 +36,7 @@ export const plans = {
   'private-10000': row([2000, 2000, 4000], [5, 5, 20]),
 } as const satisfies Record<string, Plan>;
 
+/** A row of the table. */
 export type PlanName = keyof typeof plans;
 
 /** Numbers that replace those of the row, for a contract or a change at Auth0 this table does not know yet. */

@@ -1,4 +1,4 @@
-import type { CostClass } from '../limiter/budget.ts';
+import type { CostClass } from '../../../config/plans.ts';
 
 /** One operation of the My Account API. */
 export interface Operation {

@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import type { CostClass } from '../limiter/budget.ts';
+import type { CostClass } from '../../../config/plans.ts';
 import { operationsAt } from './operations.ts';
 import type { Operation } from './operations.ts';
 

@@ -14,10 +14,7 @@ import { quotaOf, rateLimitHeaders, secondsOf } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { createRecall } from './recall.ts';
 import { createRefusals } from './refusals.ts';
-import { createShared } from './shared.ts';
-
-export type { CostClass } from '../../../config/plans.ts';
-export type { Quota } from './quota.ts';
+import { createFallback } from './fallback.ts';
 
 /** What goes before what: a step of an enrolment under way, another write, the first read of a page, a read asked for again. */
 export type Priority = 'verify' | 'write' | 'first' | 'refetch';
@@ -25,6 +22,7 @@ export type Priority = 'verify' | 'write' | 'first' | 'refetch';
 // In turns of the fair line. Bounded on purpose: whoever has priority overtakes, but nobody starves.
 const offsets: Readonly<Record<Priority, number>> = { verify: -4, write: 0, first: 0, refetch: 4 };
 
+/** One request that wants to go to the API. */
 export interface TakeRequest {
   /** The limiter key of the Auth0 user, never the id itself. */
   readonly user: string;
@@ -45,6 +43,7 @@ export type BudgetEvent =
   | { readonly kind: 'refused'; readonly cost: CostClass; readonly by: 'user' | 'tenant' }
   | { readonly kind: 'limited'; readonly cost: CostClass; readonly by: 'user' | 'tenant' };
 
+/** The budget as the proxy uses it. */
 export interface Budget {
   /** Asks for one request's place in the user's and the tenant's budget, waiting in the fair line for at most the deadline. */
   take(request: TakeRequest): Promise<Verdict>;
@@ -57,6 +56,7 @@ export interface Budget {
   close(): Promise<void>;
 }
 
+/** The plan that holds, and how far to stay from it. */
 export interface BudgetOptions {
   readonly plan: PlanName;
   readonly overrides?: PlanOverrides;
@@ -82,7 +82,7 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
   const recall = createRecall(limits, now, 50_000);
   const refusals = createRefusals(now, 50_000);
   const gateways = redis && countGateways(redis);
-  const shared = redis && gateways && createShared({ redis, limits, recall, now, share: () => margins.alone / gateways.seen() });
+  const shared = redis && gateways && createFallback({ redis, limits, recall, now, share: () => margins.alone / gateways.seen() });
   const own = createMemoryLedger(() => limits, now);
 
   async function decide<T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>): Promise<T> {

@@ -10,6 +10,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${SEEN_SECONDS})
 redis.call('EXPIRE', KEYS[1], ${SEEN_SECONDS * 2})
 return redis.call('ZCARD', KEYS[1])`;
 
+/** The gateways on one Redis. */
 export interface Gateways {
   /** How many gateways shared this Redis within the last minute, as last heard; at least one. */
   seen(): number;

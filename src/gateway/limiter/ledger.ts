@@ -22,6 +22,7 @@ export interface Ticket {
   readonly leaveAt: number;
 }
 
+/** In now, a place in the line until `waitMs` from now, or refused with the wait (ms) after which one request could go. */
 export type Answer =
   | { readonly kind: 'taken'; readonly levels: Levels; readonly start: number }
   | { readonly kind: 'wait'; readonly waitMs: number; readonly ticket: Ticket; readonly levels: Levels }

@@ -7,6 +7,7 @@ export interface Bucket {
   readonly burst: number;
 }
 
+/** The two buckets of one cost class. */
 export interface ClassLimits {
   readonly tenant: Bucket;
   readonly user: Bucket;
@@ -14,6 +15,7 @@ export interface ClassLimits {
   readonly reserve: number;
 }
 
+/** All buckets of a plan. */
 export type Limits = Readonly<Record<CostClass, ClassLimits>>;
 
 /** How far we stay below Auth0's numbers; each is a share of the published one. */
@@ -31,6 +33,7 @@ export interface Margins {
   readonly alone: number;
 }
 
+/** Margins that lose no more than a fiftieth of the tenant's limit under steady load. */
 export const defaultMargins: Margins = { tenantBurst: 0.8, tenantRate: 0.98, userRate: 0.95, alone: 0.8 };
 
 /** The buckets to keep for a plan, margins taken off. Every number of the plan must be above 0. */

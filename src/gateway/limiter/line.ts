@@ -1,5 +1,6 @@
 import type { Answer, Ask, Ledger, Ticket } from './ledger.ts';
 
+/** How a request's waiting ended. */
 export type Outcome = Exclude<Answer, { kind: 'wait' }>;
 
 /** Lets a request in, now or when its turn has come, or refuses it; rejects with the signal's reason when the browser left meanwhile. */

@@ -2,6 +2,7 @@ import type { CostClass, Plan } from '../../../config/plans.ts';
 import type { Levels } from './ledger.ts';
 import type { Limits } from './limits.ts';
 
+/** What one user may be told of one of their buckets. */
 export interface ClassQuota {
   /** The published limit of one user. */
   readonly limit: number;

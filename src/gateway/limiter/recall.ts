@@ -3,6 +3,7 @@ import { costClasses } from '../../../config/plans.ts';
 import type { Levels } from './ledger.ts';
 import type { Limits } from './limits.ts';
 
+/** A gateway's memory of its users' buckets. */
 export interface Recall {
   note(user: string, levels: Levels): void;
   /** One request was let in without the shared count. */

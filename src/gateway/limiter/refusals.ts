@@ -2,6 +2,7 @@ import type { Outcome } from './line.ts';
 
 type Refusal = Extract<Outcome, { kind: 'refused' }>;
 
+/** Refusals that still hold, by user, class and priority. */
 export interface Refusals {
   /** The refusal that still holds, its wait shortened by the time gone by. */
   find(key: string): Refusal | undefined;

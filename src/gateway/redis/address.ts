@@ -1,3 +1,4 @@
+/** One server's host and port. */
 export interface Endpoint {
   host: string;
   port: number;
@@ -9,6 +10,7 @@ interface Common {
   password?: string;
 }
 
+/** Where Redis is and how to be let in. */
 export type RedisAddress =
   | (Common & { kind: 'single'; endpoint: Endpoint; db: number })
   | (Common & { kind: 'socket'; path: string; db: number })

@@ -3,11 +3,13 @@ import { Failure } from '../http/errors.ts';
 import { meansUnavailable, openConnection } from './connection.ts';
 import type { Connection, RedisTls } from './connection.ts';
 
+/** What a command takes. */
 export type Argument = string | Buffer | number;
 
 /** Runs one Lua script; the keys must share one hash tag. */
 export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
 
+/** A Redis, as the rest of the gateway speaks with it; every method throws Failure `store_unavailable` when it cannot be asked. */
 export interface Redis {
   /** One command, its reply as text, numbers, null and arrays of them. */
   command(name: string, ...args: Argument[]): Promise<unknown>;
@@ -27,6 +29,7 @@ export interface Redis {
   close(): Promise<void>;
 }
 
+/** Where Redis is and how long to wait for it. */
 export interface RedisOptions {
   /** See readRedisAddress for the forms. */
   url: string;
@@ -37,6 +40,7 @@ export interface RedisOptions {
   tls?: RedisTls;
 }
 
+/** Where losses and returns of the connection are told. */
 export interface RedisLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -11,6 +11,7 @@ export interface RedisTls {
   rejectUnauthorized?: boolean;
 }
 
+/** What a connection is opened with. */
 export interface ConnectionOptions {
   url: string;
   keyPrefix: string;
@@ -18,6 +19,7 @@ export interface ConnectionOptions {
   tls?: RedisTls;
 }
 
+/** One server, or a Cluster that behaves as one. */
 export type Connection = Redis | Cluster;
 
 const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.75 + Math.random() / 2);

@@ -16,14 +16,14 @@ interface Parts {
   readonly share: () => number;
 }
 
-/** Runs a decision on the shared ledger, or alone while Redis is gone; `alone` says which. */
-export type Shared = <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>) => Promise<T>;
+/** Runs a decision on the ledger all gateways share, or alone while Redis is gone; `alone` says which. */
+export type Fallback = <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>) => Promise<T>;
 
 /**
  * Never open, never a full stop: while Redis is gone each gateway spends a safe share, from what it remembers of each user.
  * When Redis is back it is told what was spent meanwhile before anything more is spent from it.
  */
-export function createShared({ redis, limits, recall, now, share }: Parts): Shared {
+export function createFallback({ redis, limits, recall, now, share }: Parts): Fallback {
   const ledger = createRedisLedger(redis, limits, tellAll);
   let alone: Ledger | undefined;
   let introduced = new Set<string>();
