@@ -73,6 +73,8 @@ await Promise.all(
     .map(check),
 );
 const env = await prepare();
+// What the browser suite and the stack show is the page as it stands, not as it was built some time ago.
+if (env) await start([join(root, 'scripts/build.ts'), '--page'], { minutes: 2, quiet: true });
 if (env) for (const name of Object.keys(suites).filter((suite) => wanted.includes(suite))) await suite(name, env);
 
 if (lines.length > 1) say(`\n${lines.join('\n')}`);

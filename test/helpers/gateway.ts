@@ -30,8 +30,8 @@ export interface Alternating {
   close(): Promise<void>;
 }
 
-/** Starts it on a free port of localhost. The caller closes it. */
-export async function startAlternating(): Promise<Alternating> {
+/** Starts it on a port of localhost, a free one unless named. The caller closes it. */
+export async function startAlternating(port = 0): Promise<Alternating> {
   let targets: readonly string[] = [];
   const counts: number[] = [];
   let next = 0;
@@ -47,7 +47,7 @@ export async function startAlternating(): Promise<Alternating> {
     res.once('close', () => onward.destroy());
     req.pipe(onward);
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve));
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     counts,

@@ -29,8 +29,8 @@ const base: Environment = Object.fromEntries(
   ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])),
 );
 
-function launch(args: readonly string[], env: Environment) {
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...base, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+function launch(args: readonly string[], env: Environment, cwd = root) {
+  const child = spawn(process.execPath, args, { cwd, env: { ...base, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const collect = (stream: Readable): void => {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -47,19 +47,20 @@ function launch(args: readonly string[], env: Environment) {
   return { child, ended, output: () => output };
 }
 
+// The lines by which the programs say that they are ready: a demo, a tenant, a gateway's log.
+const readyLine = /^\{"(gateway|tenant)"|"event":"listening"/;
+
 /**
- * Starts `node src/main.ts ...args` and waits for the JSON line it prints when ready (`--json` is the caller's to give).
+ * Starts `node src/main.ts ...args` and waits for the JSON line that says it is ready (`--json` is the caller's to give).
  * Throws with all it wrote when it ends first, or when nothing came within 30 s.
  */
-export async function startProgram<Ready>(args: readonly string[], env: Environment = {}): Promise<Running<Ready>> {
-  const { child, ended, output } = launch(['src/main.ts', ...args], env);
+export async function startProgram<Ready>(args: readonly string[], env: Environment = {}, cwd = root): Promise<Running<Ready>> {
+  const { child, ended, output } = launch([join(root, 'src/main.ts'), ...args], env, cwd);
   const ready = new Promise<Ready>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (more: string) => {
       text += more;
-      const line = text
-        .split('\n')
-        .find((each) => each.startsWith('{"gateway"') || each.startsWith('{"tenant"') || each.startsWith('{"url"'));
+      const line = text.split('\n').find((each) => readyLine.test(each));
       if (line !== undefined && text.includes(`${line}\n`)) resolve(JSON.parse(line) as Ready);
     });
     void ended.then((code) => {
