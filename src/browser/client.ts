@@ -3,7 +3,7 @@ import { operations } from './operations.ts';
 import { createPending, type Action, type Shelf } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { OwnSession, Profile, Session } from './session.ts';
-import { createStepUp, type StepUpAsked } from './step-up.ts';
+import { createStepUp, type StepUpAsked, type StepUpChoice } from './step-up.ts';
 import { createExchange } from './transport.ts';
 import { countDown, mayRepeatAfter, type Pause, type Waiting } from './wait.ts';
 
@@ -12,6 +12,8 @@ export interface Surroundings {
   here: () => string;
   navigate: (url: string) => void;
   showUrl: (url: string) => void;
+  /** Opens a window and answers when it is done; false when it could not be opened. */
+  popup: (url: string) => Promise<boolean>;
   shelf: Shelf;
   fetch: typeof fetch;
   pause: Pause;
@@ -23,8 +25,8 @@ export interface ClientOptions {
   baseUrl?: string;
   /** Where its sign-in routes are; default `/auth`. */
   authUrl?: string;
-  /** Asked before the page is left for a step-up; false stays. Default: goes at once. */
-  onStepUp?: (asked: StepUpAsked) => boolean | Promise<boolean>;
+  /** Asked before a step-up: true leaves the page, `'popup'` opens a window in its place, false stays. Default: leaves at once. */
+  onStepUp?: (asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>;
   /** Told each second while a call waits for its turn. */
   onWait?: (waiting: Waiting) => void;
   /** The longest a call waits for its turn, in seconds, all its waits together; default 60. */
@@ -88,9 +90,9 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
     try {
       return await inTurn(operation, args, options);
     } catch (error) {
-      if (error instanceof ProblemError && error.code === 'step_up_required')
-        return stepUp.leave({ operation, args } as Action, user, error);
-      throw error;
+      if (!(error instanceof ProblemError) || error.code !== 'step_up_required') throw error;
+      await stepUp.go({ operation, args } as Action, user, error);
+      return inTurn(operation, args, options);
     }
   }
 

@@ -1,11 +1,12 @@
 // The client library of the gateway's front end: `import { createClient } from 'my-account-bff/browser'`.
 import { createClientIn, type Client, type ClientOptions, type Surroundings } from './client.ts';
+import { openPopup } from './popup.ts';
 
 export type * from './api.ts';
 export type { CallOptions, Client, ClientOptions, Resumed } from './client.ts';
 export { ProblemError, type Problem } from './problem.ts';
 export type * from './session.ts';
-export type { StepUpAsked } from './step-up.ts';
+export type { StepUpAsked, StepUpChoice } from './step-up.ts';
 export type { Waiting } from './wait.ts';
 
 const pause: Surroundings['pause'] = (milliseconds, signal) =>
@@ -34,6 +35,7 @@ export function createClient(options: ClientOptions & { fetch?: typeof fetch; na
       showUrl: (url) => {
         history.replaceState(history.state, '', url);
       },
+      popup: openPopup,
       shelf: sessionStorage,
       fetch: options.fetch ?? fetch.bind(globalThis),
       pause,

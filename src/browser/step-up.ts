@@ -1,4 +1,5 @@
 import type { OperationName } from './api.ts';
+import { resumable } from './operations.ts';
 import { marker, type Action, type createPending } from './pending.ts';
 import { ProblemError } from './problem.ts';
 
@@ -6,21 +7,25 @@ import { ProblemError } from './problem.ts';
 export interface StepUpAsked {
   operation: OperationName;
   problem: ProblemError;
-  /** False when the action carries a secret and is not kept: the user has to begin it again on return. */
+  /** False when the action carries a secret and is not kept: after leaving the page the user has to begin it again. A popup spares them that. */
   resumes: boolean;
 }
+
+/** Whether to go: true leaves the page and comes back, `'popup'` keeps it and opens a window, false stays. */
+export type StepUpChoice = boolean | 'popup';
 
 interface StepUpParts {
   here: () => string;
   navigate: (url: string) => void;
+  popup: (url: string) => Promise<boolean>;
   showUrl: (url: string) => void;
   pending: ReturnType<typeof createPending>;
   authUrl: string;
-  ask: ((asked: StepUpAsked) => boolean | Promise<boolean>) | undefined;
+  ask: ((asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>) | undefined;
 }
 
 /** The way to the step-up and back: an action is kept, the page is left, and on return the action is handed over once. */
-export function createStepUp({ here, navigate, showUrl, pending, authUrl, ask }: StepUpParts) {
+export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl, ask }: StepUpParts) {
   /** The address with `returnTo` set; refused when it is not of this origin, since a session must not be confirmed elsewhere. */
   const withReturn = (to: string, back: string): string => {
     const url = new URL(to, here());
@@ -32,21 +37,24 @@ export function createStepUp({ here, navigate, showUrl, pending, authUrl, ask }:
 
   return {
     withReturn,
-    /** Leaves the page, so it answers never; unless the user declines: then it throws `step_up_declined`. */
-    async leave(action: Action, user: string | undefined, problem: ProblemError): Promise<never> {
+    /** Leaves the page, so it answers never; after a popup it answers, and the action is to be tried again. Throws `step_up_declined`. */
+    async go(action: Action, user: string | undefined, problem: ProblemError): Promise<void> {
       const address = problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
-      withReturn(address, here()); // An address that is refused is refused before anything is kept.
-      const id = pending.keep(action, user);
-      const goes = (await ask?.({ operation: action.operation, problem, resumes: id !== undefined })) ?? true;
-      if (!goes) {
-        pending.forget();
+      const plain = new URL(withReturn(address, here())); // An address that is refused is refused before anything is kept.
+      const choice = (await ask?.({ operation: action.operation, problem, resumes: resumable.has(action.operation) })) ?? true;
+      if (choice === false) {
         const said = { status: 403, code: 'step_up_declined', title: 'Not confirmed', detail: 'Nothing was changed.' };
         throw new ProblemError(said, { cause: problem });
       }
+      if (choice === 'popup') {
+        plain.searchParams.set('display', 'popup');
+        if (await popup(plain.href)) return;
+      }
+      const id = pending.keep(action, user);
       const back = new URL(here());
       if (id !== undefined) back.searchParams.set(marker, id);
       navigate(withReturn(address, back.href));
-      return new Promise<never>(() => undefined);
+      await new Promise<never>(() => undefined);
     },
     /** The action this page load is the return for, if it is one; the marker goes from the address bar and the action from the shelf. */
     back(user: string | undefined): Action | undefined {

@@ -49,7 +49,7 @@ async function rename(method: AuthenticationMethod, { client, changed }: RowPart
     { 'data-test': 'rename-name', value: titleOf(method), maxlength: '100', required: true, autofocus: true },
     'Such as “Work phone”.',
   );
-  await ask({
+  const done = await ask({
     title: `Rename ${titleOf(method)}`,
     test: 'rename-dialog',
     content: [row],
@@ -59,6 +59,8 @@ async function rename(method: AuthenticationMethod, { client, changed }: RowPart
       changed(await client.authenticationMethods.update(method.id, { name: input.value.trim() }, { signal }));
     },
   });
+  // The row was drawn anew, and the button that had the focus is gone.
+  if (done) document.querySelector<HTMLElement>(`[data-id="${CSS.escape(method.id)}"] [data-test="rename"]`)?.focus();
 }
 
 /** Removes the method once the user has said so with the consequence in view. */

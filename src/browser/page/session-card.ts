@@ -10,54 +10,63 @@ interface Parts {
   ended: () => void;
 }
 
+/** Coarse while there is time, so that the text stands still. */
+const coarse = (seconds: number): string => {
+  if (seconds > 3600) return stretch(Math.floor(seconds / 60) * 60);
+  return stretch(seconds > soon ? Math.ceil(seconds / 60) * 60 : seconds);
+};
+
+const stayButton = (staySignedIn: () => Promise<void>): HTMLElement =>
+  el('button', { type: 'button', 'data-test': 'stay-signed-in', onclick: () => void staySignedIn() }, 'Stay signed in');
+
+/** The warning near the end: read out once, counted down for the eye, gone when there is time again. */
+function warn(left: number, staySignedIn: () => Promise<void>): void {
+  const box = place('ending');
+  if (left > soon) box.replaceChildren();
+  else if (box.childElementCount === 0) {
+    const count = el('b', { 'aria-hidden': 'true' });
+    const heard = el('span', { class: 'unseen' }, stretch(left));
+    const text = el('span', {}, 'You will be signed out in ', count, heard, '. ', stayButton(staySignedIn));
+    box.append(el('p', { class: 'notice warn', 'data-test': 'ending' }, icon('clock'), text));
+  }
+  const count = box.querySelector('b');
+  if (count) count.textContent = stretch(left);
+}
+
 /** How long the session lasts, counted down here: asking the gateway again would tell the same. Answers how to stop. */
 export function showSession(session: Session, { staySignedIn, ended }: Parts): () => void {
   const told = Date.now();
-  const since = (seconds: number): number => seconds - (Date.now() - told) / 1000;
-  const idle = el('dd', { 'data-test': 'idle-left' });
-  const total = el('dd', { 'data-test': 'session-left' });
-  const confirmed = el('dd', { 'data-test': 'step-up-left' });
-  const confirmedRow = el('div', {}, el('dt', {}, 'Confirmed it is you'), confirmed);
-  const stay = (): HTMLElement =>
-    el('button', { type: 'button', 'data-test': 'stay-signed-in', onclick: () => void staySignedIn() }, 'Stay signed in');
+  const left = (seconds: number): number => seconds - (Date.now() - told) / 1000;
+  const rows: { row: HTMLElement; update: () => void }[] = [];
+  const row = (title: string, test: string, seconds: number | null | undefined, say: (left: string) => string): void => {
+    if (seconds === undefined || seconds === null || seconds <= 0) return;
+    const value = el('dd', { 'data-test': test });
+    const line = el('div', {}, el('dt', {}, title), value);
+    const update = (): void => {
+      line.hidden = left(seconds) <= 0;
+      value.textContent = say(coarse(left(seconds)));
+    };
+    rows.push({ row: line, update });
+  };
+  row('Ends unused after', 'idle-left', session.idleExpiresIn, (time) => time);
+  row('Ends at the latest in', 'session-left', session.expiresIn, (time) => time);
+  row('Confirmed it is you', 'step-up-left', session.stepUpFreshFor, (time) => `counts for another ${time}`);
 
-  place('session').replaceChildren(
-    el(
-      'dl',
-      { class: 'times' },
-      session.authenticatedAt !== undefined &&
-        el('div', {}, el('dt', {}, 'Signed in'), el('dd', {}, timeAgo(new Date(session.authenticatedAt * 1000)))),
-      session.idleExpiresIn !== undefined && el('div', {}, el('dt', {}, 'Ends unused after'), idle),
-      session.expiresIn !== undefined && el('div', {}, el('dt', {}, 'Ends at the latest in'), total),
-      confirmedRow,
-    ),
-    stay(),
-  );
-  place('ending').replaceChildren();
+  const since = session.authenticatedAt;
+  const signedIn = since !== undefined && el('div', {}, el('dt', {}, 'Signed in'), el('dd', {}, timeAgo(new Date(since * 1000))));
+  const box = place('session');
+  const held = box.contains(document.activeElement);
+  const stay = stayButton(staySignedIn);
+  box.replaceChildren(el('dl', { class: 'times' }, signedIn, ...rows.map((each) => each.row)), stay);
+  if (held) stay.focus();
 
-  let warned: HTMLElement | undefined;
+  const end = Math.min(session.idleExpiresIn ?? Infinity, session.expiresIn ?? Infinity);
   const tick = (): void => {
-    const left = since(Math.min(session.idleExpiresIn ?? Infinity, session.expiresIn ?? Infinity));
-    // Coarse while there is time, so that the text stands still.
-    const coarse = (seconds: number): string =>
-      stretch(seconds > 3600 ? Math.floor(seconds / 60) * 60 : seconds > soon ? Math.ceil(seconds / 60) * 60 : seconds);
-    if (session.idleExpiresIn !== undefined) idle.textContent = coarse(since(session.idleExpiresIn));
-    if (session.expiresIn !== undefined) total.textContent = coarse(since(session.expiresIn));
-    const fresh = since(session.stepUpFreshFor ?? 0);
-    confirmedRow.hidden = fresh <= 0;
-    confirmed.textContent = `counts for another ${coarse(fresh)}`;
-    if (left <= soon && left > 0) {
-      if (!warned) {
-        warned = el('b', { 'aria-hidden': 'true' });
-        const text = el('span', {}, 'You will be signed out in ', warned, el('span', { class: 'unseen' }, 'two minutes'), '. ', stay());
-        place('ending').replaceChildren(el('p', { class: 'notice warn', 'data-test': 'ending' }, icon('clock'), text));
-      }
-      warned.textContent = stretch(left);
-    }
-    if (left <= 0) {
-      clearInterval(timer);
-      ended();
-    }
+    for (const { update } of rows) update();
+    warn(left(end), staySignedIn);
+    if (left(end) > 0) return;
+    clearInterval(timer);
+    ended();
   };
   const timer = setInterval(tick, 1000);
   tick();

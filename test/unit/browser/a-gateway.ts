@@ -49,7 +49,14 @@ export async function startAnswering(...answers: Answer[]) {
 /** One tab: an address, a shelf that lives as long as the tab, and the addresses it was sent to. Its clock stands still but for waits. */
 export function openTab(origin: string, path = '/account') {
   const shelf = new Map<string, string>();
-  const tab = { url: origin + path, wentTo: [] as string[], now: Date.parse('2026-01-01T00:00:00Z'), waited: 0 };
+  const tab = {
+    url: origin + path,
+    wentTo: [] as string[],
+    popups: [] as string[],
+    popupOpens: true,
+    now: Date.parse('2026-01-01T00:00:00Z'),
+    waited: 0,
+  };
   /** Loads the page: a client as a script would make it on every load. */
   const load = (options: ClientOptions = {}) =>
     createClientIn(
@@ -58,6 +65,10 @@ export function openTab(origin: string, path = '/account') {
         navigate: (url) => tab.wentTo.push(url),
         showUrl: (url) => {
           tab.url = url;
+        },
+        popup: (url) => {
+          if (tab.popupOpens) tab.popups.push(url);
+          return Promise.resolve(tab.popupOpens);
         },
         shelf: {
           getItem: (key) => shelf.get(key) ?? null,
@@ -78,8 +89,10 @@ export function openTab(origin: string, path = '/account') {
   return { tab, shelf, load };
 }
 
-/** Resolves once the tab was sent somewhere, with the address. */
+/** Resolves once the tab was sent somewhere, with the address; throws when that has not come within five seconds. */
 export async function sentAway(tab: { wentTo: string[] }): Promise<URL> {
-  while (tab.wentTo.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (const end = Date.now() + 5000; tab.wentTo.length === 0; await new Promise((resolve) => setTimeout(resolve, 5))) {
+    if (Date.now() > end) throw new Error('the tab was sent nowhere');
+  }
   return new URL(tab.wentTo.at(-1) ?? '');
 }

@@ -133,3 +133,31 @@ test('Signing out forgets what was pending', async () => {
   expect(shelf.size).toBe(0);
   expect(tab.wentTo.at(-1)).toBe(`${origin}/auth/logout`);
 });
+
+test('In a popup the page stays, and the action goes on by itself with what was typed in', async () => {
+  const { load, tab, shelf, seen } = await given(asked, { status: 201, body: { id: 'totp|dev_1' } });
+  const verified = await load({ onStepUp: () => 'popup' }).authenticationMethods.verify('totp|dev_1', {
+    auth_session: 's',
+    otp_code: '123456',
+  });
+  expect(verified).toMatchObject({ id: 'totp|dev_1' });
+  expect(new URL(tab.popups[0] ?? '').searchParams.get('display')).toBe('popup');
+  expect(seen[1]?.body).toEqual(seen[0]?.body);
+  expect(tab.wentTo).toEqual([]);
+  expect(shelf.size).toBe(0);
+});
+
+test('A popup that confirmed nothing is not opened a second time', async () => {
+  const { load, tab } = await given(asked, asked);
+  await expect(load({ onStepUp: () => 'popup' }).authenticationMethods.delete('totp|dev_1')).rejects.toMatchObject({
+    code: 'step_up_required',
+  });
+  expect(tab.popups).toHaveLength(1);
+});
+
+test('Where the browser opens no popup, the page is left instead', async () => {
+  const { load, tab } = await given(asked);
+  tab.popupOpens = false;
+  void load({ onStepUp: () => 'popup' }).authenticationMethods.delete('totp|dev_1');
+  expect((await sentAway(tab)).searchParams.get('returnTo')).toMatch(/resume=/);
+});

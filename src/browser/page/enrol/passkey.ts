@@ -34,7 +34,10 @@ export async function finishPasskey(
     },
     run: async (signal) => {
       // Auth0 sends the options in the JSON form of WebAuthn; the library's type for it names the known transports one by one.
-      const authn_response = await startRegistration({ optionsJSON: authn_params_public_key as PublicKeyCredentialCreationOptionsJSON });
+      const made = await startRegistration({ optionsJSON: authn_params_public_key as PublicKeyCredentialCreationOptionsJSON });
+      // Auth0's schema closes `response`: the key and the data the library takes out of the attestation for convenience would be refused.
+      const { attestationObject, clientDataJSON, transports = [] } = made.response;
+      const authn_response = { ...made, response: { attestationObject, clientDataJSON, transports } };
       added = await client.authenticationMethods.verify(id, { auth_session, authn_response }, { signal });
     },
   });
