@@ -33,8 +33,19 @@ export const startDemo = async (environment: Record<string, string | undefined>,
   const clientSecret = randomBytes(32).toString('base64url');
   const tenant = await startTenant({
     control: true,
-    clients: [{ clientId, clientSecret, callbacks: [`${origin}/auth/callback`], logoutUrls: [`${origin}/`] }],
+    clients: [
+      {
+        client_id: clientId,
+        client_secret: clientSecret,
+        name: 'Account page',
+        callbacks: [`${origin}/auth/callback`, `${origin}/auth/connect/callback`],
+        allowed_logout_urls: [`${origin}/`],
+        backchannel_logout_uri: `${origin}/auth/backchannel-logout`,
+      },
+    ],
   });
+  const { demoUser } = tenant;
+  if (demoUser === undefined) throw new Error('the tenant has no demo user');
   const page = [join(import.meta.dirname, '../dist/page'), join(import.meta.dirname, '../page')].find((folder) =>
     existsSync(join(folder, 'index.html')),
   );
@@ -63,7 +74,7 @@ export const startDemo = async (environment: Record<string, string | undefined>,
     gateway: origin,
     tenant: tenant.url,
     admin: `http://127.0.0.1:${served.adminPort}`,
-    user: tenant.demoUser,
+    user: demoUser,
     async stop() {
       await served.stop();
       await tenant.close();

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { OAuthError, type Grant } from '../auth0/grant.ts';
 import { Failure } from '../http/errors.ts';
+import { redirect } from '../http/redirect.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { SessionCookie } from '../session/attach.ts';
@@ -105,7 +106,7 @@ export const createFinish = (parts: {
     metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
     log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');
     if (transaction.popup === true) res.type('html').send(popupPage(transaction.returnTo));
-    else res.redirect(303, transaction.returnTo);
+    else redirect(res, 303, transaction.returnTo);
   };
 };
 

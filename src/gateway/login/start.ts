@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
+import { redirect } from '../http/redirect.ts';
 import { readReturnTo } from './return-to.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -41,6 +42,6 @@ export const createLoginStart = (parts: {
     const returnTo = readReturnTo(query.get('returnTo'), origin);
     const begun = transactions.begin(req, res, { kind: 'login', returnTo, scope });
     const url = await auth0.startLogin({ ...begun, scope, extra });
-    res.set('Cache-Control', 'no-store').redirect(302, url.href);
+    redirect(res, 302, url.href);
   };
 };

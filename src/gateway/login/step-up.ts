@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
+import { redirect } from '../http/redirect.ts';
 import { foreign } from '../http/same-origin.ts';
 import { pathOf, readReturnTo } from './return-to.ts';
 import type { Transactions } from './transactions.ts';
@@ -39,6 +40,6 @@ export const createStepUpStart = (parts: {
     const begun = transactions.begin(req, res, { kind: 'step-up', returnTo, scope, sub: session.record.sub, ...(popup && { popup }) });
     const extra = acrValues === '' ? {} : { acr_values: acrValues, max_age: String(maxAgeSeconds) };
     const url = await auth0.startLogin({ ...begun, scope, extra });
-    res.set('Cache-Control', 'no-store').redirect(302, url.href);
+    redirect(res, 302, url.href);
   };
 };

@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
+import { redirect } from '../http/redirect.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
@@ -40,7 +41,7 @@ export const createLogout = (parts: {
     const front = `${origin}/`;
     const { idToken, sid } = session?.record ?? {};
     const url = await auth0.logoutUrl({ idToken, sid, returnTo: front }).catch(() => new URL(front));
-    if (isNavigation(req) || req.method === 'GET') res.redirect(303, url.href);
+    if (isNavigation(req) || req.method === 'GET') redirect(res, 303, url.href);
     else res.json({ logoutUrl: url.href });
   };
 };

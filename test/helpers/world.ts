@@ -1,0 +1,84 @@
+import { startTenant, type Tenant, type TenantOptions } from '../../src/tenant/index.ts';
+import { startAlternating, startGateway, type Alternating, type Listening } from './gateway.ts';
+import { createPerson, type Credentials, type Person } from './person.ts';
+import { startRedis, type RedisServer } from './redis.ts';
+
+/** A tenant, gateways before it that share one public origin, and, where asked for, the Redis they share. */
+export interface World {
+  readonly tenant: Tenant;
+  readonly origin: string;
+  readonly gateways: readonly Listening[];
+  readonly redis: RedisServer | undefined;
+  readonly user: Credentials;
+  /** Somebody at a browser before the page; the demo user when nobody else is named. */
+  person(who?: Credentials): Person;
+  close(): Promise<void>;
+}
+
+/** Starts it, everything real and on this machine. The caller closes it. */
+export const startWorld = async (
+  options: {
+    gateways?: number;
+    redis?: boolean;
+    settings?: Record<string, string>;
+    tenant?: TenantOptions;
+    domain?: (tenant: Tenant) => Promise<string>;
+  } = {},
+): Promise<World> => {
+  const { gateways: count = 1, settings = {} } = options;
+  const redis = options.redis === true || count > 1 ? await startRedis() : undefined;
+  const front: Alternating = await startAlternating();
+  const origin = front.url;
+  const clientSecret = `world-client-secret-${'x'.repeat(16)}`;
+  const tenant = await startTenant({
+    control: true,
+    ...options.tenant,
+    clients: [
+      {
+        client_id: 'world',
+        client_secret: clientSecret,
+        callbacks: [`${origin}/auth/callback`, `${origin}/auth/connect/callback`],
+        allowed_logout_urls: [`${origin}/`],
+        backchannel_logout_uri: `${origin}/auth/backchannel-logout`,
+      },
+      ...(options.tenant?.clients ?? []),
+    ],
+  });
+  const domain = options.domain === undefined ? tenant.url : await options.domain(tenant);
+  const started = await Promise.allSettled(
+    Array.from({ length: count }, async () =>
+      startGateway({
+        AUTH0_DOMAIN: domain,
+        AUTH0_CLIENT_ID: 'world',
+        AUTH0_CLIENT_SECRET: clientSecret,
+        AUTH0_SECRET: 'a secret of the tests that is long enough to seal with',
+        APP_BASE_URL: origin,
+        ...(redis && { REDIS_URL: redis.url }),
+        ...settings,
+      }),
+    ),
+  );
+  const gateways = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const close = async (): Promise<void> => {
+    await front.close();
+    await Promise.all(gateways.map(async (each) => each.close()));
+    await tenant.close();
+    await redis?.stop();
+  };
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed !== undefined) {
+    await close();
+    throw failed.reason;
+  }
+  front.targets(gateways.map(({ url }) => url));
+  const user = tenant.demoUser ?? { email: '', password: '' };
+  return {
+    tenant,
+    origin,
+    gateways,
+    redis,
+    user,
+    person: (who = user) => createPerson(origin, who),
+    close,
+  };
+};
