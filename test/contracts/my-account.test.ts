@@ -209,6 +209,17 @@ describe('factors and authentication methods', () => {
     expect((await verify(member(started, 'id'), body)).status).toBe(400);
   });
 
+  test('security keys of the time before passkeys are shown, renamed and removed, but not enrolled', async () => {
+    user = bench.user({ methods: [{ type: 'webauthn-roaming', key_id: 'a2V5', public_key: 'pQEC' }, { type: 'webauthn-platform' }] });
+    const [roaming, platform] = (await methods()).authentication_methods.filter(({ type }) => type.startsWith('webauthn'));
+    expect(roaming).toMatchObject({ type: 'webauthn-roaming', key_id: 'a2V5', confirmed: true });
+    const path = `/authentication-methods/${id(roaming?.id ?? '')}`;
+    expect((await call('PATCH', path, { body: { name: 'My key' } })).body).toMatchObject({ name: 'My key' });
+    expect((await call('DELETE', `/authentication-methods/${id(platform?.id ?? '')}`)).status).toBe(204);
+    expect((await start({ type: 'webauthn-platform' })).status).toBe(400);
+    expect((await call('POST', `${path}/verify`, { body: { auth_session: 'x' } })).status).toBe(404);
+  });
+
   test('the last primary method stays', async () => {
     const [password] = (await methods()).authentication_methods;
     expect((await call('DELETE', `/authentication-methods/${id(password?.id ?? '')}`)).status).toBe(409);

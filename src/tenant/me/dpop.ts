@@ -34,7 +34,11 @@ export function createProofCheck(now: () => number = Date.now): ProofCheck {
   const period = (): number => Math.floor(now() / 1000 / NONCE_SECONDS);
 
   function firstUse(id: string): boolean {
-    for (const [known, until] of seen) if (until < now()) seen.delete(known);
+    // The oldest come first, so the sweep ends at the first that still counts.
+    for (const [known, until] of seen) {
+      if (until >= now()) break;
+      seen.delete(known);
+    }
     if (seen.has(id)) return false;
     seen.set(id, now() + 2 * WINDOW_SECONDS * 1000);
     return true;

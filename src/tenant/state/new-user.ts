@@ -27,6 +27,14 @@ const methodSchema = z.union([
   }),
   z.strictObject({ type: z.literal('push-notification'), name: z.string().optional(), confirmed: z.boolean().default(true) }),
   z.strictObject({ type: z.literal('recovery-code'), code: z.string().optional(), confirmed: z.boolean().default(true) }),
+  /** Read-only over the API: a security key or a device of the time before passkeys. */
+  z.strictObject({
+    type: z.enum(['webauthn-platform', 'webauthn-roaming']),
+    name: z.string().optional(),
+    key_id: z.string().optional(),
+    public_key: z.string().optional(),
+    confirmed: z.boolean().default(true),
+  }),
 ]);
 
 /** What it takes to make a user: an e-mail at least. Without a password the user cannot sign in with one. */
@@ -91,6 +99,12 @@ function methodRecord(given: z.infer<typeof methodSchema>, email: string, at: st
     }
     case 'push-notification':
       return { view: { ...common, type: 'push-notification', ...named }, secrets: {} };
+    case 'webauthn-platform':
+    case 'webauthn-roaming': {
+      const { key_id, public_key } = given;
+      const keys = { ...(key_id === undefined ? {} : { key_id }), ...(public_key === undefined ? {} : { public_key }) };
+      return { view: { ...common, type: given.type, ...named, ...keys }, secrets: {} };
+    }
     case 'recovery-code':
       return { view: { ...common, type: 'recovery-code' }, secrets: { recoveryCode: given.code ?? newRecoveryCode() } };
   }
