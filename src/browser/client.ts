@@ -1,5 +1,5 @@
 import type { Answer, Args, OperationName } from './api.ts';
-import { operations } from './operations.ts';
+import { operations, scopesAround } from './operations.ts';
 import { createPending, type Action, type Shelf } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { OwnSession, Profile, Session } from './session.ts';
@@ -27,6 +27,8 @@ export interface ClientOptions {
   authUrl?: string;
   /** Asked before a step-up: true leaves the page, `'popup'` opens a window in its place, false stays. Default: leaves at once. */
   onStepUp?: (asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>;
+  /** Scopes to ask for at any step-up besides those it is about, so that the user confirms once for several kinds of change; default none. */
+  stepUpScope?: readonly string[];
   /** Told each second while a call waits for its turn. */
   onWait?: (waiting: Waiting) => void;
   /** The longest a call waits for its turn, in seconds, all its waits together; default 60. */
@@ -52,7 +54,7 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   const { here, navigate, now } = surroundings;
   const exchange = createExchange(surroundings.fetch, now);
   const pending = createPending(surroundings.shelf, now);
-  const stepUp = createStepUp({ ...surroundings, pending, authUrl, ask: options.onStepUp });
+  const stepUp = createStepUp({ ...surroundings, pending, authUrl, scope: options.stepUpScope ?? [], ask: options.onStepUp });
   const absolute = (path: string): string => new URL(path, here()).href;
   let user: string | undefined;
 
@@ -62,7 +64,8 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
     { signal, fresh }: CallOptions,
   ): Promise<Answer<Name>> {
     const { path, ...call } = operations[operation](...args);
-    const headers = fresh === true ? { 'cache-control': 'no-cache' } : {};
+    const scope = scopesAround({ path, ...call });
+    const headers = { ...(fresh === true && { 'cache-control': 'no-cache' }), ...(scope !== undefined && { 'auth0-scope': scope }) };
     const response = await exchange(absolute(baseUrl + path), { ...call, headers, signal });
     const answer: unknown = response.status === 204 ? undefined : await response.json();
     if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;

@@ -55,3 +55,16 @@ export const resumable: ReadonlySet<string> = new Set<OperationName>([
   'connectedAccounts.connections',
   'connectedAccounts.delete',
 ]);
+
+const changes = (kind: string, ...verbs: string[]): string => verbs.map((verb) => `${verb}:me:${kind}`).join(' ');
+
+/**
+ * The scopes of everything that can be changed where this call changes something, told with the call (`auth0-scope`): whoever confirmed one
+ * change is not asked again for the next. Undefined for reads.
+ */
+export function scopesAround({ method, path }: Call): string | undefined {
+  if (method === 'GET') return undefined;
+  return path.startsWith(methods)
+    ? changes('authentication_methods', 'create', 'update', 'delete')
+    : changes('connected_accounts', 'create', 'delete');
+}
