@@ -24,7 +24,7 @@ export function listMethods({ user, query }: Call): Answer {
   return { status: 200, body: { authentication_methods: type === undefined ? views : views.filter((view) => view.type === type) } };
 }
 
-/** GET /authentication-methods/{id}. */
+/** GET /authentication-methods/{id}: one method of the user, 404 when it is not theirs. */
 export function readMethod(call: Call): Answer {
   return { status: 200, body: owned(call).view };
 }

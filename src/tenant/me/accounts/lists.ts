@@ -27,7 +27,7 @@ export function listConnections({ settings, query }: Call): Answer {
   return { status: 200, body: { connections: items, ...next } };
 }
 
-/** DELETE /connected-accounts/accounts/{id}. */
+/** DELETE /connected-accounts/accounts/{id}: forgets the account; what the provider gave out stays good there, as at Auth0. */
 export function removeAccount({ user, path, settings }: Call): Answer {
   const { id } = checkPath(path, 'path');
   const others = user.connectedAccounts.filter((account) => account.id !== id);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { escape, hidden, layout } from '../../pages/layout.ts';
 import type { State } from '../../state/state.ts';
 import type { Connecting, ConnectingStore } from './connecting.ts';
 
@@ -18,7 +19,7 @@ export function createProviderPage(state: State, store: ConnectingStore): Provid
       send(
         response,
         400,
-        page('This connection has ended', '<p>The ticket is not known or has expired. Go back to the application and begin again.</p>'),
+        layout('This connection has ended', '<p>The ticket is not known or has expired. Go back to the application and begin again.</p>'),
       );
     } else if (form) {
       const allowed = form.get('answer') === 'allow';
@@ -50,21 +51,13 @@ function send(response: ServerResponse, status: number, html: string): void {
     .end(html);
 }
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => escapes[character] ?? '');
-
 function consent({ connection, scopes, ticket }: Connecting, email: string): string {
   const list = scopes.map((scope) => `<li>${escape(scope)}</li>`).join('');
-  return page(
-    `Connect ${escape(connection)}`,
+  return layout(
+    `Connect ${connection}`,
     `<p>This stands in for ${escape(connection)}. The application asks for:</p><ul>${list}</ul>
-<form method="post"><input type="hidden" name="ticket" value="${escape(ticket)}">
-<label>Account at ${escape(connection)} <input name="login" value="${escape(email)}" required></label>
-<button name="answer" value="allow">Allow</button> <button name="answer" value="deny" formnovalidate>Deny</button></form>`,
+<form method="post">${hidden('ticket', ticket)}
+<label for="login">Account at ${escape(connection)}</label><input id="login" name="login" value="${escape(email)}" required>
+<button name="answer" value="allow">Allow</button><button class="quiet" name="answer" value="deny" formnovalidate>Deny</button></form>`,
   );
 }
-
-const page = (title: string, body: string): string => `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
-<style>body{font:1rem/1.5 system-ui;max-width:26rem;margin:10vh auto;padding:0 1rem}label,input{display:block;width:100%}button{margin:1rem 0;font:inherit}</style>
-</head><body><h1>${title}</h1>${body}</body></html>`;
