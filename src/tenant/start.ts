@@ -51,9 +51,9 @@ export async function startTenant(options?: TenantOptions): Promise<Tenant> {
   const host = place.host.includes(':') ? `[${place.host}]` : place.host === '0.0.0.0' ? '127.0.0.1' : place.host;
   const url = place.issuer === undefined ? `http://${host}:${listener.port}` : new URL(place.issuer).origin;
   const state = createState(url, settings);
-  const server = createAuthorizationServer(state, key);
   const faults = createFaults();
   const pushes = createPushes();
+  const server = createAuthorizationServer(state, key, pushes);
 
   const populate = (): void => {
     for (const given of place.users ?? []) state.users.add(newUser(given, state.clock));

@@ -1,6 +1,6 @@
 import type { State } from '../state/state.ts';
 import { TokenError } from '../oidc/resources.ts';
-import { enrolled, type Kind } from '../second-factor/kinds.ts';
+import { candidates, type Kind } from '../second-factor/kinds.ts';
 import type { MfaTokens, PendingLogin } from './mfa-tokens.ts';
 
 const names: Readonly<Record<Kind, string>> = {
@@ -15,7 +15,7 @@ const names: Readonly<Record<Kind, string>> = {
 export function createMfaDemand(state: State, tokens: MfaTokens) {
   return (login: PendingLogin): TokenError => {
     const user = state.users.get(login.userId);
-    const own = user === undefined ? [] : enrolled(user);
+    const own = user === undefined ? [] : candidates(user);
     const requirements =
       own.length > 0
         ? { challenge: [...new Set(own.map(({ kind }) => names[kind]))].map((type) => ({ type })) }

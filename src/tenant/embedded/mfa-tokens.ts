@@ -20,7 +20,7 @@ export interface MfaTransaction {
   /** Open out-of-band challenges by oob_code: the authenticator asked and, where one went out, the code. */
   challenges: Map<string, { authenticatorId: string; code?: string }>;
   /** A factor being enrolled on the way, not yet proved. */
-  enrolling?: { secret?: string; methodId: string };
+  enrolling?: { methodId: string };
 }
 
 /** The mfa_tokens of one tenant; they are good for `switches.mfaTokenSeconds`. */

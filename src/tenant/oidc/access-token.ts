@@ -14,7 +14,11 @@ export interface VerifiedToken {
 }
 
 /** Checks an access token for one audience of this tenant on the host that was called; undefined when it is not good there. */
-export type Authenticate = (token: string, request: IncomingMessage, path?: 'me/' | 'userinfo') => Promise<VerifiedToken | undefined>;
+export type Authenticate = (
+  token: string,
+  request: IncomingMessage,
+  path?: 'me/' | 'mfa/' | 'userinfo',
+) => Promise<VerifiedToken | undefined>;
 
 /**
  * Verifies JWT access tokens with the tenant's own key and clock. The issuer and the audience must be of the domain that was called:

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { GrantType } from '../embedded/grants.ts';
 import { accessTokenForm } from './access-token-form.ts';
 import { identityScopes } from './audiences.ts';
 import { accountFinder, claimsByScope } from './claims.ts';
-import { embeddedGrants, findClient } from './clients.ts';
+import { findClient } from './clients.ts';
 import type { Parts } from './context.ts';
 import { grantLoader } from './grants.ts';
 import type { SigningKey } from './keys.ts';
@@ -29,7 +30,13 @@ export const providerSecrets = (key: SigningKey): ProviderSecrets => ({
 });
 
 /** Makes oidc-provider behave as Auth0 does on one of the tenant's domains, `origin` without a slash at the end. */
-export function createProvider(parts: Parts, origin: string, secrets: ProviderSecrets, demandMfa: DemandMfa): Provider {
+export function createProvider(
+  parts: Parts,
+  origin: string,
+  secrets: ProviderSecrets,
+  demandMfa: DemandMfa,
+  grantTypes: Map<string, GrantType>,
+): Provider {
   const { state } = parts;
   const tokens = (): ReturnType<typeof state.settings>['tokens'] => state.settings().tokens;
   const provider = new Provider(`${origin}/`, {
@@ -104,11 +111,7 @@ export function createProvider(parts: Parts, origin: string, secrets: ProviderSe
       backchannelLogout: { enabled: false },
     },
   });
-  for (const name of embeddedGrants) {
-    provider.registerGrantType(name, () => {
-      throw new errors.UnsupportedGrantType();
-    });
-  }
+  for (const [name, { handler, parameters }] of grantTypes) provider.registerGrantType(name, handler, parameters);
   // Auth0's ID tokens always carry the session id, whether or not the application listens for back-channel logout.
   provider.Client.prototype.includeSid = () => true;
   return provider;

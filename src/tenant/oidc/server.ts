@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { createMfaDemand } from '../embedded/mfa-required.ts';
 import { createMfaTokens, type MfaTokens } from '../embedded/mfa-tokens.ts';
+import { embeddedGrantTypes } from '../embedded/grants.ts';
+import { createPasskeys, type Passkeys } from '../embedded/passkeys.ts';
+import type { Pushes } from '../second-factor/push.ts';
 import type { State } from '../state/state.ts';
 import { createAuthenticate, type Authenticate } from './access-token.ts';
 import { createStore } from './adapter.ts';
@@ -18,6 +21,7 @@ import { answerAsAuth0 } from './token-endpoint.ts';
 export interface AuthorizationServer {
   parts: Parts;
   mfaTokens: MfaTokens;
+  passkeys: Passkeys;
   sessions: Sessions;
   logout: Logout;
   authenticate: Authenticate;
@@ -31,13 +35,15 @@ export interface AuthorizationServer {
 }
 
 /** Makes the authorization server; the signing key is one for all domains, as at Auth0. */
-export function createAuthorizationServer(state: State, key: SigningKey): AuthorizationServer {
+export function createAuthorizationServer(state: State, key: SigningKey, pushes: Pushes): AuthorizationServer {
   const { protocol } = new URL(state.origin);
   const origins = (): string[] => [state.origin, ...state.settings().custom_domains.map((domain) => `${protocol}//${domain}`)];
   const parts: Parts = { state, store: createStore(state), logins: createLogins(), origins };
   const mfaTokens = createMfaTokens(state);
   const secrets = providerSecrets(key);
   const demandMfa = createMfaDemand(state, mfaTokens);
+  const passkeys = createPasskeys(state);
+  const grantTypes = embeddedGrantTypes({ parts, mfaTokens, pushes, passkeys, demandMfa });
   const providers = new Map<string, Provider>();
   const sessions = createSessions(parts, createBackChannel(parts, key));
 
@@ -46,7 +52,7 @@ export function createAuthorizationServer(state: State, key: SigningKey): Author
   const providerFor = (origin: string): Provider => {
     let provider = providers.get(origin);
     if (provider === undefined) {
-      provider = createProvider(parts, origin, secrets, demandMfa);
+      provider = createProvider(parts, origin, secrets, demandMfa, grantTypes);
       provider.proxy = true;
       answerAsAuth0(provider, state);
       providers.set(origin, provider);
@@ -57,6 +63,7 @@ export function createAuthorizationServer(state: State, key: SigningKey): Author
   return {
     parts,
     mfaTokens,
+    passkeys,
     sessions,
     logout: createLogout(parts, key, sessions),
     authenticate: createAuthenticate(parts, key, originOf),
@@ -72,6 +79,7 @@ export function createAuthorizationServer(state: State, key: SigningKey): Author
       parts.store.clear();
       parts.logins.clear();
       mfaTokens.clear();
+      passkeys.clear();
     },
   };
 }

@@ -1,0 +1,13 @@
+import type { Parts } from '../oidc/context.ts';
+import { canProveMfa, defaultPolicyHolds } from '../oidc/policy.ts';
+import type { DemandMfa } from '../oidc/refresh.ts';
+import type { PendingLogin } from './mfa-tokens.ts';
+
+/** Throws mfa_required when the tenant's policy or the Default Policy wants a second factor for an embedded login. */
+export function demandSecondFactor(parts: Parts, login: PendingLogin, demandMfa: DemandMfa): void {
+  const user = parts.state.users.get(login.userId);
+  if (user === undefined) return;
+  const byTenant = parts.state.settings().mfa.always;
+  const byDefaultPolicy = defaultPolicyHolds(parts, login.audience) && canProveMfa(user);
+  if (byTenant || byDefaultPolicy) throw demandMfa(login);
+}
