@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { CookieJar } from 'tough-cookie';
 import { generateSync } from 'otplib';
 
@@ -39,19 +40,35 @@ const field = (html: string, name: string): string | undefined =>
 /** The code an authenticator app shows now, or some seconds from now. */
 export const codeOf = (secret: string, inSeconds = 0): string => generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + inSeconds });
 
+// Not by fetch: it writes Sec-Fetch-Mode itself, and a navigation would pass for a script's call.
+const exchange = async (
+  url: string,
+  { method, headers, body }: { method: string; headers: Record<string, string>; body?: string },
+): Promise<Seen> =>
+  new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const sent = request(url, { method, headers: { ...headers, ...length }, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.once('error', reject).once('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const named = new Headers();
+        for (let i = 0; i < answer.rawHeaders.length; i += 2) named.append(answer.rawHeaders[i] ?? '', answer.rawHeaders[i + 1] ?? '');
+        resolve({ url, status: answer.statusCode ?? 0, headers: named, text, json: () => JSON.parse(text) as unknown });
+      });
+    });
+    sent.once('error', reject).end(body);
+  });
+
 /** Somebody at a browser whose page is at `origin`. */
 export const createPerson = (origin: string, who?: Credentials): Person => {
   const jar = new CookieJar(undefined, { allowSpecialUseDomain: true, rejectPublicSuffixes: false });
 
-  const once = async (url: string, init: { method: string; headers: Record<string, string>; body?: string }): Promise<Response> => {
+  const once = async (url: string, init: { method: string; headers: Record<string, string>; body?: string }): Promise<Seen> => {
     const cookie = await jar.getCookieString(url);
-    const response = await fetch(url, { ...init, headers: { ...init.headers, ...(cookie !== '' && { cookie }) }, redirect: 'manual' });
-    for (const line of response.headers.getSetCookie()) await jar.setCookie(line, url, { ignoreError: true });
-    return response;
-  };
-  const seen = async (url: string, response: Response): Promise<Seen> => {
-    const text = await response.text();
-    return { url, status: response.status, headers: response.headers, text, json: () => JSON.parse(text) as unknown };
+    const answer = await exchange(url, { ...init, headers: { ...init.headers, ...(cookie !== '' && { cookie }) } });
+    for (const line of answer.headers.getSetCookie()) await jar.setCookie(line, url, { ignoreError: true });
+    return answer;
   };
 
   const person: Person = {
@@ -66,14 +83,13 @@ export const createPerson = (origin: string, who?: Credentials): Person => {
           return { url, status: 0, headers: new Headers(), text: '', json: () => undefined };
         const type = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
         const fetched = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': site, accept: 'text/html' };
-        const response = await once(url, {
+        const answer = await once(url, {
           method: verb,
           headers: { ...fetched, ...type, ...headers },
           ...(body !== undefined && { body }),
         });
-        const location = response.headers.get('location');
-        if (response.status < 300 || response.status >= 400 || location === null) return seen(url, response);
-        await response.arrayBuffer();
+        const location = answer.headers.get('location');
+        if (answer.status < 300 || answer.status >= 400 || location === null) return answer;
         const next = new URL(location, url);
         if (next.origin !== new URL(url).origin) site = 'cross-site';
         url = next.href;
@@ -87,7 +103,7 @@ export const createPerson = (origin: string, who?: Credentials): Person => {
       const type = body === undefined ? {} : { 'content-type': 'application/json' };
       const own = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', accept: 'application/json' };
       const content = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
-      return seen(url, await once(url, { method, headers: { ...own, ...type, ...headers }, ...content }));
+      return once(url, { method, headers: { ...own, ...type, ...headers }, ...content });
     },
     async answerForms(shown, over = {}) {
       const using = { ...who, ...over };

@@ -1,0 +1,43 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { startWorld, type World } from '../helpers/world.ts';
+
+let world: World;
+afterEach(async () => world.close());
+
+test('Redis stopped: 503 within a second, the cookie is kept, nobody without a session notices; started again with its data gone it is a sign-in, never an error', async () => {
+  world = await startWorld({ redis: true });
+  const person = world.person();
+  await person.signIn();
+  const cookie = await person.jar.getCookieString(world.origin);
+  await world.redis?.stop();
+  for (const path of ['/api/me/v1/factors', '/auth/profile', '/auth/session']) {
+    const began = performance.now();
+    const answer = await person.call('GET', path);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(answer.status).toBe(503);
+    expect(answer.json()).toMatchObject({ code: 'store_unavailable' });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  }
+  expect(await person.jar.getCookieString(world.origin)).toBe(cookie);
+  expect((await world.person().call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
+  expect((await world.person().call('GET', '/api/me/v1/factors')).status).toBe(401);
+}, 30_000);
+
+test('Redis frozen and thawed: 503 meanwhile, and the same session works afterwards', async () => {
+  world = await startWorld({ redis: true });
+  const person = world.person();
+  await person.signIn();
+  world.redis?.freeze();
+  const began = performance.now();
+  const during = await person.call('GET', '/api/me/v1/factors');
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(during.status).toBe(503);
+  world.redis?.thaw();
+  let after = await person.call('GET', '/api/me/v1/factors');
+  for (let i = 0; i < 30 && after.status !== 200; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    after = await person.call('GET', '/api/me/v1/factors');
+  }
+  expect(after.status).toBe(200);
+}, 30_000);
