@@ -71,7 +71,7 @@ export const startWorld = async (
     throw failed.reason;
   }
   front.targets(gateways.map(({ url }) => url));
-  const user = tenant.demoUser ?? { email: '', password: '' };
+  const user = tenant.demoUser;
   return {
     tenant,
     origin,
