@@ -126,5 +126,7 @@ const watch = createWatch({
     signedOut('ended');
   },
 });
-const client = createClient({ fetch: watch.fetch, onStepUp: stepUpNotice, onWait: showWaiting });
+// Whoever adds a way to sign in will name it, and may think better of it: one confirmation for all three.
+const stepUpScope = ['create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`);
+const client = createClient({ stepUpScope, fetch: watch.fetch, onStepUp: stepUpNotice, onWait: showWaiting });
 void open();

@@ -161,3 +161,11 @@ test('Where the browser opens no popup, the page is left instead', async () => {
   void load({ onStepUp: () => 'popup' }).authenticationMethods.delete('totp|dev_1');
   expect((await sentAway(tab)).searchParams.get('returnTo')).toMatch(/resume=/);
 });
+
+test('One confirmation can be asked to do for several kinds of change', async () => {
+  const { load, tab } = await given(asked);
+  void load({ stepUpScope: ['update:me:authentication_methods', 'create:me:authentication_methods'] }).authenticationMethods.delete(
+    'totp|dev_1',
+  );
+  expect((await sentAway(tab)).searchParams.get('scope')).toBe('create:me:authentication_methods update:me:authentication_methods');
+});
