@@ -114,8 +114,8 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   };
 
   const admit = async ({ caller, target, signal }: Turn<C>): Promise<Extract<Verdict, { admitted: true }>> => {
-    const { name, cost } = target.operation;
-    const priority = name.startsWith('confirm') || name.startsWith('complete') ? 'verify' : cost === 'write' ? 'write' : 'first';
+    const { cost } = target.operation;
+    const priority = isProof(target) ? 'verify' : cost === 'write' ? 'write' : 'first';
     const verdict = await budget.take({ user: caller.user, cost: target.cost, priority, signal });
     if (!verdict.admitted) throw limited(verdict.by, verdict.retryAfterSeconds, verdict, target);
     return verdict;
@@ -126,16 +126,24 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     const verdict = await admit(turn);
     const read = await send(req, turn, verdict);
     const meaning = meaningOf(read);
+    const pass = (): void => {
+      setHead(res, read, { upstream, publicPath, extra: budget.headers(verdict.quota, target.cost) });
+      sendBody(res, read);
+    };
     switch (meaning.kind) {
       case 'pass':
-        setHead(res, read, { upstream, publicPath, extra: budget.headers(verdict.quota, target.cost) });
-        sendBody(res, read);
+        pass();
         return;
       case 'refused': {
         tokens.refused(caller, { headers: read.headers });
         // A nonce that was missing, or a token that died early: once more, when nothing can have happened at the API.
         if (!again && (meaning.nonce || turn.target.operation.method === 'GET')) {
           await answer(req, res, turn, true);
+          return;
+        }
+        // A proof may be what was wrong: then its refusal is the user's to read. The token is renewed before its next use either way.
+        if (!meaning.sure && isProof(target)) {
+          pass();
           return;
         }
         throw new Failure('login_required');
@@ -181,6 +189,9 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     },
   };
 }
+
+/** Does this request bring a code, an attestation or the like that a user is waiting on? */
+const isProof = ({ operation: { name } }: Target): boolean => name.startsWith('confirm') || name.startsWith('complete');
 
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -6,8 +6,11 @@ import type { Read } from './response.ts';
 /** What an answer of the API means for us. */
 export type Meaning =
   | { readonly kind: 'pass' }
-  /** The token was not accepted; `nonce` when only a DPoP nonce was missing, so that the request was not looked at. */
-  | { readonly kind: 'refused'; readonly nonce: boolean }
+  /**
+   * The token was not accepted; `nonce` when only a DPoP nonce was missing, so that the request was not looked at. `sure` when the answer blames the
+   * token: nobody outside Auth0 knows whether a wrong code is a 401 as well.
+   */
+  | { readonly kind: 'refused'; readonly nonce: boolean; readonly sure: boolean }
   | { readonly kind: 'step_up'; readonly reason: string; readonly type?: string; readonly maxAge?: number }
   | { readonly kind: 'limited'; readonly by: 'user' | 'tenant'; readonly retryAfterSeconds: number }
   | { readonly kind: 'foreign' };
@@ -50,7 +53,10 @@ export function meaningOf(read: Read): Meaning {
       return { kind: 'step_up', reason: 'insufficient_user_authentication', ...(maxAge === undefined ? {} : { maxAge: Number(maxAge) }) };
     }
   }
-  if (status === 401) return { kind: 'refused', nonce: /^DPoP\b.*error="?(?:use|invalid)_dpop_nonce\b/i.test(challenge) };
+  if (status === 401) {
+    const sure = /error="?(?:invalid_token|\w+_dpop_\w+)\b/.test(challenge) || !isJson(read);
+    return { kind: 'refused', sure, nonce: /^DPoP\b.*error="?(?:use|invalid)_dpop_nonce\b/i.test(challenge) };
+  }
   if (status === 403) {
     const type = typeOf(read.body);
     if (/error="?insufficient_scope\b/.test(challenge) || type?.includes('A0E-403-0002') === true) {
