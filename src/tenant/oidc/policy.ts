@@ -4,6 +4,7 @@ import { isSecondFactor } from '../state/methods.ts';
 import { findApi } from './audiences.ts';
 import { multiFactor, parameter, scopeList, type Parts } from './context.ts';
 import { provedMfa } from './grants.ts';
+import { outsideOrganization } from './organizations.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
@@ -49,6 +50,7 @@ export function signInPolicy(parts: Parts): interactionPolicy.DefaultPolicy {
         'login_required',
         (ctx) => ctx.oidc.session?.accountId !== undefined && user(ctx) === undefined,
       ),
+      new Check('not_a_member', 'Login required', 'login_required', (ctx) => outsideOrganization(parts, ctx)),
     );
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 1);
   policy.add(

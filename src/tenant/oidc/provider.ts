@@ -8,6 +8,7 @@ import { findClient } from './clients.ts';
 import type { Parts } from './context.ts';
 import { grantLoader } from './grants.ts';
 import type { SigningKey } from './keys.ts';
+import { organizationRule } from './organizations.ts';
 import { restoreOfflineAccess } from './offline-access.ts';
 import { signInPolicy } from './policy.ts';
 import { refreshRules, type DemandMfa } from './refresh.ts';
@@ -64,7 +65,7 @@ export function createProvider(
         restoreOfflineAccess(ctx);
       },
       connection: null,
-      organization: null,
+      organization: organizationRule(parts),
       screen_hint: null,
     },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },

@@ -10,6 +10,7 @@ import { createAuthenticate, type Authenticate } from './access-token.ts';
 import { createStore } from './adapter.ts';
 import { createBackChannel } from './back-channel.ts';
 import type { Parts } from './context.ts';
+import { answerAuthorizationAsAuth0 } from './authorization-answer.ts';
 import type { SigningKey } from './keys.ts';
 import { createLogins } from './logins.ts';
 import { createLogout, type Logout } from './logout.ts';
@@ -55,6 +56,7 @@ export function createAuthorizationServer(state: State, key: SigningKey, pushes:
       provider = createProvider(parts, origin, secrets, demandMfa, grantTypes);
       provider.proxy = true;
       answerAsAuth0(provider, state);
+      answerAuthorizationAsAuth0(provider);
       providers.set(origin, provider);
     }
     return provider;
