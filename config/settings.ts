@@ -101,6 +101,10 @@ export const settings = {
   AUTH0_CLIENT_ASSERTION_SIGNING_ALG: { check: z.enum(['RS256', 'RS384', 'PS256']).default('RS256'), meaning: 'the algorithm of that key' },
   AUTH0_SECRET: { check: secrets, meaning: 'seals sessions; a comma-separated list rotates it: the first seals, all open' },
   AUTH0_SCOPE: { check: z.string().default(loginScope), meaning: 'scopes asked for at login, usable without step-up' },
+  AUTH0_SILENT_SCOPE: {
+    check: z.string().default(''),
+    meaning: 'scopes tried for by a refresh before a step-up, usable without one; for multi-resource refresh tokens',
+  },
   AUTH0_PUSHED_AUTHORIZATION_REQUESTS: {
     check: z.enum(['auto', 'on', 'off']).default('auto'),
     meaning: 'RFC 9126; auto: when the tenant offers it',

@@ -56,6 +56,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   const https = origin.startsWith('https:');
   const secrets = settings.AUTH0_SECRET;
   const loginScope = words(settings.AUTH0_SCOPE);
+  const silentScope = words(settings.AUTH0_SILENT_SCOPE);
   const idleMs = settings.SESSION_IDLE_TIMEOUT * 1000;
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
   const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
@@ -65,9 +66,9 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs });
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
   const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
-  const fresh = createFresh({ auth0, sessions, refresh });
+  const fresh = createFresh({ auth0, sessions, refresh, silentScope });
   const revoke = createRevoke({ auth0, log });
-  const standing = createStanding({ audience: auth0.audience, loginScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
+  const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
   const knownScopes: ReadonlySet<string> = new Set(operations.map(({ scope }) => scope));

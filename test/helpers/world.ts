@@ -23,6 +23,8 @@ export const startWorld = async (
     settings?: Record<string, string>;
     tenant?: TenantOptions;
     domain?: (tenant: Tenant) => Promise<string>;
+    /** Scopes of the My Account API that a refresh may ask for beyond those of the login (multi-resource refresh tokens). */
+    refreshPolicy?: string[];
   } = {},
 ): Promise<World> => {
   const { gateways: count = 1, settings = {} } = options;
@@ -44,6 +46,13 @@ export const startWorld = async (
       ...(options.tenant?.clients ?? []),
     ],
   });
+  if (options.refreshPolicy !== undefined) {
+    const clients = tenant.settings().clients.map((client) => ({
+      ...client,
+      refresh_token_policies: [{ audience: `${tenant.issuer}me/`, scope: options.refreshPolicy }],
+    }));
+    tenant.configure({ clients });
+  }
   const domain = options.domain === undefined ? tenant.url : await options.domain(tenant);
   const started = await Promise.allSettled(
     Array.from({ length: count }, async () =>

@@ -79,7 +79,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
       : new Failure('tenant_busy', { headers: { 'Retry-After': String(seconds) } });
 
   const usable = async (req: Request, { caller, target }: Turn<C>): Promise<Extract<FreshToken, { kind: 'usable' }>> => {
-    const token = await tokens.freshToken(caller);
+    const token = await tokens.freshToken(caller, target.operation.scope);
     if (token.kind === 'ended') throw new Failure('login_required');
     if (token.kind === 'passing') throw new Failure('tenant_busy', { headers: { 'Retry-After': String(token.retryAfterSeconds) } });
     if (token.kind === 'step_up') throw stepUp(req, caller, target, token);

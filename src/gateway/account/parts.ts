@@ -15,7 +15,8 @@ export interface Tokens<C extends Caller> {
   declined(caller: C, scope: string): boolean;
   /** The scopes this session may use now, without a step-up. Known without a call. */
   scopes(caller: C): readonly string[];
-  freshToken(caller: C): Promise<FreshToken>;
+  /** A token good now; one that lacks the scope may be widened on the way. */
+  freshToken(caller: C, scope: string): Promise<FreshToken>;
   /** Told when the API answered 401 to a token of this session: that token is not handed out again, or a DPoP nonce is learned. */
   refused(caller: C, answer: { readonly headers: Headers }): void;
 }

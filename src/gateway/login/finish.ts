@@ -21,6 +21,7 @@ const objections: Readonly<Record<Objection, string>> = {
   another_user: 'You confirmed as another user. Nothing was changed, and you are still signed in as before.',
   wrong_audience:
     'Auth0 answered with a token for another API. The operator has to activate the My Account API and grant it to this application.',
+  not_bound: 'Auth0 did not bind the tokens to the key of this sign-in. The operator has to allow DPoP for the API, or switch it off here.',
   acr_unmet: 'Auth0 did not ask for a second factor. Add one first, or ask the operator to require MFA where it is requested.',
   auth_time_too_old: 'Auth0 did not ask you to sign in afresh, so this does not count as a confirmation.',
 };
@@ -95,7 +96,8 @@ export const createFinish = (parts: {
 
     const [grant, dpop] = await exchange(answer, taken, state);
     const refused =
-      objection(grant, transaction, expected) ?? (stranger(req.account?.record.sub, grant, transaction) ? 'another_user' : undefined);
+      objection(grant, transaction, { ...expected, bound: parts.dpop }) ??
+      (stranger(req.account?.record.sub, grant, transaction) ? 'another_user' : undefined);
     if (refused !== undefined) {
       auth0.revoke(grant.refreshToken ?? '').catch(() => undefined);
       throw failed(transaction, refused, objections[refused]);
@@ -115,7 +117,7 @@ const stranger = (current: string | undefined, grant: Grant, { kind }: Transacti
   kind === 'step-up' && current !== undefined && current !== grant.sub;
 
 const recordOf = (grant: Grant, transaction: Transaction, audience: string, now: number, dpop: SessionRecord['dpop']): SessionRecord => {
-  const token = grantedToken(grant, audience, now);
+  const token = grantedToken(grant, audience, now, dpop !== undefined);
   const authTime = grant.claims['auth_time'];
   const steppedUp = transaction.kind === 'step-up';
   return {

@@ -2,7 +2,7 @@ import type { Grant } from '../auth0/grant.ts';
 import type { Transaction } from './transactions.ts';
 
 /** Why a grant does not do what the transaction was for; undefined when it does. */
-export type Objection = 'another_user' | 'wrong_audience' | 'acr_unmet' | 'auth_time_too_old';
+export type Objection = 'another_user' | 'wrong_audience' | 'not_bound' | 'acr_unmet' | 'auth_time_too_old';
 
 // Between authenticating and issuing the ID token a tenant takes a moment, a person at a consent page longer.
 const graceSeconds = 120;
@@ -11,9 +11,10 @@ const graceSeconds = 120;
 export const objection = (
   grant: Grant,
   transaction: Transaction,
-  expected: { audience: string; acrValues: string; maxAgeSeconds: number },
+  expected: { audience: string; acrValues: string; maxAgeSeconds: number; bound?: boolean },
 ): Objection | undefined => {
   if (!grant.audience.includes(expected.audience)) return 'wrong_audience';
+  if ((expected.bound === true) !== (grant.tokenType === 'DPoP')) return 'not_bound';
   if (transaction.kind !== 'step-up') return undefined;
   if (transaction.sub !== grant.sub) return 'another_user';
   if (expected.acrValues === '') return undefined;

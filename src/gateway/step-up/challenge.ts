@@ -23,6 +23,7 @@ const reasons = new Set([
   'mfa_required',
   'unmet_authentication_requirements',
   'interaction_required',
+  'insufficient_user_authentication',
   'login_required',
   'consent_required',
 ]);

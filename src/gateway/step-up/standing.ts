@@ -18,9 +18,14 @@ export interface Standing {
 }
 
 /** Makes the judgement: scopes of the login hold as long as the session, scopes gained by step-up for maxAgeMs (ASVS 7.5.1). */
-export const createStanding = (options: { audience: string; loginScope: readonly string[]; maxAgeMs: number }): Standing => {
-  const { audience, loginScope, maxAgeMs } = options;
-  const free = new Set(loginScope);
+export const createStanding = (options: {
+  audience: string;
+  loginScope: readonly string[];
+  silentScope: readonly string[];
+  maxAgeMs: number;
+}): Standing => {
+  const { audience, loginScope, silentScope, maxAgeMs } = options;
+  const free = new Set([...loginScope, ...silentScope]);
   const scopes = (session: Session): readonly string[] => session.record.tokens.find((token) => token.audience === audience)?.scope ?? [];
   const leftMs = (session: Session): number => {
     const { steppedUpAt } = session.record;
@@ -28,7 +33,8 @@ export const createStanding = (options: { audience: string; loginScope: readonly
   };
   return {
     scopes,
-    usable: (session) => (leftMs(session) > 0 ? scopes(session) : scopes(session).filter((scope) => free.has(scope))),
+    // What may be gained by a refresh counts as there until the refresh says otherwise.
+    usable: (session) => [...(leftMs(session) > 0 ? scopes(session) : scopes(session).filter((scope) => free.has(scope))), ...silentScope],
     lacks(session, scope) {
       if (!scopes(session).includes(scope)) return 'insufficient_scope';
       return free.has(scope) || leftMs(session) > 0 ? undefined : 'step_up_expired';

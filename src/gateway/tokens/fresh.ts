@@ -18,8 +18,11 @@ export type FreshToken =
 
 /** Access tokens of a session for the My Account API. */
 export interface Fresh {
-  /** A token that is good now, refreshed when it is about to end; one that is good costs no call. */
-  token(session: Session): Promise<FreshToken>;
+  /**
+   * A token that is good now, refreshed when it is about to end; one that is good costs no call. A scope it lacks is tried for once by a refresh
+   * where the settings allow it (multi-resource refresh tokens); look at the scope of what comes back.
+   */
+  token(session: Session, scope?: string): Promise<FreshToken>;
   /** Told that the API answered 401 to this session's token: it is not handed out again; or that it wants a DPoP nonce, which is learned (RFC 9449 section 9). */
   refused(session: Session, answer: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): void;
 }
@@ -29,12 +32,18 @@ const waitMs = 8_000;
 const rememberMs = 15_000;
 const rememberAtMost = 10_000;
 
+const remember = (names: Set<string>, name: string): void => {
+  if (names.size >= rememberAtMost) names.clear();
+  names.add(name);
+};
+
 /** Makes the supply of tokens over a refresh. */
-export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: Refresh }): Fresh => {
-  const { auth0, sessions, refresh } = parts;
+export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: Refresh; silentScope: readonly string[] }): Fresh => {
+  const { auth0, sessions, refresh, silentScope } = parts;
   // Auth0 will say the same until the user has signed in again, and that makes a new session: asking for every request would only cost calls.
   const refused = new Map<string, { reason: string; until: number }>();
   const distrusted = new Set<string>();
+  const tried = new Set<string>();
   // A nonce is the server's, not a user's: nothing about a session is in it.
   let nonce: string | undefined;
 
@@ -52,14 +61,21 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
     };
   };
 
-  const renewed = async (session: Session, fallback: AccessToken | undefined): Promise<FreshToken> => {
+  const renewed = async (session: Session, fallback: AccessToken | undefined, more?: string): Promise<FreshToken> => {
     const name = nameOf(session);
     const known = refused.get(name);
     if (known !== undefined && known.until > performance.now())
       return fallback ? usable(session, fallback) : { kind: 'step_up', reason: known.reason };
     if (session.record.refreshToken === undefined) return fallback ? usable(session, fallback) : ended(session);
     // While the old token is good nobody waits for another gateway's refresh.
-    const outcome = await refresh(session, { waitMs: fallback === undefined ? waitMs : 0 });
+    const wait = fallback === undefined || more !== undefined ? waitMs : 0;
+    // Scopes gained by a refresh are not the refresh token's own: each refresh asks for them again.
+    const gained = current(session)?.scope ?? [];
+    const scope =
+      more !== undefined || gained.some((each) => silentScope.includes(each))
+        ? [...gained, ...(more === undefined ? [] : [more])]
+        : undefined;
+    const outcome = await refresh(session, { waitMs: wait, ...(scope && { scope }) });
     if (outcome.kind === 'renewed') {
       const token = current(session);
       return token === undefined ? ended(session) : usable(session, token);
@@ -79,21 +95,26 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
   };
 
   return {
-    async token(session) {
+    async token(session, scope) {
       const token = current(session);
       const now = session.now();
       if (distrusted.has(nameOf(session))) return renewed(session, undefined);
+      if (token !== undefined && scope !== undefined && silentScope.includes(scope) && !token.scope.includes(scope)) {
+        const attempt = `${session.key} ${scope}`;
+        if (!tried.has(attempt)) {
+          remember(tried, attempt);
+          return renewed(session, now < token.expiresAt ? token : undefined, scope);
+        }
+      }
       if (token !== undefined && now < token.renewAt) return usable(session, token);
       return renewed(session, token !== undefined && now < token.expiresAt ? token : undefined);
     },
     refused(session, { headers }) {
       const demanded = headers['dpop-nonce'];
-      if (typeof demanded === 'string' && demanded !== nonce && session.record.dpop !== undefined) {
-        nonce = demanded;
-        return;
-      }
-      if (distrusted.size >= rememberAtMost) distrusted.clear();
-      distrusted.add(nameOf(session));
+      if (typeof demanded === 'string') nonce = demanded;
+      // Two requests may be asked for a nonce at once; neither says anything about the token.
+      if (session.record.dpop !== undefined && /_dpop_nonce/.test(String(headers['www-authenticate']))) return;
+      remember(distrusted, nameOf(session));
     },
   };
 };

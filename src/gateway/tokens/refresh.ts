@@ -41,7 +41,7 @@ export const createRefresh = (parts: {
   const running = new Map<string, Promise<RefreshOutcome>>();
 
   const changed = (record: SessionRecord, grant: RefreshGrant, now: number): SessionRecord | undefined => {
-    const token = grantedToken(grant, auth0.audience, now);
+    const token = grantedToken(grant, auth0.audience, now, record.dpop !== undefined);
     // OpenID Connect Core 12.2: another subject is another user. The tenant answers for an audience it does not know with a token for another.
     if (token === undefined || (grant.sub !== undefined && grant.sub !== record.sub)) return undefined;
     return {
@@ -76,7 +76,10 @@ export const createRefresh = (parts: {
       if (answer.kind === 'renewed') {
         const next = changed(record, answer.grant, session.now());
         if (next === undefined) {
-          log.error({ event: 'refresh_refused', reason: 'another user or audience' }, 'a refresh answered with what was not asked for');
+          log.error(
+            { event: 'refresh_refused', reason: 'another user, audience or binding' },
+            'a refresh answered with what was not asked for',
+          );
           await sessions.end(session);
           return { kind: 'ended' };
         }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from '../../../../src/gateway/auth0/grant.ts';
 import { objection } from '../../../../src/gateway/login/verify.ts';
+import { grantedToken } from '../../../../src/gateway/tokens/granted.ts';
 
 const mfa = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
 const expected = { audience: 'https://t.example/me/', acrValues: mfa, maxAgeSeconds: 900 };
@@ -38,4 +39,14 @@ test('no sign-in is taken for an API it was not for', () => {
   expect(objection(grant({}, { audience: ['https://other/'] }), { kind: 'login', returnTo: '', scope: [] }, expected)).toBe(
     'wrong_audience',
   );
+});
+
+test('a token that should be bound to a key and is not is never taken, nor the other way round', () => {
+  const login = { kind: 'login', returnTo: '', scope: [] } as const;
+  expect(objection(grant({}), login, { ...expected, bound: true })).toBe('not_bound');
+  expect(objection(grant({}, { tokenType: 'DPoP' }), login, { ...expected, bound: true })).toBeUndefined();
+  expect(objection(grant({}, { tokenType: 'DPoP' }), login, expected)).toBe('not_bound');
+  expect(grantedToken(grant({}), expected.audience, 0, true)).toBeUndefined();
+  expect(grantedToken(grant({}, { audience: ['https://other/'] }), expected.audience, 0, false)).toBeUndefined();
+  expect(grantedToken(grant({}), expected.audience, 0, false)).toMatchObject({ audience: expected.audience, expiresAt: 1_000 });
 });
