@@ -1,3 +1,4 @@
+import { X509Certificate, type JsonWebKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { createBrowser, type Page } from '../helpers/browser-jar.ts';
@@ -84,6 +85,56 @@ describe('what comes back to the callback', () => {
     expect(page.url.origin).toBe(tenant.url);
     expect(page.text).toContain('Callback URL mismatch');
   });
+});
+
+describe('a pushed request', () => {
+  const push = async () => {
+    const parameters = {
+      client_id: 'app',
+      client_secret: 'app-secret',
+      response_type: 'code',
+      redirect_uri: callback,
+      scope: 'openid',
+      state: 'pushed',
+    };
+    const response = await fetch(`${tenant.url}/oauth/par`, { method: 'POST', body: new URLSearchParams(parameters) });
+    expect(response.status).toBe(201);
+    return (await response.json()) as { request_uri: string; expires_in: number };
+  };
+  const visit = async (request_uri: string, browser = createBrowser()) => {
+    const url = `${tenant.url}/authorize?${new URLSearchParams({ client_id: 'app', request_uri }).toString()}`;
+    return { browser, page: await browser.visit(new URL(url), { stopAt: callback }) };
+  };
+
+  test('leads to a code, once', async () => {
+    const { request_uri, expires_in } = await push();
+    expect(expires_in).toBe(30);
+    const { browser, page } = await visit(request_uri);
+    expect(back(await browser.signIn(page, tenant.demoUser, { stopAt: callback }))).toMatchObject({ state: 'pushed' });
+    const { page: again } = await visit(request_uri, browser);
+    expect(back(again)).toMatchObject({ error: 'invalid_request_uri' });
+  });
+
+  test('is gone after the seconds it was given', async () => {
+    const { request_uri } = await push();
+    tenant.configure({ clockOffsetSeconds: 31 });
+    const { page } = await visit(request_uri);
+    tenant.configure({ clockOffsetSeconds: 0 });
+    expect(back(page)).toMatchObject({ error: 'invalid_request_uri' });
+  });
+});
+
+test('the published key has the members of Auth0’s, and its certificate is the key’s own', async () => {
+  const { keys } = (await (await fetch(`${tenant.url}/.well-known/jwks.json`)).json()) as {
+    keys: (JsonWebKey & { x5c: string[]; x5t: string })[];
+  };
+  const [key] = keys;
+  expect(Object.keys(key ?? {}).toSorted()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use', 'x5c', 'x5t']);
+  const certificate = new X509Certificate(Buffer.from(key?.x5c[0] ?? '', 'base64'));
+  expect(certificate.publicKey.export({ format: 'jwk' })['n']).toBe(key?.n);
+  expect(certificate.verify(certificate.publicKey)).toBe(true);
+  expect(Buffer.from(certificate.fingerprint.replaceAll(':', ''), 'hex').toString('base64url')).toBe(key?.x5t);
+  expect(Date.parse(certificate.validTo)).toBeGreaterThan(Date.now());
 });
 
 describe('organizations', () => {

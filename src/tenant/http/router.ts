@@ -80,6 +80,10 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
       sendJson(response, 200, discoveryDocument(origin), { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
       return undefined;
     }
+    if (request.method === 'GET' && path === '/.well-known/jwks.json') {
+      sendJson(response, 200, server.jwks, { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
+      return undefined;
+    }
     return server.handle(origin, request, response);
   }
 

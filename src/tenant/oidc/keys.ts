@@ -1,8 +1,9 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
+import { certify } from './certificate.ts';
 
-/** The signing key of a tenant: the private JWK for oidc-provider, the public one for verification. */
+/** The signing key of a tenant: the private JWK for oidc-provider, the public one as `/.well-known/jwks.json` shows it. */
 export interface SigningKey {
   privateJwk: JWK & { kid: string };
   publicJwk: JWK & { kid: string };
@@ -14,5 +15,5 @@ export async function createSigningKey(): Promise<SigningKey> {
   const [secret, open] = await Promise.all([exportJWK(privateKey), exportJWK(publicKey)]);
   const kid = await calculateJwkThumbprint(open);
   const common = { kid, use: 'sig', alg: 'RS256' };
-  return { privateJwk: { ...secret, ...common }, publicJwk: { ...open, ...common } };
+  return { privateJwk: { ...secret, ...common }, publicJwk: { ...open, ...common, ...certify(privateKey, publicKey, 'local-tenant') } };
 }

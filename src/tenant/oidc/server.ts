@@ -21,6 +21,8 @@ import { answerAsAuth0 } from './token-endpoint.ts';
 /** The authorization server of one tenant, on all its domains. */
 export interface AuthorizationServer {
   parts: Parts;
+  /** What `/.well-known/jwks.json` says. */
+  jwks: { keys: SigningKey['publicJwk'][] };
   mfaTokens: MfaTokens;
   passkeys: Passkeys;
   sessions: Sessions;
@@ -64,6 +66,7 @@ export function createAuthorizationServer(state: State, key: SigningKey, pushes:
 
   return {
     parts,
+    jwks: { keys: [key.publicJwk] },
     mfaTokens,
     passkeys,
     sessions,
