@@ -23,6 +23,9 @@ import { createTransactions } from './login/transactions.ts';
 import { createBackChannelLogout } from './logout/back-channel.ts';
 import { createLogout } from './logout/end.ts';
 import { createProfile, createSessionStatus, createStaySignedIn } from './session/answer.ts';
+import type { Redis } from './redis/client.ts';
+import { createEventStreams } from './session/event-stream.ts';
+import { createEvents } from './session/events.ts';
 import { createSessionCookie } from './session/attach.ts';
 import { createSessionList } from './session/list.ts';
 import { createListAnswers } from './session/list-answers.ts';
@@ -43,6 +46,7 @@ export interface AppParts {
   readonly budget: Budget;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly redis: Redis | undefined;
   readonly ready: () => Promise<boolean>;
   readonly front: RequestHandler | undefined;
 }
@@ -50,7 +54,7 @@ export interface AppParts {
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
 /** Puts the gateway together: every route, in the order a request meets them. */
-export const createApp = (parts: AppParts): { app: Express; close: () => void } => {
+export const createApp = (parts: AppParts): { app: Express; drain: () => void; close: () => void } => {
   const { settings, auth0, store, budget, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
@@ -61,10 +65,20 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
   const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
 
+  const events = createEvents(parts.redis);
   const listSeal = createSeal(secrets, 'session list');
-  const sessions = createSessions({ store, seal: createSeal(secrets, 'session'), listSeal, issuer: auth0.issuer, idleMs, absoluteMs });
-  const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs });
+  const sessions = createSessions({
+    store,
+    seal: createSeal(secrets, 'session'),
+    listSeal,
+    issuer: auth0.issuer,
+    idleMs,
+    absoluteMs,
+    events,
+  });
+  const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs, events });
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
+  const streams = createEventStreams({ events, sessions });
   const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
   const revoke = createRevoke({ auth0, log });
@@ -78,6 +92,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
     challenge,
+    changed: ({ user }) => events.tell(user, { type: 'method_changed' }),
     metrics,
     connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
     answerMs: settings.UPSTREAM_ANSWER_TIMEOUT,
@@ -130,6 +145,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
   const listed = createListAnswers({ list, sessions, cookie, metrics });
   app.route('/auth/sessions').get(cookie.attach, sameOrigin, listed.show).delete(cookie.attach, sameOrigin, listed.endOthers);
   app.delete('/auth/sessions/:id', cookie.attach, sameOrigin, listed.endOne);
+  app.get('/auth/events', cookie.peek, sameOrigin, streams.stream);
   app.all(['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile'], otherMethod('GET'));
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
@@ -142,7 +158,7 @@ export const createApp = (parts: AppParts): { app: Express; close: () => void } 
     throw new Failure('not_found');
   });
   app.use(createAnswerErrors({ log, metrics }));
-  return { app, close: account.close };
+  return { app, drain: streams.close, close: account.close };
 };
 
 const otherMethod =

@@ -22,6 +22,8 @@ export interface Gateway {
   readonly log: Log;
   /** Whether its store answers: what a load balancer wants to know. */
   ready(): Promise<boolean>;
+  /** Ends what would otherwise never end by itself: the event streams. */
+  drain(): void;
   /** Ends its connections to Redis and Auth0; requests under way are the caller's to wait for. */
   close(): Promise<void>;
 }
@@ -68,14 +70,16 @@ export const createGateway = (
   });
   const ready = async (): Promise<boolean> => Promise.resolve(redis?.ready() ?? true);
   const front = options.front ?? (settings.WEB_ROOT === undefined ? undefined : createFront(settings.WEB_ROOT));
-  const { app, close } = createApp({ settings, auth0, store, budget, log, metrics, ready, front });
+  const { app, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {
     app,
     settings,
     metrics,
     log,
     ready,
+    drain,
     async close() {
+      drain();
       close();
       await budget.close();
       store.close();

@@ -55,6 +55,7 @@ export const serve = async (gateway: Gateway): Promise<Served> => {
     adminPort,
     async stop() {
       draining = true;
+      gateway.drain();
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
       front.closeIdleConnections();
       const impatience = setTimeout(() => front.closeAllConnections(), settings.DRAIN_SECONDS * 1000);

@@ -23,6 +23,8 @@ export interface AccountParts<C extends Caller> {
   readonly tokens: Tokens<C>;
   readonly budget: Budget;
   readonly challenge: Challenge<C>;
+  /** Told when a change went through. */
+  readonly changed?: (caller: C) => void;
   readonly metrics: Metrics;
   readonly connectMs?: number;
   readonly answerMs?: number;
@@ -132,6 +134,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     };
     switch (meaning.kind) {
       case 'pass':
+        if (read.status < 300 && target.operation.method !== 'GET') parts.changed?.(caller);
         pass();
         return;
       case 'refused': {

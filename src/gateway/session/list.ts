@@ -1,3 +1,4 @@
+import type { Events } from './events.ts';
 import type { Seal } from './seal.ts';
 import type { Store } from './store.ts';
 import { sidKey, userKey } from './ticket.ts';
@@ -33,12 +34,21 @@ interface Facts {
 }
 
 /** Makes the list over the same store as the sessions; the facts in it are sealed with the server's secret and the user's name. */
-export const createSessionList = (options: { store: Store; listSeal: Seal; issuer: string; idleMs: number }): SessionList => {
-  const { store, listSeal, issuer, idleMs } = options;
+export const createSessionList = (options: {
+  store: Store;
+  listSeal: Seal;
+  issuer: string;
+  idleMs: number;
+  events: Events;
+}): SessionList => {
+  const { store, listSeal, issuer, idleMs, events } = options;
 
   const endKeys = async (user: string | undefined, keys: readonly string[]): Promise<number> => {
     const ended = await Promise.all(keys.map((key) => store.end(key)));
-    if (user !== undefined) await store.delist(user, keys);
+    if (user !== undefined) {
+      await store.delist(user, keys);
+      for (const session of keys) events.tell(user, { type: 'ended', session });
+    }
     return ended.filter(Boolean).length;
   };
 

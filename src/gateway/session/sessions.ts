@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
 import { boundHead, type Entry, type Found, type Store } from './store.ts';
@@ -48,8 +49,9 @@ export const createSessions = (options: {
   issuer: string;
   idleMs: number;
   absoluteMs: number;
+  events: Events;
 }): Sessions => {
-  const { store, seal, listSeal, issuer, idleMs, absoluteMs } = options;
+  const { store, seal, listSeal, issuer, idleMs, absoluteMs, events } = options;
 
   const openWith = (secret: Buffer, entry: Entry): SessionRecord | undefined => {
     const plain = seal.open(entry.sealed, secret, boundHead(entry));
@@ -149,6 +151,7 @@ export const createSessions = (options: {
     async end({ key, user }) {
       const was = await store.end(key);
       await store.delist(user, [key]);
+      events.tell(user, { type: 'ended', session: key });
       return was;
     },
   };

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
 import { decodeRecord, encodeRecord, type SessionRecord } from '../../../../src/gateway/session/record.ts';
+import { createEvents } from '../../../../src/gateway/session/events.ts';
 import { createSeal } from '../../../../src/gateway/session/seal.ts';
 import { createSessionList } from '../../../../src/gateway/session/list.ts';
 import { createSessions } from '../../../../src/gateway/session/sessions.ts';
@@ -39,6 +40,7 @@ const sessionsWith = (secrets: string[]) =>
     issuer: 'https://t.example/',
     idleMs: 60_000,
     absoluteMs: 120_000,
+    events: createEvents(),
   });
 
 describe('a record', () => {
@@ -131,7 +133,13 @@ describe('a session', () => {
 });
 
 describe("the user's sessions", () => {
-  const list = createSessionList({ store, listSeal: createSeal([old], 'session list'), issuer: 'https://t.example/', idleMs: 60_000 });
+  const list = createSessionList({
+    store,
+    listSeal: createSeal([old], 'session list'),
+    issuer: 'https://t.example/',
+    idleMs: 60_000,
+    events: createEvents(),
+  });
   const sessions = sessionsWith([old]);
   const begin = async (sub: string, sid: string, device = 'Firefox on Windows') => {
     const cookie = newTicket();
