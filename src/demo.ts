@@ -45,7 +45,6 @@ export const startDemo = async (environment: Record<string, string | undefined>,
     ],
   });
   const { demoUser } = tenant;
-  if (demoUser === undefined) throw new Error('the tenant has no demo user');
   const page = [join(import.meta.dirname, '../dist/page'), join(import.meta.dirname, '../page')].find((folder) =>
     existsSync(join(folder, 'index.html')),
   );

@@ -30,7 +30,7 @@ import { createSessionCookie } from './session/attach.ts';
 import { createSessionList } from './session/list.ts';
 import { createListAnswers } from './session/list-answers.ts';
 import { createSeal } from './session/seal.ts';
-import { createSessions } from './session/sessions.ts';
+import { createSessions, type Session } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
 import { createChallenge } from './step-up/challenge.ts';
 import { createStanding } from './step-up/standing.ts';
@@ -86,7 +86,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
   const knownScopes: ReadonlySet<string> = new Set(operations.map(({ scope }) => scope));
-  const account = createAccount({
+  const account = createAccount<Session>({
     upstream: settings.AUTH0_DOMAIN,
     callerOf: (req) => req.account,
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },

@@ -1,7 +1,20 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
-import type { Gateway } from './index.ts';
+import express, { type Express } from 'express';
+import type { Settings } from '../../config/settings.ts';
+import type { Log } from './http/log.ts';
+import type { Metrics } from './http/metrics.ts';
+
+/** What can be served: an application and what runs beside it. */
+export interface Servable {
+  readonly app: Express;
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  ready(): Promise<boolean>;
+  drain(): void;
+  close(): Promise<void>;
+}
 
 /** A gateway that listens: where it is reached, and how it stops. */
 export interface Served {
@@ -25,7 +38,7 @@ const listen = async (server: Server, port: number, host: string): Promise<numbe
 };
 
 /** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
-export const serve = async (gateway: Gateway): Promise<Served> => {
+export const serve = async (gateway: Servable): Promise<Served> => {
   const { settings, app, metrics, log } = gateway;
   let draining = false;
   const ready = async (): Promise<boolean> => !draining && (await gateway.ready());

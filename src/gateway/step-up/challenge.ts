@@ -1,11 +1,10 @@
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { Session } from '../session/sessions.ts';
-import type { Standing } from './standing.ts';
+import type { Standee, Standing } from './standing.ts';
 
 /** What is asked of the user, and why. */
 export interface Demand {
-  readonly session: Session;
+  readonly session: Standee;
   readonly scope: readonly string[];
   readonly reason: string;
   /** A path to come back to; known on a navigation only, since pages send no referrer. */
