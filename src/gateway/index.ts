@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { createAuth0 } from './auth0/client.ts';
 import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
+import { createWebOrigin } from './http/web-origin.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createBudget, type BudgetEvent } from './limiter/budget.ts';
 import { createRedis } from './redis/client.ts';
@@ -69,7 +70,7 @@ export const createGateway = (
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
   });
   const ready = async (): Promise<boolean> => Promise.resolve(redis?.ready() ?? true);
-  const front = options.front ?? (settings.WEB_ROOT === undefined ? undefined : createFront(settings.WEB_ROOT));
+  const front = options.front ?? frontOf(settings);
   const { app, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {
     app,
@@ -87,6 +88,9 @@ export const createGateway = (
     },
   };
 };
+
+const frontOf = ({ WEB_ROOT: root, WEB_ORIGIN: origin }: Settings): RequestHandler | undefined =>
+  root === undefined ? (origin === undefined ? undefined : createWebOrigin(origin)) : createFront(root);
 
 const countDecisions =
   (metrics: Metrics) =>

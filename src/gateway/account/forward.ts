@@ -3,10 +3,9 @@ import type { ClientRequest } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Socket } from 'node:net';
 import { Stream } from 'node:stream';
-import { createProxyMiddleware } from 'http-proxy-middleware';
-import type { Options } from 'http-proxy-middleware';
 import { Failure } from '../http/errors.ts';
 import type { FailureCode } from '../http/errors.ts';
+import { openProxy, type ProxyOptions } from '../http/proxy-middleware.ts';
 
 /** One request to the API, complete: nothing is added to its headers but `Connection`. */
 export interface Call {
@@ -71,11 +70,10 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
   const agent = target.protocol === 'https:' ? new HttpsAgent(pool) : new HttpAgent(pool);
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const detached = new Socket();
-  const options: Options = {
+  const options: ProxyOptions = {
     target,
     agent,
     selfHandleResponse: true,
-    ejectPlugins: true,
     // Called once per request with that request's own copy of the options: the place to hand over the body.
     router: (req, _res, own) => {
       own.buffer = exchanges.get(req)?.source ?? nothing;
@@ -92,7 +90,7 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
       },
     ],
   };
-  const proxy = createProxyMiddleware(options);
+  const proxy = openProxy(options);
 
   const exchange = (call: Call, signal: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
