@@ -117,7 +117,9 @@ if op == 'ask' or op == 'claim' then
   if wait == 0 then
     if place then step_out(id) end
     t.level = t.level - 1
-    t.virtual = math.max(t.virtual, start)
+    -- While nobody waits, what somebody spent is held against nobody: the next turn begins for all.
+    local alone = redis.call('ZCARD', KEYS[3]) == 0
+    t.virtual = math.max(t.virtual, alone and start + 1 or start)
     save_user()
     save_tenant()
     return answer('taken', start)

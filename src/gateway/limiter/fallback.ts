@@ -1,6 +1,6 @@
 import { Failure } from '../http/errors.ts';
 import type { Redis } from '../redis/client.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Levels } from './ledger.ts';
 import { shareOf } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { createMemoryLedger } from './memory-ledger.ts';
@@ -19,53 +19,78 @@ interface Parts {
 /** Runs a decision on the ledger all gateways share, or alone while Redis is gone; `alone` says which. */
 export type Fallback = <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>) => Promise<T>;
 
+// Nobody waits longer than this in the line of one gateway alone: coming back has to wait for them.
+const LONGEST_WAIT_MS = 500;
+
 /**
  * Never open, never a full stop: while Redis is gone each gateway spends a safe share, from what it remembers of each user.
  * When Redis is back it is told what was spent meanwhile before anything more is spent from it.
  */
 export function createFallback({ redis, limits, recall, now, share }: Parts): Fallback {
-  const ledger = createRedisLedger(redis, limits, tellAll);
+  const ledger = createRedisLedger(redis, limits, () => tell(recall.everybody()));
   let alone: Ledger | undefined;
   let introduced = new Set<string>();
-  let returning: Promise<void> | undefined;
+  let spent = new Set<string>();
+  let underWay = 0;
+  let drained: (() => void) | undefined;
+  let returning = false;
+  let handover: Promise<void> | undefined;
 
-  async function tellAll(): Promise<void> {
-    const everybody = recall.everybody();
+  async function tell(users: [string, Levels][]): Promise<void> {
     // Nobody to speak of: an empty name still makes the tenant's bucket start from nothing.
-    if (everybody.length === 0) await ledger.remember('', { read: Infinity, write: Infinity, filtered: Infinity });
-    for (let from = 0; from < everybody.length; from += 200) {
-      await Promise.all(everybody.slice(from, from + 200).map(([user, levels]) => ledger.remember(user, levels)));
+    if (users.length === 0) await ledger.remember('', { read: Infinity, write: Infinity, filtered: Infinity });
+    for (let from = 0; from < users.length; from += 200) {
+      await Promise.all(users.slice(from, from + 200).map(([user, levels]) => ledger.remember(user, levels)));
     }
   }
 
   async function onMyOwn<T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>): Promise<T> {
     if (!alone) {
-      alone = createMemoryLedger(() => shareOf(limits, share()), now);
+      const own = createMemoryLedger(() => shareOf(limits, share()), now);
+      alone = { ...own, ask: (ask) => own.ask({ ...ask, maxWaitMs: Math.min(ask.maxWaitMs, LONGEST_WAIT_MS) }) };
       introduced = new Set();
     }
-    const known = introduced.has(user) ? undefined : recall.levels(user);
-    introduced.add(user);
-    if (known) await alone.remember(user, known);
-    return use(alone, true);
+    const mine = alone;
+    underWay += 1;
+    try {
+      const known = introduced.has(user) ? undefined : recall.levels(user);
+      introduced.add(user);
+      if (known) await mine.remember(user, known);
+      return await use(mine, true);
+    } finally {
+      spent.add(user);
+      underWay -= 1;
+      if (underWay === 0) drained?.();
+    }
   }
 
-  function comeBack(): void {
-    returning ??= tellAll()
-      .then(() => {
-        alone = undefined;
-      })
+  async function comeBack(): Promise<void> {
+    returning = true;
+    try {
+      spent = new Set();
+      await tell(recall.everybody());
+      // Redis answers: from here new decisions wait, those under way finish, and what was spent during the telling is told too.
+      handover = handOver();
+      await handover;
+    } catch {
       // Not back after all: the next decision tries again.
-      .catch(() => undefined)
-      .finally(() => {
-        returning = undefined;
-      });
+    } finally {
+      handover = undefined;
+      returning = false;
+    }
+  }
+
+  async function handOver(): Promise<void> {
+    if (underWay > 0) await new Promise<void>((resolve) => (drained = resolve));
+    drained = undefined;
+    await tell(recall.everybody().filter(([user]) => spent.has(user)));
+    alone = undefined;
   }
 
   return async (user, use) => {
-    if (alone) {
-      if (redis.ready()) comeBack();
-      return onMyOwn(user, use);
-    }
+    if (alone && redis.ready() && !returning) void comeBack();
+    if (handover) await handover.catch(() => undefined);
+    if (alone) return onMyOwn(user, use);
     try {
       return await use(ledger, false);
     } catch (error) {

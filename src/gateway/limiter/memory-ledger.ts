@@ -105,7 +105,7 @@ export function createMemoryLedger(limits: () => Limits, now: () => number): Led
     if (waitMs === 0) {
       stepOut(cost, id);
       state.level -= 1;
-      state.virtual = Math.max(state.virtual, start);
+      state.virtual = Math.max(state.virtual, lines[cost].length === 0 ? start + 1 : start);
       return { kind: 'taken', levels: levels(user), start };
     }
     if (now() + waitMs > leaveAt) {

@@ -26,7 +26,6 @@ export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () 
   }
 
   async function call(op: string, user: string, cost: CostClass, ...args: Argument[]): Promise<string[]> {
-    await relearning;
     for (let attempt = 0; ; attempt++) {
       const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args);
       if (reply[0] !== 'forgotten') {

@@ -14,8 +14,8 @@ import { createLog } from '../../../src/gateway/http/log.ts';
 import { createMetrics } from '../../../src/gateway/http/metrics.ts';
 import { requestId } from '../../../src/gateway/http/request-id.ts';
 import { wellFormed } from '../../../src/gateway/http/well-formed.ts';
-import type { Budget, Quota } from '../../../src/gateway/limiter/budget.ts';
-import { rateLimitHeaders } from '../../../src/gateway/limiter/quota.ts';
+import type { Budget } from '../../../src/gateway/limiter/budget.ts';
+import { rateLimitHeaders, type Quota } from '../../../src/gateway/limiter/quota.ts';
 import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
 
 /** One request as the API saw it. */
