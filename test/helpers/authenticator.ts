@@ -16,7 +16,7 @@ export interface CreationOptions {
 }
 
 /** What a page sends to finish an enrolment. */
-export interface CreatedCredential {
+interface CreatedCredential {
   id: string;
   rawId: string;
   type: 'public-key';
@@ -25,7 +25,7 @@ export interface CreatedCredential {
 }
 
 /** What a page sends to sign in. */
-export interface AssertedCredential {
+interface AssertedCredential {
   id: string;
   rawId: string;
   type: 'public-key';

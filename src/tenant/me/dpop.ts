@@ -8,7 +8,7 @@ const WINDOW_SECONDS = 60;
 const NONCE_SECONDS = 300;
 
 /** What a proof is held against (RFC 9449 section 4.3). */
-export interface ProofContext {
+interface ProofContext {
   readonly proof: string;
   readonly accessToken: string;
   readonly jkt: string;

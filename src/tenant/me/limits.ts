@@ -17,7 +17,7 @@ export function countRequest(
 }
 
 /** The limits that hold under these settings: the plan's row, with single numbers replaced. */
-export function limitsOf({ plan, limits }: Settings): LimitRow {
+function limitsOf({ plan, limits }: Settings): LimitRow {
   const row = plans[plan];
   const merged = (owner: 'tenant' | 'user') => ({
     read: { ...row[owner].read, limit: limits[owner].read ?? row[owner].read.limit },

@@ -30,7 +30,7 @@ const post = (path: string, scope: string, answer: Operation['answer']): Operati
 });
 
 /** Every operation that Auth0's OpenAPI file marks GA or EA. */
-export const operations: readonly Operation[] = [
+const operations: readonly Operation[] = [
   read('/factors', 'read:me:factors', listFactors),
   read('/authentication-methods', 'read:me:authentication_methods', listMethods),
   post('/authentication-methods', 'create:me:authentication_methods', startMethod),

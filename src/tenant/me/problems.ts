@@ -10,7 +10,7 @@ export interface ValidationError {
 }
 
 /** Every refusal of the My Account API: Auth0's code, status and title, and the detail where the place gives no other. */
-export const problems = {
+const problems = {
   invalid_request: { code: 'A0E-400-0001', status: 400, title: 'Bad Request', detail: 'The request is invalid.' },
   invalid_payload: { code: 'A0E-400-0003', status: 400, title: 'Validation Error', detail: 'Invalid request payload input' },
   refused_proof: { code: 'A0E-400-0001', status: 400, title: 'Bad Request', detail: 'The request is invalid.' },

@@ -1,3 +1,5 @@
+import { factorTypes } from '../state/methods.ts';
+
 // The request bodies of authentication methods, as JSON Schema: closed, with the bounds Auth0's OpenAPI file gives them.
 
 const text = { type: 'string' } as const;
@@ -11,19 +13,6 @@ const closed = <Properties extends Record<string, unknown>>(properties: Properti
   required,
   additionalProperties: false,
 });
-
-/** Every factor type Auth0 names, in the order of its enumeration. */
-export const factorTypes = [
-  'password',
-  'passkey',
-  'webauthn-platform',
-  'webauthn-roaming',
-  'totp',
-  'phone',
-  'email',
-  'push-notification',
-  'recovery-code',
-] as const;
 
 /** The bodies that start an enrolment, by type; the webauthn types are read-only and have none. */
 export const startSchemas = {
