@@ -1,5 +1,6 @@
 import { createServer, request as send, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Log } from '../../src/gateway/http/log.ts';
 import { createGateway, type Gateway } from '../../src/gateway/index.ts';
 
 /** A gateway of this process that listens: its address, its parts, all it logged, and its end. */
@@ -62,10 +63,10 @@ export async function startAlternating(port = 0): Promise<Alternating> {
 }
 
 /** Starts a gateway in this process on a port of localhost, with these settings (by their environment names). The caller closes it. */
-export async function startGateway(settings: Record<string, string>, port = 0): Promise<Listening> {
+export async function startGateway(settings: Record<string, string>, port = 0, log?: Log): Promise<Listening> {
   const chosen = port === 0 ? await freePort() : port;
   const url = `http://localhost:${chosen}`;
-  const gateway = createGateway({ LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings });
+  const gateway = createGateway({ LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings }, log === undefined ? {} : { log });
   const server = createServer(gateway.app);
   await new Promise<void>((resolve) => server.listen(chosen, 'localhost', resolve));
   return {

@@ -1,5 +1,7 @@
 import { startTenant, type Tenant, type TenantOptions } from '../../src/tenant/index.ts';
-import { startAlternating, startGateway, type Alternating, type Listening } from './gateway.ts';
+import { freePort, startAlternating, startGateway, type Alternating, type Listening } from './gateway.ts';
+import type { Wire } from './wire.ts';
+import type { Log } from '../../src/gateway/http/log.ts';
 import { createPerson, type Credentials, type Person } from './person.ts';
 import { startRedis, type RedisServer } from './redis.ts';
 
@@ -10,6 +12,8 @@ export interface World {
   readonly gateways: readonly Listening[];
   readonly redis: RedisServer | undefined;
   readonly user: Credentials;
+  readonly clientSecret: string;
+  readonly serverSecret: string;
   /** Somebody at a browser before the page; the demo user when nobody else is named. */
   person(who?: Credentials): Person;
   close(): Promise<void>;
@@ -22,7 +26,9 @@ export const startWorld = async (
     redis?: boolean;
     settings?: Record<string, string>;
     tenant?: TenantOptions;
-    domain?: (tenant: Tenant) => Promise<string>;
+    /** Stands between gateways and tenant, whose public origin it then is, and keeps the secrets that cross. */
+    wire?: Wire;
+    log?: Log;
     /** Scopes of the My Account API that a refresh may ask for beyond those of the login (multi-resource refresh tokens). */
     refreshPolicy?: string[];
   } = {},
@@ -32,8 +38,11 @@ export const startWorld = async (
   const front: Alternating = await startAlternating();
   const origin = front.url;
   const clientSecret = `world-client-secret-${'x'.repeat(16)}`;
+  const serverSecret = 'a secret of the tests that is long enough to seal with';
+  const tenantPort = options.wire === undefined ? 0 : await freePort();
   const tenant = await startTenant({
     control: true,
+    ...(options.wire && { port: tenantPort, issuer: `${options.wire.url}/` }),
     ...options.tenant,
     clients: [
       {
@@ -53,18 +62,22 @@ export const startWorld = async (
     }));
     tenant.configure({ clients });
   }
-  const domain = options.domain === undefined ? tenant.url : await options.domain(tenant);
+  options.wire?.target(`http://127.0.0.1:${tenantPort}`);
   const started = await Promise.allSettled(
     Array.from({ length: count }, async () =>
-      startGateway({
-        AUTH0_DOMAIN: domain,
-        AUTH0_CLIENT_ID: 'world',
-        AUTH0_CLIENT_SECRET: clientSecret,
-        AUTH0_SECRET: 'a secret of the tests that is long enough to seal with',
-        APP_BASE_URL: origin,
-        ...(redis && { REDIS_URL: redis.url }),
-        ...settings,
-      }),
+      startGateway(
+        {
+          AUTH0_DOMAIN: tenant.url,
+          AUTH0_CLIENT_ID: 'world',
+          AUTH0_CLIENT_SECRET: clientSecret,
+          AUTH0_SECRET: serverSecret,
+          APP_BASE_URL: origin,
+          ...(redis && { REDIS_URL: redis.url }),
+          ...settings,
+        },
+        0,
+        options.log,
+      ),
     ),
   );
   const gateways = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -87,6 +100,8 @@ export const startWorld = async (
     gateways,
     redis,
     user,
+    clientSecret,
+    serverSecret,
     person: (who = user) => createPerson(origin, who),
     close,
   };
