@@ -3,6 +3,7 @@
 export type FactorType =
   'password' | 'passkey' | 'webauthn-platform' | 'webauthn-roaming' | 'totp' | 'phone' | 'email' | 'push-notification' | 'recovery-code';
 
+/** Whether a method signs in by itself or only as a second step. */
 export type Usage = 'primary' | 'secondary';
 
 /** A kind of factor the tenant has switched on. */
@@ -53,6 +54,7 @@ export type NewMethod =
   | { type: 'phone'; phone_number: string; preferred_authentication_method?: 'sms' | 'voice' }
   | { type: 'password' | 'passkey'; connection?: string; identity_user_id?: string };
 
+/** What a new password must be like, shown before it is set. */
 export interface PasswordPolicy {
   complexity: {
     min_length: number;
@@ -102,11 +104,13 @@ export type Proof =
   | { auth_session: string; new_password: string }
   | { auth_session: string; authn_response: object };
 
+/** What a change of a method may name; a channel only for a telephone. */
 export interface MethodChange {
   name?: string;
   preferred_authentication_method?: 'sms' | 'voice';
 }
 
+/** What starts the connection of an account at another provider. */
 export interface ConnectRequest {
   connection: string;
   redirect_uri: string;
@@ -117,6 +121,7 @@ export interface ConnectRequest {
   authorization_params?: Record<string, string>;
 }
 
+/** Where to send the user with which ticket, for `expires_in` seconds, and the session to complete with. */
 export interface ConnectTicket {
   connect_uri: string;
   auth_session: string;
@@ -124,6 +129,7 @@ export interface ConnectTicket {
   expires_in: number;
 }
 
+/** An account at another provider that the user has connected. */
 export interface ConnectedAccount {
   id: string;
   connection: string;
@@ -134,6 +140,7 @@ export interface ConnectedAccount {
   org_id?: string;
 }
 
+/** A provider at which the user could connect an account. */
 export interface Connection {
   name: string;
   strategy: string;
@@ -171,6 +178,9 @@ export interface Operations {
   'connectedAccounts.delete': { args: [id: string]; answer: undefined };
 }
 
+/** The name of one of the twelve operations. */
 export type OperationName = keyof Operations;
+/** What an operation takes, by its name. */
 export type Args<Name extends OperationName> = Operations[Name]['args'];
+/** What an operation answers, by its name. */
 export type Answer<Name extends OperationName> = Operations[Name]['answer'];

@@ -20,6 +20,7 @@ export interface Surroundings {
   now: () => number;
 }
 
+/** How a client reaches the gateway and what it does by itself on the way; everything has a default. */
 export interface ClientOptions {
   /** Where the gateway offers the My Account API; default `/api/me`. */
   baseUrl?: string;
@@ -35,6 +36,7 @@ export interface ClientOptions {
   waitAtMost?: number;
 }
 
+/** What may be said with a single call. */
 export interface CallOptions {
   signal?: AbortSignal;
   /** For this call, in place of the client's `waitAtMost`. */
@@ -186,4 +188,5 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   };
 }
 
+/** The account, as a page works with it. */
 export type Client = ReturnType<typeof createClientIn>;

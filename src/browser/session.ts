@@ -19,6 +19,7 @@ export interface Allowance {
   windowSeconds: number;
 }
 
+/** Which of the user's limits a call counts against. */
 export type CostClass = 'read' | 'write' | 'filtered';
 
 /** The session as `GET /auth/session` tells it; asking never makes it last longer. Times in seconds from now unless said. */

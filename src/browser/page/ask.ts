@@ -2,6 +2,7 @@ import { whileBusy } from './busy.ts';
 import { el, icon, type Child } from './dom.ts';
 import { problemText } from './notice.ts';
 
+/** A dialog to be shown: its words, its fields, and the work behind its button. */
 export interface Question {
   title: string;
   test: string;

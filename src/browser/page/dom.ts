@@ -1,4 +1,5 @@
 type Attribute = string | boolean | undefined | ((event: Event) => void);
+/** What an element may hold; nothing is shown for undefined and false. */
 export type Child = Node | string | undefined | false;
 
 /** An element with attributes, listeners (`onclick` and so on) and children; text stays text, markup is never read from a string. */

@@ -14,6 +14,7 @@ const inOrder = (methods: AuthenticationMethod[]): AuthenticationMethod[] => {
   return methods.toSorted((a, b) => rank(a) - rank(b) || a.created_at.localeCompare(b.created_at));
 };
 
+/** The list of methods on the page. */
 export type Methods = ReturnType<typeof createMethods>;
 
 /**

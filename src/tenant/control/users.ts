@@ -15,7 +15,7 @@ export const usersSchema = z.union([
   newUserSchema,
 ]);
 
-/** What `PATCH /_control/users/{id}` takes. */
+/** What a patch of one user at the control may say. */
 export const userPatchSchema = z.strictObject({
   blocked: z.boolean().optional(),
   email_verified: z.boolean().optional(),
