@@ -59,7 +59,12 @@ const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> 
     patchUser(parts.state, user, body);
     return { body: shown(user) };
   },
-  'DELETE users': ({ parts, id }) => ({ body: { removed: parts.state.users.remove(userOf(parts, id).user_id) } }),
+  'DELETE users': ({ parts, id }) => {
+    const { user_id: userId } = userOf(parts, id);
+    const removed = parts.state.users.remove(userId);
+    parts.state.accountEvents.tell(userId, 'account-deleted');
+    return { body: { removed } };
+  },
   'GET requests': ({ parts, url }) => ({ body: { requests: parts.state.requests.since(Number(url.searchParams.get('since') ?? 0)) } }),
   'DELETE requests': ({ parts }) => {
     parts.state.requests.clear();

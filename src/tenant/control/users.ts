@@ -80,8 +80,10 @@ export function patchUser(state: State, user: UserRecord, input: unknown): void 
   if (email !== undefined) {
     user.email = email;
     state.users.reindex(user);
+    state.accountEvents.tell(user.user_id, 'email-identifier-changed');
   }
   if (password === undefined) return;
   const others = user.methods.filter(({ view }) => view.type !== 'password');
   user.methods = [passwordMethod(user.user_id, password, state.clock.iso()), ...others];
+  state.accountEvents.tell(user.user_id, 'password-changed');
 }

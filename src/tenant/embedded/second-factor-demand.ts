@@ -7,7 +7,8 @@ import type { PendingLogin } from './mfa-tokens.ts';
 export function demandSecondFactor(parts: Parts, login: PendingLogin, demandMfa: DemandMfa): void {
   const user = parts.state.users.get(login.userId);
   if (user === undefined) return;
-  const byTenant = parts.state.settings().mfa.always;
+  const { always, action_disables: off } = parts.state.settings().mfa;
+  const byTenant = always && !off;
   const byDefaultPolicy = defaultPolicyHolds(parts, login.audience) && canProveMfa(user);
   if (byTenant || byDefaultPolicy) throw demandMfa(login);
 }

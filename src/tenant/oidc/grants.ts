@@ -1,4 +1,4 @@
-import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import { allowedByRoles, findApi, identityScopes } from './audiences.ts';
 import { findClient } from './clients.ts';
 import { multiFactor, parameter, type Parts } from './context.ts';
@@ -45,6 +45,11 @@ export function grantLoader({ state, logins, origins }: Parts) {
         audience,
         consented.filter((scope) => !permitted.has(scope)),
       );
+      // Whether Auth0 refuses where nothing of what was asked for the API survives is not known.
+      const asked = wanted.filter((scope) => !identityScopes.includes(scope));
+      if (settings.switches.emptyScope === 'error' && free && asked.length > 0 && grant.getResourceScopeFiltered(audience, asked) === '') {
+        throw new errors.AccessDenied('None of the requested scopes may be granted.');
+      }
     }
     const grantId = await grant.save();
     const [audience] = Object.keys(oidc.resourceServers ?? {});

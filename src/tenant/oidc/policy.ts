@@ -14,14 +14,15 @@ export const canProveMfa = (user: UserRecord): boolean => user.methods.some(isSe
 /** Is the Default Policy ("Require 2FA") in force for this audience? */
 export function defaultPolicyHolds({ state, origins }: Parts, audience: string | undefined): boolean {
   const settings = state.settings();
-  if (audience === undefined || settings.my_account.default_policy === 'none') return false;
+  if (audience === undefined || settings.my_account.default_policy === 'none' || settings.mfa.action_disables) return false;
   return findApi(settings, origins(), audience)?.isMyAccount === true;
 }
 
-/** Which rule demands a second factor now: the weakest of tenant, Default Policy, Action decides; undefined when none does. */
+/** Which rule demands a second factor now; an Action outranks the Default Policy, which outranks the tenant's policy. Undefined when none does. */
 function demandedBy(parts: Parts, ctx: KoaContextWithOIDC): 'tenant' | 'default_policy' | 'action' | undefined {
   const { state, logins } = parts;
   const { mfa, my_account: me } = state.settings();
+  if (mfa.action_disables) return undefined;
   const last = logins.mfaBySession.get(ctx.oidc.session?.uid ?? '');
   if (mfa.acr_values_action && scopeList(parameter(ctx, 'acr_values')).includes(multiFactor)) return 'action';
   const audiences = Object.keys(ctx.oidc.resourceServers ?? {});

@@ -10,6 +10,7 @@ import { grantLoader } from './grants.ts';
 import type { SigningKey } from './keys.ts';
 import { organizationRule } from './organizations.ts';
 import { restoreOfflineAccess } from './offline-access.ts';
+import { revocationPolicy } from './revocation.ts';
 import { signInPolicy } from './policy.ts';
 import { refreshRules, type DemandMfa } from './refresh.ts';
 import { defaultResource, resourceServerInfo } from './resources.ts';
@@ -74,6 +75,7 @@ export function createProvider(
     rotateRefreshToken: refreshRules(parts, demandMfa),
     issueRefreshToken: (_ctx, client, source) => client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     expiresWithSession: () => false,
+    revokeGrantPolicy: revocationPolicy(parts),
     interactions: {
       policy: signInPolicy(parts),
       url: (ctx, { prompt, uid }) => `${pageFor(ctx, prompt)}?state=${uid}`,

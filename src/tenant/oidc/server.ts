@@ -50,6 +50,10 @@ export function createAuthorizationServer(state: State, key: SigningKey, pushes:
   const providers = new Map<string, Provider>();
   const sessions = createSessions(parts, createBackChannel(parts, key));
 
+  state.accountEvents.hear((userId, event) => {
+    sessions.endSoon({ userId }, event);
+  });
+
   const originOf = (request: IncomingMessage): string =>
     origins().find((origin) => new URL(origin).host === request.headers.host) ?? state.origin;
   const providerFor = (origin: string): Provider => {

@@ -92,6 +92,8 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       /** An Action that reads acr_values and demands MFA. Without it Auth0 does nothing. */
       acr_values_action: z.boolean().default(true),
+      /** An Action that switches MFA off for every login. It outranks the Default Policy, which outranks the tenant's policy. */
+      action_disables: z.boolean().default(false),
       /** The tenant-wide MFA policy. */
       always: z.boolean().default(false),
     })

@@ -1,3 +1,4 @@
+import { createAccountEvents, type AccountEvents } from './account-events.ts';
 import { createBuckets, type Buckets } from './buckets.ts';
 import { createClock, type Clock } from './clock.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
@@ -14,6 +15,8 @@ export interface State {
   readonly messages: Messages;
   readonly requests: RequestLog;
   readonly buckets: Buckets;
+  /** Told when something happens to a user that may end their sessions. */
+  readonly accountEvents: AccountEvents;
   /** The tenant's public origin, `http://127.0.0.1:4000`, no slash at the end. */
   readonly origin: string;
   /** The settings as they hold now; read it anew each time, a PATCH replaces it. */
@@ -33,6 +36,7 @@ export function createState(origin: string, initial: Settings): State {
   const messages = createMessages(clock);
   const requests = createRequestLog(clock);
   const buckets = createBuckets(clock);
+  const accountEvents = createAccountEvents();
   return {
     clock,
     users,
@@ -40,6 +44,7 @@ export function createState(origin: string, initial: Settings): State {
     messages,
     requests,
     buckets,
+    accountEvents,
     origin,
     settings: () => settings,
     configure(patch) {

@@ -70,6 +70,7 @@ export const switchesSchema = z.strictObject({
   dpopNonceOnMyAccount: z.boolean().default(false).describe('/me demands a DPoP nonce'),
   accessTokenProfile: z.enum(['auth0', 'rfc9068']).default('auth0').describe('claims and typ of access tokens for /me'),
   accessTokenAuthClaims: z.boolean().default(false).describe('acr, amr, auth_time in access tokens'),
+  passwordChangeEndsSessions: z.boolean().default(false).describe('a password changed through /me ends the sessions of the user'),
   emptyScope: z.enum(['empty', 'error']).default('empty').describe('no requested API scope survives: empty scope or access_denied'),
 });
 

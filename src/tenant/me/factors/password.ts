@@ -19,6 +19,9 @@ export const password: Factor<VerifyPassword, StartIdentity> = {
     return { id: 'password|new', enrolment, body: { id: 'password|new', policy: passwordPolicy(settings.password_policy) } };
   },
   finish({ state, settings, user }, { method: { view } }, { new_password }) {
+    const tell = (): void => {
+      if (settings.switches.passwordChangeEndsSessions) state.accountEvents.tell(user.user_id, 'password-changed');
+    };
     const old = user.methods.find((one) => one.view.type === 'password');
     const hashes = [old?.secrets.passwordHash, ...(old?.secrets.passwordHistory ?? [])].filter((hash) => hash !== undefined);
     const { history_size } = settings.password_policy;
@@ -28,6 +31,7 @@ export const password: Factor<VerifyPassword, StartIdentity> = {
     if (old?.view.type === 'password') {
       old.secrets = secrets;
       old.view.last_password_reset = state.clock.iso();
+      tell();
       return old.view;
     }
     const made = { ...view, id: `password|${Buffer.from(user.user_id).toString('base64url')}` };

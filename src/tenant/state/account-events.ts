@@ -1,0 +1,23 @@
+import type { Initiator } from './initiators.ts';
+
+/** What may happen to an account that ends its sessions. */
+export type AccountEvent = Extract<Initiator, 'password-changed' | 'account-deleted' | 'email-identifier-changed'>;
+
+/** Who tells and who hears of it. */
+export interface AccountEvents {
+  tell(userId: string, event: AccountEvent): void;
+  hear(listener: (userId: string, event: AccountEvent) => void): void;
+}
+
+/** Makes the line between the parts that change accounts and the one that ends sessions. */
+export function createAccountEvents(): AccountEvents {
+  const listeners: ((userId: string, event: AccountEvent) => void)[] = [];
+  return {
+    tell(userId, event) {
+      for (const listener of listeners) listener(userId, event);
+    },
+    hear(listener) {
+      listeners.push(listener);
+    },
+  };
+}
