@@ -15,7 +15,10 @@ export default defineConfig(globalIgnores(['dist/', '.cache/', 'coverage/', 'ben
     '@typescript-eslint/unbound-method': 'off',
     '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidOperator: true }],
     // Marked deprecated to stand out; here it serves a tenant on this machine only, which the settings see to.
-    '@typescript-eslint/no-deprecated': ['error', { allow: [{ from: 'package', name: 'allowInsecureRequests', package: 'openid-client' }] }],
+    '@typescript-eslint/no-deprecated': [
+      'error',
+      { allow: [{ from: 'package', name: 'allowInsecureRequests', package: 'openid-client' }] },
+    ],
     '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
   },
 });

@@ -12,6 +12,7 @@ import { createObserve } from './http/observe.ts';
 import { requestId } from './http/request-id.ts';
 import { createSameOrigin } from './http/same-origin.ts';
 import { createSecurityHeaders } from './http/security-headers.ts';
+import { traced } from './http/trace.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { spanHeaders } from '../http/trace.ts';
 import { allScopes } from './operations.ts';
 
 /** The only headers of the browser that reach the API. Everything else, known or not, in whatever spelling, stays here. */
@@ -15,6 +16,7 @@ export function upstreamHeaders(from: IncomingHttpHeaders, own: { host: string; 
     const value = from[name];
     if (typeof value === 'string' && value.length <= longest) headers[name] = value;
   }
+  Object.assign(headers, spanHeaders());
   headers['via'] = '1.1 my-account-bff';
   if (own.requestId !== undefined) headers['x-request-id'] = own.requestId;
   if (own.body !== undefined) {

@@ -5,7 +5,7 @@ import { text } from '../house/source.ts';
 /** The row docs/settings.md must hold for a setting: name, meaning, default. */
 const row = (name: string, { check, meaning }: { check: (typeof settings)[keyof typeof settings]['check']; meaning: string }): string[] => {
   const bare = check.safeParse(undefined);
-  const value = bare.success ? (bare.data === undefined ? 'none' : `\`${String(bare.data)}\``) : '**required**';
+  const value = bare.success ? (bare.data === undefined || bare.data === '' ? 'none' : `\`${String(bare.data)}\``) : '**required**';
   return [`\`${name}\``, meaning.replaceAll('|', '\\|'), value];
 };
 
