@@ -53,3 +53,36 @@ test('Chromium makes a passkey from the creation options as they come, and the t
   });
   expect(verified).toMatchObject({ status: 201, body: { type: 'passkey', relying_party_id: 'localhost', transports: ['internal'] } });
 });
+
+test('a passkey signs in at the tenant’s own page', async () => {
+  const domain = `localhost:${new URL(tenant.url).port}`;
+  tenant.configure({ custom_domains: [domain] });
+  const { access_token: token } = await app.signIn({ scope: 'openid create:me:authentication_methods' });
+  const call = async (path: string, body: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(`${tenant.url}/me/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    return (await response.json()) as Record<string, unknown>;
+  };
+  const { page } = await openWindow(browser);
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('WebAuthn.enable');
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true },
+  });
+  const { auth_session, authn_params_public_key } = await call('/authentication-methods', { type: 'passkey' });
+  await page.goto(`http://${domain}/`);
+  const authn_response: unknown = await page.evaluate(`(async () => {
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(${JSON.stringify(authn_params_public_key)});
+    const { id, rawId, type, response } = (await navigator.credentials.create({ publicKey })).toJSON();
+    return { id, rawId, type, response: { attestationObject: response.attestationObject, clientDataJSON: response.clientDataJSON } };
+  })()`);
+  expect(await call('/authentication-methods/passkey%7Cnew/verify', { auth_session, authn_response })).toMatchObject({ type: 'passkey' });
+
+  const callback = app.client.callbacks?.[0] ?? '';
+  await page.route(`${callback}**`, async (route) => route.fulfill({ body: 'back' }));
+  const query = new URLSearchParams({ client_id: 'app', response_type: 'code', scope: 'openid', redirect_uri: callback, state: 's' });
+  await page.goto(`http://${domain}/authorize?${query.toString()}`);
+  await page.getByRole('button', { name: 'Continue with a passkey' }).click();
+  await page.waitForURL(`${callback}**`);
+  expect(new URL(page.url()).searchParams.get('code')).toMatch(/^.{20,}$/);
+});

@@ -62,7 +62,10 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
     const path = url.pathname;
     const provider = server.providerFor(origin);
     const page = pages.get(path);
-    if (page !== undefined) return visitPage(page, { parts: server.parts, pushes: parts.pushes, provider, request, response });
+    if (page !== undefined) {
+      const { parts: core, passkeys } = server;
+      return visitPage(page, { parts: core, pushes: parts.pushes, passkeys, origin, provider, request, response });
+    }
     if (formEndpoints.includes(path) && request.method === 'POST') return callToken(request, response, origin);
     if (path === '/userinfo' && isApiToken(request)) return answerUserinfo(state, server.authenticate, request, response);
     if (path === '/oidc/logout' || path === '/v2/logout' || path === '/oidc/logout/confirm') {

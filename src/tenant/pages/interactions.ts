@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import type { InteractionResults } from 'oidc-provider';
 import type { Parts } from '../oidc/context.ts';
+import type { Passkeys } from '../embedded/passkeys.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import { readMembers } from '../http/body.ts';
 import { redirect, sendPage } from '../http/answer.ts';
@@ -13,6 +14,9 @@ type Interaction = InstanceType<Provider['Interaction']>;
 export interface Visit {
   parts: Parts;
   pushes: Pushes;
+  passkeys: Passkeys;
+  /** The origin of the page. */
+  origin: string;
   provider: Provider;
   interaction: Interaction;
   /** What a POST brought; undefined on GET. */

@@ -1,47 +1,44 @@
 import { newUser, newUserSchema } from '../state/new-user.ts';
 import { passwordMatches } from '../state/passwords.ts';
+import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
 import { sendPage } from '../http/answer.ts';
 import { fail, finish, requested, type Page, type Visit } from './interactions.ts';
 import { escape, hidden, layout, problemLine } from './layout.ts';
+import { passkeyButton, signInPage } from './passkey-button.ts';
 
-/** `/u/login`: e-mail and password. */
+/** `/u/login`: e-mail and password, or a passkey where the browser has one. */
 export const loginPage: Page = async (visit) => {
   const { form, parts } = visit;
-  if (requested(visit, 'screen_hint') === 'signup' && form === undefined && !visit.request.url?.includes('/u/signup')) {
-    show(visit, 200, undefined, 'signup');
-    return;
-  }
-  if (form === undefined) {
-    show(visit, 200);
-    return;
-  }
+  if (form === undefined) return show(visit, 200, undefined, requested(visit, 'screen_hint') === 'signup' ? 'signup' : 'login');
   if (form['action'] === 'cancel') return fail(visit, 'access_denied', 'User has canceled the interaction.');
-  const user = parts.state.users.named(form['username'] ?? '');
-  const hash = user?.methods.find(({ view }) => view.type === 'password')?.secrets.passwordHash;
-  if (user === undefined || !passwordMatches(form['password'] ?? '', hash)) {
-    show(visit, 400, 'Wrong email or password');
-    return;
-  }
-  if (user.blocked) {
-    show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
-    return;
-  }
+  const user = form['authn_response'] ? await byPasskey(visit, form) : byPassword(parts.state, form);
+  if (user === undefined) return show(visit, 400, form['authn_response'] ? 'We could not verify your passkey' : 'Wrong email or password');
+  if (user.blocked) return show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
   return signIn(visit, user);
 };
 
+function byPassword(state: State, { username = '', password = '' }: Record<string, string>): UserRecord | undefined {
+  const user = state.users.named(username);
+  const hash = user?.methods.find(({ view }) => view.type === 'password')?.secrets.passwordHash;
+  return passwordMatches(password, hash) ? user : undefined;
+}
+
+async function byPasskey(
+  { passkeys }: Visit,
+  { auth_session = '', authn_response }: Record<string, string>,
+): Promise<UserRecord | undefined> {
+  return passkeys.finish(signInPage, auth_session, authn_response).catch(() => undefined);
+}
+
 /** `/u/signup`: a new user, who is signed in at once. Their e-mail is not verified. */
-export const signupPage: Page = (visit) => {
+export const signupPage: Page = async (visit) => {
   const { form, parts } = visit;
-  if (form === undefined) {
-    show(visit, 200, undefined, 'signup');
-    return undefined;
-  }
+  if (form === undefined) return show(visit, 200, undefined, 'signup');
   const parsed = newUserSchema.safeParse({ email: form['email'], password: form['password'], email_verified: false });
   const minimum = parts.state.settings().password_policy.min_length;
   if (!parsed.success || (form['password'] ?? '').length < minimum || parts.state.users.named(form['email'] ?? '') !== undefined) {
-    show(visit, 400, 'Something went wrong: is the e-mail address new and the password long enough?', 'signup');
-    return undefined;
+    return show(visit, 400, 'Something went wrong: is the e-mail address new and the password long enough?', 'signup');
   }
   const user = newUser(parsed.data, parts.state.clock);
   parts.state.users.add(user);
@@ -71,8 +68,8 @@ async function signIn(visit: Visit, user: UserRecord): Promise<void> {
   });
 }
 
-function show(visit: Visit, status: number, problem?: string, kind: 'login' | 'signup' = 'login'): void {
-  const { interaction, response, form } = visit;
+async function show(visit: Visit, status: number, problem?: string, kind: 'login' | 'signup' = 'login'): Promise<void> {
+  const { interaction, response, form, passkeys, origin } = visit;
   const typed = form?.['username'] ?? form?.['email'] ?? requested(visit, 'login_hint') ?? '';
   const state = encodeURIComponent(interaction.uid);
   const name = kind === 'login' ? 'username' : 'email';
@@ -87,6 +84,7 @@ ${hidden('state', interaction.uid)}
 <input id="password" name="password" type="password" autocomplete="${kind === 'login' ? 'current-password' : 'new-password'}" required>
 <button type="submit" name="action" value="default">Continue</button>
 <button type="submit" class="quiet" name="action" value="cancel" formnovalidate>Cancel</button>
+${kind === 'login' ? await passkeyButton(passkeys, origin) : ''}
 </form>
 <p>${other}</p>`;
   sendPage(response, status, layout(kind === 'login' ? 'Welcome' : 'Sign up', body));
