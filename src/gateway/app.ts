@@ -111,7 +111,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
-  app.use(requestId, createObserve({ log, metrics }), wellFormed);
+  app.use(requestId, traced, createObserve({ log, metrics }), wellFormed);
   app.get('/healthz', (_req, res) => void res.set('Cache-Control', 'no-store').json({ status: 'ok' }));
   app.get('/readyz', async (_req, res) => {
     const ready = await parts.ready();
