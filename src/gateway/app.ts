@@ -122,7 +122,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   });
   app.use(createSecurityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] }));
 
-  app.use('/api/me', cookie.attach, sameOrigin, account.handle);
+  app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle);
 
   app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
   app.get(
@@ -142,11 +142,14 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   });
   app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, once: store.once, log, metrics }));
   app.get('/auth/profile', cookie.attach, createProfile());
-  app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, sameOrigin, createStaySignedIn(status));
+  app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, signedIn, sameOrigin, createStaySignedIn(status));
   const listed = createListAnswers({ list, sessions, cookie, metrics });
-  app.route('/auth/sessions').get(cookie.attach, sameOrigin, listed.show).delete(cookie.attach, sameOrigin, listed.endOthers);
-  app.delete('/auth/sessions/:id', cookie.attach, sameOrigin, listed.endOne);
-  app.get('/auth/events', cookie.peek, sameOrigin, streams.stream);
+  app
+    .route('/auth/sessions')
+    .get(cookie.attach, signedIn, sameOrigin, listed.show)
+    .delete(cookie.attach, signedIn, sameOrigin, listed.endOthers);
+  app.delete('/auth/sessions/:id', cookie.attach, signedIn, sameOrigin, listed.endOne);
+  app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   app.all(['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile'], otherMethod('GET'));
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
@@ -167,3 +170,9 @@ const otherMethod =
   () => {
     throw new Failure('method_not_allowed', { headers: { Allow: allow } });
   };
+
+// Whoever has no session has nothing another site could use: they are told to sign in, whatever else is wrong with the request.
+const signedIn: RequestHandler = (req, _res, next) => {
+  if (req.account === undefined) throw new Failure('login_required');
+  next();
+};
