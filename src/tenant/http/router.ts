@@ -12,7 +12,6 @@ import type { Kind } from '../second-factor/kinds.ts';
 import { sendJson, sendOAuthError, sendPage } from './answer.ts';
 import { BodyError, readMembers, withForm } from './body.ts';
 import { note, observe } from './observe.ts';
-import { createTurns } from './turns.ts';
 
 /** What a tenant consists of, as far as a request is concerned. */
 export interface RouterParts extends ControlParts {
@@ -39,7 +38,6 @@ const formEndpoints = ['/oauth/token', '/oauth/revoke', '/oauth/par'];
 /** Answers every request to the tenant, in the order written here. */
 export function createRouter(parts: RouterParts): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { state, server, faults } = parts;
-  const inTurn = createTurns();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const origin = server.originOf(request);
@@ -96,9 +94,7 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
     const { scope, ...rest } = members;
     const form = members['grant_type'] === 'refresh_token' ? { ...rest, requested_scope: scope } : members;
     note(request, members);
-    const key = members['refresh_token'] ?? members['code'];
-    // One token, one call at a time: whoever comes second finds it used, as at a tenant with one database.
-    await inTurn(typeof key === 'string' ? key : undefined, () => server.handle(origin, withForm(request, form), response));
+    await server.handle(origin, withForm(request, form), response);
   }
 
   return async (request, response) => {
