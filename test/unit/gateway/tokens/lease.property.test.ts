@@ -55,13 +55,16 @@ const live = async (
   const crowd: Gateway[] = Array.from({ length: gateways }, () => ({ generation: 1, holder: undefined }));
   const wrong: string[] = [];
   // By generation: who was last given the right to spend it, and how often it was given out and not handed back unspent.
-  const granted = new Map<number, { last: string; times: number }>();
+  const granted = new Map<number, { last: string; times: number; until: number }>();
+  let passed = 0;
   let newest = 1;
   let ended = false;
 
   for (const one of steps) {
-    if (one.act === 'wait') await pass(one.ms);
-    else if (one.act === 'end') {
+    if (one.act === 'wait') {
+      await pass(one.ms);
+      passed += one.ms;
+    } else if (one.act === 'end') {
       await store.end(key);
       ended = true;
     } else {
@@ -76,18 +79,19 @@ const live = async (
         if (ended !== (lease.kind === 'gone')) wrong.push(`ended ${ended}, but the answer was ${lease.kind}`);
         if (lease.kind === 'yours') {
           if (generation !== newest) wrong.push('an old generation was given out');
+          if ((granted.get(generation)?.until ?? 0) > passed) wrong.push('a generation was given out while somebody held it');
           const times = (granted.get(generation)?.times ?? 0) + 1;
           if (times > 1 && leewayMs === 0) wrong.push('a generation was given out twice');
-          granted.set(generation, { last: mine.toString('hex'), times });
+          granted.set(generation, { last: mine.toString('hex'), times, until: passed + leaseMs });
           gateway.holder = mine;
         }
       }
       if (holder === undefined) continue;
       const last = granted.get(generation);
-      if (one.act === 'renew') await store.renew(key, holder, leaseMs);
+      if (one.act === 'renew' && (await store.renew(key, holder, leaseMs)) && last !== undefined) last.until = passed + leaseMs;
       if (one.act === 'give back') {
         await store.settle(key, holder, 0);
-        if (last?.last === holder.toString('hex')) last.times = 0;
+        if (last?.last === holder.toString('hex')) Object.assign(last, { times: 0, until: 0 });
         gateway.holder = undefined;
       }
       if (one.act === 'write') {
