@@ -28,8 +28,6 @@ export interface ClientOptions {
   authUrl?: string;
   /** Asked before a step-up: true leaves the page, `'popup'` opens a window in its place, false stays. Default: leaves at once. */
   onStepUp?: (asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>;
-  /** Scopes to ask for at any step-up besides those it is about, so that the user confirms once for several kinds of change; default none. */
-  stepUpScope?: readonly string[];
   /** Told each second while a call waits for its turn. */
   onWait?: (waiting: Waiting) => void;
   /** The longest a call waits for its turn, in seconds, all its waits together; default 60. */
@@ -56,7 +54,7 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   const { here, navigate, now } = surroundings;
   const exchange = createExchange(surroundings.fetch, now);
   const pending = createPending(surroundings.shelf, now);
-  const stepUp = createStepUp({ ...surroundings, pending, authUrl, scope: options.stepUpScope ?? [], ask: options.onStepUp });
+  const stepUp = createStepUp({ ...surroundings, pending, authUrl, ask: options.onStepUp });
   const absolute = (path: string): string => new URL(path, here()).href;
   let user: string | undefined;
 

@@ -21,12 +21,11 @@ interface StepUpParts {
   showUrl: (url: string) => void;
   pending: ReturnType<typeof createPending>;
   authUrl: string;
-  scope: readonly string[];
   ask: ((asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>) | undefined;
 }
 
 /** The way to the step-up and back: an action is kept, the page is left, and on return the action is handed over once. */
-export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl, scope, ask }: StepUpParts) {
+export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl, ask }: StepUpParts) {
   /** The address with `returnTo` set; refused when it is not of this origin, since a session must not be confirmed elsewhere. */
   const withReturn = (to: string, back: string): string => {
     const url = new URL(to, here());
@@ -40,10 +39,8 @@ export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl,
     withReturn,
     /** Leaves the page, so it answers never; after a popup it answers, and the action is to be tried again. Throws `step_up_declined`. */
     async go(action: Action, user: string | undefined, problem: ProblemError): Promise<void> {
-      const url = new URL(problem.stepUpUrl ?? `${authUrl}/step-up`, here());
-      const asked = url.searchParams.get('scope')?.split(' ') ?? problem.scope ?? [];
-      url.searchParams.set('scope', [...new Set([...asked, ...scope])].filter(Boolean).join(' '));
-      const plain = new URL(withReturn(url.href, here())); // An address that is refused is refused before anything is kept.
+      const address = problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
+      const plain = new URL(withReturn(address, here())); // An address that is refused is refused before anything is kept.
       const choice = (await ask?.({ operation: action.operation, problem, resumes: resumable.has(action.operation) })) ?? true;
       if (choice === false) {
         const said = { status: 403, code: 'step_up_declined', title: 'Not confirmed', detail: 'Nothing was changed.' };
@@ -56,7 +53,7 @@ export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl,
       const id = pending.keep(action, user);
       const back = new URL(here());
       if (id !== undefined) back.searchParams.set(marker, id);
-      navigate(withReturn(url.href, back.href));
+      navigate(withReturn(address, back.href));
       await new Promise<never>(() => undefined);
     },
     /** The action this page load is the return for, if it is one; the marker goes from the address bar and the action from the shelf. */

@@ -126,7 +126,5 @@ const watch = createWatch({
     signedOut('ended');
   },
 });
-// Whoever adds a way to sign in will name it, and may think better of it: one confirmation for all three.
-const stepUpScope = ['create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`);
-const client = createClient({ stepUpScope, fetch: watch.fetch, onStepUp: stepUpNotice, onWait: showWaiting });
+const client = createClient({ fetch: watch.fetch, onStepUp: stepUpNotice, onWait: showWaiting });
 void open();

@@ -162,10 +162,15 @@ test('Where the browser opens no popup, the page is left instead', async () => {
   expect((await sentAway(tab)).searchParams.get('returnTo')).toMatch(/resume=/);
 });
 
-test('One confirmation can be asked to do for several kinds of change', async () => {
-  const { load, tab } = await given(asked);
-  void load({ stepUpScope: ['update:me:authentication_methods', 'create:me:authentication_methods'] }).authenticationMethods.delete(
-    'totp|dev_1',
-  );
-  expect((await sentAway(tab)).searchParams.get('scope')).toBe('create:me:authentication_methods update:me:authentication_methods');
+test('A change says which scopes the changes around it need, so that one confirmation does for all; a read asks for none', async () => {
+  const { load, seen } = await given({ status: 204 }, { status: 204 }, { status: 200, body: {} });
+  const client = load();
+  await client.authenticationMethods.delete('totp|dev_1');
+  await client.connectedAccounts.delete('cac_1');
+  await client.factors.list();
+  expect(seen.map(({ headers }) => headers['auth0-scope'])).toEqual([
+    'create:me:authentication_methods update:me:authentication_methods delete:me:authentication_methods',
+    'create:me:connected_accounts delete:me:connected_accounts',
+    undefined,
+  ]);
 });
