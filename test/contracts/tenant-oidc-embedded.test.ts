@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { generateSync } from 'otplib';
 import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { createAuthenticator } from '../helpers/authenticator.ts';
@@ -101,6 +102,20 @@ describe('the password grants', () => {
     const answer = await app.token({ grant_type: 'password', client_id: 'plain', username: 'a', password: 'b' });
     expect(answer).toMatchObject({ status: 403, error: 'unauthorized_client' });
   });
+});
+
+test('a DPoP proof binds the tokens of an embedded login to its key; the same proof again is refused', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  const jwk = await exportJWK(publicKey);
+  const proof = await new SignJWT({ htm: 'POST', htu: `${tenant.url}/oauth/token` })
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
+    .setIssuedAt()
+    .setJti('the-proof')
+    .sign(privateKey);
+  const tokens = await passwordLogin({}, { dpop: proof });
+  expect(tokens).toMatchObject({ status: 200, token_type: 'DPoP' });
+  expect(claimsOf(tokens.access_token)).toMatchObject({ cnf: { jkt: await calculateJwkThumbprint(jwk) } });
+  expect(await passwordLogin({}, { dpop: proof })).toMatchObject({ status: 400, error: 'invalid_dpop_proof' });
 });
 
 describe('MFA continuation', () => {

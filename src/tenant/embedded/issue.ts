@@ -3,6 +3,7 @@ import { allowedByRoles, findApi, identityScopes } from '../oidc/audiences.ts';
 import { accountFinder } from '../oidc/claims.ts';
 import { findClient } from '../oidc/clients.ts';
 import { scopeList, type Parts } from '../oidc/context.ts';
+import { rememberLogin } from '../oidc/logins.ts';
 import { resourceServerInfo } from '../oidc/resources.ts';
 import type { PendingLogin } from './mfa-tokens.ts';
 import { tokenProof } from './token-proof.ts';
@@ -50,7 +51,7 @@ export async function issueTokens(
   if (login.audience !== undefined) grant.addResourceScope(login.audience, scopes);
   const grantId = await grant.save();
   const { userId, clientId, audience, organization } = login;
-  logins.byGrant.set(grantId, {
+  rememberLogin(logins, grantId, {
     ...{ userId, clientId, scopes, at: state.clock.now(), issuer: ctx.oidc.issuer },
     ...(audience === undefined ? {} : { audience }),
     ...(organization === undefined ? {} : { organization }),

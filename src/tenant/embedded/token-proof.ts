@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 
@@ -17,11 +16,12 @@ export async function tokenProof(ctx: KoaContextWithOIDC): Promise<string | unde
   const { payload, protectedHeader } = verified;
   const fits = payload['htm'] === 'POST' && payload['htu'] === `${ctx.oidc.issuer}oauth/token`;
   const age = Math.abs(Date.now() / 1000 - (payload.iat ?? 0));
-  if (!fits || age > windowSeconds || protectedHeader.jwk === undefined)
+  const { jti } = payload;
+  if (!fits || age > windowSeconds || protectedHeader.jwk === undefined || jti === undefined)
     throw new errors.InvalidDpopProof('DPoP proof does not fit the request');
   const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk);
   const until = Math.floor(Date.now() / 1000) + windowSeconds;
-  const isNew = await ctx.oidc.provider.ReplayDetection.unique(thumbprint, payload.jti ?? randomUUID(), until);
+  const isNew = await ctx.oidc.provider.ReplayDetection.unique(thumbprint, jti, until);
   if (!isNew) throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected');
   return thumbprint;
 }

@@ -2,7 +2,7 @@ import { errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import { allowedByRoles, findApi, identityScopes } from './audiences.ts';
 import { findClient } from './clients.ts';
 import { multiFactor, parameter, type Parts } from './context.ts';
-import { consentKey } from './logins.ts';
+import { consentKey, rememberLogin } from './logins.ts';
 
 /** Did the user prove a second factor in this very transaction? */
 export const provedMfa = (ctx: KoaContextWithOIDC): boolean => ctx.oidc.result?.['mfa'] !== undefined;
@@ -54,7 +54,7 @@ export function grantLoader({ state, logins, origins }: Parts) {
     const grantId = await grant.save();
     const [audience] = Object.keys(oidc.resourceServers ?? {});
     const organization = parameter(ctx, 'organization');
-    logins.byGrant.set(grantId, {
+    rememberLogin(logins, grantId, {
       userId: user.user_id,
       clientId: client.clientId,
       issuer: oidc.issuer,

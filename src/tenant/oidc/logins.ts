@@ -27,6 +27,12 @@ export interface Logins {
   clear(): void;
 }
 
+/** Remembers the sign-in of a grant; the oldest of a hundred thousand is forgotten, and its refresh tokens then keep to their own scopes. */
+export function rememberLogin({ byGrant }: Logins, grantId: string, login: Login): void {
+  byGrant.set(grantId, login);
+  if (byGrant.size > 100_000) byGrant.delete(byGrant.keys().next().value ?? '');
+}
+
 /** Makes an empty memory. */
 export function createLogins(): Logins {
   const logins = { byGrant: new Map<string, Login>(), mfaBySession: new Map<string, number>(), consents: new Map<string, Set<string>>() };
