@@ -4,6 +4,7 @@ import { showAdd } from './add.ts';
 import { showBudget } from './budget.ts';
 import { whileBusy } from './busy.ts';
 import { el, icon, place } from './dom.ts';
+import { hear } from './hear.ts';
 import { createMethods } from './methods.ts';
 import { fail, hush, showWaiting } from './notice.ts';
 import { showProfile, showWho } from './profile.ts';
@@ -19,10 +20,12 @@ const farewells = {
 };
 
 let stopClock = (): void => undefined;
+let stopHearing = (): void => undefined;
 
 /** Puts one of index.html's templates in place of everything else: what was shown before, dialogs too, leaves the document for good. */
 function show(view: 'loading' | 'signed-out' | 'failed' | 'account'): void {
   stopClock();
+  stopHearing();
   for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   const template = place(view);
   if (!(template instanceof HTMLTemplateElement)) throw new Error(`#${view} is no template`);
@@ -99,6 +102,12 @@ async function account(session: Session): Promise<void> {
     void whileBusy(reload, () => methods.load(true));
   });
   showAccounts(client, session);
+  stopHearing = hear({
+    recheck: () => void recheck(),
+    methodsChanged: () => {
+      if (!watch.changedHere()) void methods.load();
+    },
+  });
   void sessions.load();
   // What the user was sent away for comes before anything that only looks: both draw on the same few calls a minute.
   const resumed = await client.resume();

@@ -13,6 +13,7 @@ interface Parts {
 /** Notices what can make the page untrue: the end of the session, here or in another tab, the back button, a spent budget. */
 export function createWatch({ reopen, recheck, ended }: Parts) {
   let soon: ReturnType<typeof setTimeout> | undefined;
+  let changedAt = 0;
 
   channel.addEventListener('message', recheck);
   addEventListener('pageshow', (event) => {
@@ -26,7 +27,9 @@ export function createWatch({ reopen, recheck, ended }: Parts) {
   return {
     /** The browser's fetch; after a call of the API it has the budget looked up, and a 401 ends what is shown. */
     fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
+      const changes = (request[1]?.method ?? 'GET') !== 'GET';
       const response = await fetch(...request);
+      if (changes) changedAt = Date.now();
       if (!new URL(response.url).pathname.startsWith('/auth/')) {
         if (response.status === 401) ended();
         clearTimeout(soon);
@@ -34,6 +37,8 @@ export function createWatch({ reopen, recheck, ended }: Parts) {
       }
       return response;
     },
+    /** Whether this tab changed something in the last five seconds: what the gateway then tells of is shown already. */
+    changedHere: (): boolean => Date.now() - changedAt < 5000,
     tellOthers(): void {
       channel.postMessage('signed out');
     },
