@@ -4,7 +4,7 @@ import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
 
 /** What `POST /_control/users` takes: one user, several, or how many to make up. */
-export const usersSchema = z.union([
+const usersSchema = z.union([
   z.strictObject({
     count: z.number().int().min(1).max(100_000),
     /** Every made-up user's password. */
@@ -16,7 +16,7 @@ export const usersSchema = z.union([
 ]);
 
 /** What a patch of one user at the control may say. */
-export const userPatchSchema = z.strictObject({
+const userPatchSchema = z.strictObject({
   blocked: z.boolean().optional(),
   email_verified: z.boolean().optional(),
   email: z.email().optional(),

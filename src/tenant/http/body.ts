@@ -13,7 +13,7 @@ export class BodyError extends Error {
 }
 
 /** Reads the whole body, at most 64 KiB. */
-export async function readRaw(request: IncomingMessage): Promise<Buffer> {
+async function readRaw(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

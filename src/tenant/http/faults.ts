@@ -23,7 +23,7 @@ export const faultSchema = z.strictObject({
 });
 
 /** A fault as it holds. */
-export type Fault = z.infer<typeof faultSchema>;
+type Fault = z.infer<typeof faultSchema>;
 
 /** The faults of one tenant. */
 export interface Faults {

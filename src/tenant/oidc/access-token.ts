@@ -4,7 +4,7 @@ import { scopeList, type Parts } from './context.ts';
 import type { SigningKey } from './keys.ts';
 
 /** What a good access token says. */
-export interface VerifiedToken {
+interface VerifiedToken {
   sub: string;
   scope: string[];
   aud: string[];

@@ -42,7 +42,7 @@ function translate(error: ProviderError, grantType: string, settings: Settings):
   return { status, error: code, description };
 }
 
-/** Puts Auth0's answers in place of oidc-provider's at the endpoints that applications call directly. */
+/** Puts Auth0's answers in place of oidc-provider's, at the endpoints that applications call directly above all. */
 export function answerAsAuth0(provider: Provider, state: State): void {
   const failures = new WeakMap<KoaContextWithOIDC, ProviderError>();
   const keep = (ctx: KoaContextWithOIDC, error: ProviderError): void => void failures.set(ctx, error);
@@ -53,6 +53,8 @@ export function answerAsAuth0(provider: Provider, state: State): void {
   provider.use(async (context, next) => {
     await next();
     const ctx = context as KoaContextWithOIDC;
+    // Auth0 redirects with 302.
+    if (ctx.status === 303) ctx.status = 302;
     const settings = state.settings();
     const failure = failures.get(ctx);
     if (failure !== undefined) {

@@ -15,7 +15,7 @@ export const factorTypes = [
 export type FactorType = (typeof factorTypes)[number];
 
 /** Whether a method signs in by itself or only as a second step. */
-export type Usage = 'primary' | 'secondary';
+type Usage = 'primary' | 'secondary';
 
 interface Common {
   /** `type|dev_…`, `password|…`: contains a bar, percent-encoded in URLs. */

@@ -135,9 +135,6 @@ export type SettingsInput = z.input<typeof settingsSchema>;
 /** One application of the tenant. */
 export type ClientRecord = Settings['clients'][number];
 
-/** One API of the tenant beside the My Account API. */
-export type ResourceServer = Settings['resource_servers'][number];
-
 /** Thrown with every problem in one message, one line each. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
