@@ -5,7 +5,7 @@ const style = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:light-dark(#eef0f5,#16181d)}
 main{width:min(26rem,calc(100vw - 4rem));padding:2rem;border-radius:.75rem;background:light-dark(#fff,#22252c);box-shadow:0 1px 12px #0003}
 main.wide{width:min(52rem,calc(100vw - 4rem));margin:2rem 0}
-h1{font-size:1.35rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem}
+h1{font-size:1.35rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:1.25rem 0 .5rem}label{display:block;margin:.75rem 0 .25rem}
 input:not([type=checkbox]){width:100%;box-sizing:border-box;padding:.6rem;font:inherit;border:1px solid #8888;border-radius:.4rem;background:transparent;color:inherit}
 button{width:100%;margin-top:1rem;padding:.65rem;font:inherit;font-weight:600;border:0;border-radius:.4rem;background:#635dff;color:#fff;cursor:pointer}
 button.quiet{background:transparent;color:inherit;border:1px solid #8888}
