@@ -1,5 +1,5 @@
 -- One decision about the budget, whole, on this server's clock. The same rules as memory-ledger.ts; budget.test.ts holds both to them.
--- KEYS: 1 the tenant's state, 2 the user's state, 3 the line of the class, 4 when places in it lapse. All share one hash tag.
+-- KEYS: 1 the tenant's state, 2 the user's state, 3 the line of the class, 4 when places in it lapse, 5 the gateways. All share one hash tag.
 -- ARGV: 1 operation, 2 class, 3 limits {class: {tenant: {perMs, burst}, user: ..., reserve}}, 4 the epoch the caller knows, then the operation's own.
 -- Levels and times are milliseconds and fractions of tokens; they leave as strings, or Redis would cut them to whole numbers.
 local op, class, limits, epoch = ARGV[1], ARGV[2], cjson.decode(ARGV[3]), ARGV[4]
@@ -65,7 +65,7 @@ local function save_user()
 end
 
 local function answer(kind, ...)
-  local reply = { kind, tenant.epoch }
+  local reply = { kind, tenant.epoch, redis.call('ZCARD', KEYS[5]) }
   for _, name in ipairs(classes) do
     local perMs = limits[name].user.perMs
     local level = user[name].level

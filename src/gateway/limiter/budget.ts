@@ -82,7 +82,10 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
   const recall = createRecall(limits, now, 50_000);
   const refusals = createRefusals(now, 50_000);
   const gateways = redis && countGateways(redis);
-  const shared = redis && gateways && createFallback({ redis, limits, recall, now, share: () => margins.alone / gateways.seen() });
+  const shared =
+    redis &&
+    gateways &&
+    createFallback({ redis, limits, recall, now, share: () => margins.alone / gateways.seen(), onCount: gateways.heard });
   const own = createMemoryLedger(() => limits, now);
 
   async function decide<T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>): Promise<T> {

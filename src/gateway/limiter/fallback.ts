@@ -14,6 +14,8 @@ interface Parts {
   readonly now: () => number;
   /** The part of the limits this gateway may spend alone. */
   readonly share: () => number;
+  /** Told how many gateways share this Redis. */
+  readonly onCount: (gateways: number) => void;
 }
 
 /** Runs a decision on the ledger all gateways share, or alone while Redis is gone; `alone` says which. */
@@ -26,8 +28,8 @@ const LONGEST_WAIT_MS = 500;
  * Never open, never a full stop: while Redis is gone each gateway spends a safe share, from what it remembers of each user.
  * When Redis is back it is told what was spent meanwhile before anything more is spent from it.
  */
-export function createFallback({ redis, limits, recall, now, share }: Parts): Fallback {
-  const ledger = createRedisLedger(redis, limits, () => tell(recall.everybody()));
+export function createFallback({ redis, limits, recall, now, share, onCount }: Parts): Fallback {
+  const ledger = createRedisLedger(redis, limits, () => tell(recall.everybody()), onCount);
   let alone: Ledger | undefined;
   let introduced = new Set<string>();
   let spent = new Set<string>();

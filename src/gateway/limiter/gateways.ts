@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from '../redis/client.ts';
 
+/** Where the gateways on one Redis are counted. */
+export const GATEWAYS_KEY = '{budget}:gateways';
+
 const BEAT_MS = 10_000;
 const SEEN_SECONDS = 60;
 const COUNT = `
@@ -14,19 +17,23 @@ return redis.call('ZCARD', KEYS[1])`;
 export interface Gateways {
   /** How many gateways shared this Redis within the last minute, as last heard; at least one. */
   seen(): number;
+  /** Told by every decision, so that one who has just come is counted at once. */
+  heard(count: number): void;
   close(): Promise<void>;
 }
 
 /** Tells the others that this gateway lives, every ten seconds, and counts them: the number to divide by when Redis is gone. */
 export function countGateways(redis: Redis): Gateways {
   const count = redis.script(COUNT);
-  const key = '{budget}:gateways';
   const self = randomBytes(9).toString('base64url');
   let seen = 1;
+  const heard = (count: number) => {
+    seen = Math.max(1, count);
+  };
   const beat = () => {
-    count([key], [self]).then(
+    count([GATEWAYS_KEY], [self]).then(
       (number) => {
-        seen = Math.max(1, Number(number));
+        heard(Number(number));
       },
       // Gone for now: the last number heard is the best there is.
       () => undefined,
@@ -37,9 +44,10 @@ export function countGateways(redis: Redis): Gateways {
   redis.onReady(beat);
   return {
     seen: () => seen,
+    heard,
     async close() {
       clearInterval(timer);
-      if (redis.ready()) await redis.command('ZREM', key, self).catch(() => undefined);
+      if (redis.ready()) await redis.command('ZREM', GATEWAYS_KEY, self).catch(() => undefined);
     },
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
 import type { Argument, Redis } from '../redis/client.ts';
+import { GATEWAYS_KEY } from './gateways.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
 import type { Limits } from './limits.ts';
 
@@ -9,9 +10,15 @@ const source = readFileSync(new URL('./budget.lua', import.meta.url), 'utf8');
 
 /**
  * The ledger of all gateways: one Lua call per decision, on Redis' clock. `onForgotten` is called before a decision on a server that has lost its data
- * since this gateway last spoke with it; the decision is made after it has finished. Throws Failure `store_unavailable` when Redis is gone.
+ * since this gateway last spoke with it; the decision is made after it has finished.
+ * `onCount` is told with every decision how many gateways share the server. Throws Failure `store_unavailable` when Redis is gone.
  */
-export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () => Promise<void>): Ledger {
+export function createRedisLedger(
+  redis: Redis,
+  limits: Limits,
+  onForgotten: () => Promise<void>,
+  onCount: (gateways: number) => void,
+): Ledger {
   const run = redis.script(source);
   const numbers = JSON.stringify(limits);
   const gateway = randomBytes(6).toString('base64url');
@@ -20,7 +27,7 @@ export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () 
   let relearning: Promise<void> | undefined;
 
   async function send(op: string, user: string, cost: CostClass, known: string, args: readonly Argument[]): Promise<string[]> {
-    const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`];
+    const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
     const reply = await run(keys, [op, cost, numbers, known, ...args]);
     return (reply as unknown[]).map(String);
   }
@@ -30,6 +37,7 @@ export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () 
       const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args);
       if (reply[0] !== 'forgotten') {
         epoch = reply[1] ?? '';
+        onCount(Number(reply[2]));
         return reply;
       }
       relearning ??= onForgotten().finally(() => {
@@ -41,7 +49,7 @@ export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () 
   }
 
   function read(reply: readonly string[], ask: Ask, id: string): Answer {
-    const [kind, , , , , first = '', second = '', third = ''] = reply;
+    const [kind, , , , , , first = '', second = '', third = ''] = reply;
     const levels = levelsOf(reply);
     if (kind === 'taken') return { kind, levels, start: Number(first) };
     if (kind === 'refused') return { kind, levels, by: first === 'user' ? 'user' : 'tenant', retryMs: Number(second) };
@@ -83,6 +91,6 @@ export function createRedisLedger(redis: Redis, limits: Limits, onForgotten: () 
 }
 
 function levelsOf(reply: readonly string[]): Levels {
-  const [, , read, write, filtered] = reply.map(Number);
+  const [, , , read, write, filtered] = reply.map(Number);
   return { read: read ?? 0, write: write ?? 0, filtered: filtered ?? 0 };
 }

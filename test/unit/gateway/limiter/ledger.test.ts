@@ -60,7 +60,12 @@ describe.each(['memory', 'redis'] as const)('the %s ledger', (kind) => {
     const clock = withClock(redis);
     await clock.set(now);
     return {
-      ledger: createRedisLedger(clock.redis, limits, () => Promise.resolve()),
+      ledger: createRedisLedger(
+        clock.redis,
+        limits,
+        () => Promise.resolve(),
+        () => undefined,
+      ),
       pass: (ms) => clock.set((now += ms)),
     };
   };
@@ -277,7 +282,12 @@ describe('the two ledgers', () => {
             () => limits,
             () => now,
           ),
-          createRedisLedger(clock.redis, limits, () => Promise.resolve()),
+          createRedisLedger(
+            clock.redis,
+            limits,
+            () => Promise.resolve(),
+            () => undefined,
+          ),
         ];
         await Promise.all(pair.map((ledger) => ledger.peek('nobody')));
         const tickets: Ticket[][] = [[], []];

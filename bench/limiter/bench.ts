@@ -1,0 +1,160 @@
+import { startRedis } from '../../test/helpers/redis.ts';
+import type { RedisServer } from '../../test/helpers/redis.ts';
+import type { Bench, Table } from '../table.ts';
+import { contenders } from './contenders.ts';
+import type { Gate, Numbers } from './contenders.ts';
+import { drive, poisson } from './load.ts';
+import type { Fate, Source } from './load.ts';
+import { calmAfter, fairShares, jain, limitedPer10000, mostInASecond, servedPerSecond, waitOf } from './measures.ts';
+import { startUpstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
+
+type Run = (gates: readonly Gate[], upstream: Upstream) => Promise<Fate[]>;
+
+const enterprise: Numbers = { tenant: 25, user: 5 };
+const limitsOf = ({ tenant, user }: Numbers) => {
+  const perSecond = { limit: tenant, windowSeconds: 1 };
+  const perMinute = { limit: user, windowSeconds: 60 };
+  return {
+    tenant: { read: perSecond, write: perSecond, filtered: perSecond },
+    user: { read: perMinute, write: perMinute, filtered: perMinute },
+  };
+};
+let runs = 0;
+
+/** The tenant's budget under load, beside what others would do; each contender has a tenant of its own and gets the same load at the same time. */
+export const limiter: Bench = async ({ quick, say }) => {
+  const redis = await startRedis();
+  try {
+    say('overload');
+    const tables = [await overload(redis, quick)];
+    say('a greedy user');
+    tables.push(await greedy(redis, quick));
+    say('others on the tenant come and go');
+    tables.push(await foreign(redis, quick));
+    say('Redis is killed and comes back');
+    tables.push(await killed(redis, quick));
+    return tables;
+  } finally {
+    await redis.stop();
+  }
+};
+
+async function overload(redis: RedisServer, quick: boolean): Promise<Table> {
+  const ms = quick ? 4_000 : 10_000;
+  const rows: (string | number)[][] = [];
+  for (const gateways of quick ? [3] : [1, 3, 10]) {
+    for (const times of quick ? [1, 10] : [0.9, 1, 2, 5, 10]) {
+      const load = () => poisson(enterprise.tenant * times, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+      for (const [name, fates] of await everybody(redis, gateways, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))) {
+        const used = Math.round((servedPerSecond(fates, 1_000, ms) / Math.min(enterprise.tenant, enterprise.tenant * times)) * 100);
+        const failed = fates.filter(({ outcome }) => outcome === 'failed').length;
+        rows.push([
+          name,
+          gateways,
+          `${times}x`,
+          limitedPer10000(fates),
+          `${used} %`,
+          waitOf(fates, 0.5),
+          waitOf(fates, 0.99),
+          mostInASecond(fates),
+          failed,
+        ]);
+      }
+    }
+  }
+  return {
+    title: 'Load around and beyond the limit',
+    about: `Plan Enterprise (25 reads a second), 4,000 users, ${ms / 1_000} s each. Used: served a second after the first, of the limit or of what was asked where that is less. The tenant's bucket holds 25, so up to 50 in one second can be within it.`,
+    columns: ['', 'gateways', 'load', '429 per 10,000', 'used', 'wait p50 ms', 'wait p99 ms', 'most sent in a second', 'errors'],
+    rows,
+  };
+}
+
+async function greedy(redis: RedisServer, quick: boolean): Promise<Table> {
+  const numbers = { tenant: 100, user: 1_000_000 };
+  const ms = quick ? 6_000 : 20_000;
+  const modest = 0.9;
+  const total = modest * (99 + 50);
+  const load = (): Source => poisson(total, (random) => (random() < 50 / 149 ? 'greedy' : `user ${String(Math.floor(random() * 99))}`));
+  const rows = (await everybody(redis, 3, numbers, (gates, upstream) => drive(gates, upstream, load(), ms))).map(([name, fates]) => {
+    const users = ['greedy', ...Array.from({ length: 99 }, (_, index) => `user ${String(index)}`)];
+    const asked = users.map((user) => fates.filter((fate) => fate.user === user).length);
+    const served = users.map((user) => fates.filter((fate) => fate.user === user && fate.outcome === 'served' && fate.sentAt < ms).length);
+    const fair = fairShares(asked, (numbers.tenant * ms) / 1_000);
+    const parts = served.map((got, index) => got / Math.max(1, fair[index] ?? 1));
+    const sum = (list: readonly number[]) => list.slice(1).reduce((a, b) => a + b, 0);
+    const modestPart = ((sum(served) / sum(asked)) * 100).toFixed(1);
+    return [
+      name,
+      jain(parts).toFixed(3),
+      `${modestPart} %`,
+      `${Math.round(((served[0] ?? 0) / (asked[0] ?? 1)) * 100)} %`,
+      limitedPer10000(fates),
+    ];
+  });
+  return {
+    title: 'One greedy user among a hundred',
+    about: `100 reads a second for the tenant, no limit of their own for users, 3 gateways, ${ms / 1_000} s. 99 users ask 0.9 times a second, one 50 times as often: the 99 fit, the sum does not. Jain's index is over what each got, while the load lasted, of their max-min fair share.`,
+    columns: ['', 'Jain', 'the 99 got of what they asked', 'the greedy one got', '429 per 10,000'],
+    rows,
+  };
+}
+
+async function foreign(redis: RedisServer, quick: boolean): Promise<Table> {
+  const [from, to, ms] = quick ? [2_000, 6_000, 12_000] : [5_000, 25_000, 45_000];
+  const load = () => poisson(75, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const rows = (
+    await everybody(redis, 3, enterprise, async (gates, upstream) => {
+      const timers = [setTimeout(upstream.foreign, from, 10), setTimeout(upstream.foreign, to, 0)];
+      const fates = await drive(gates, upstream, load(), ms);
+      for (const timer of timers) clearTimeout(timer);
+      return fates;
+    })
+  ).map(([name, fates]) => {
+    const settled = Math.min(10_000, (to - from) / 2);
+    const during = Math.round((servedPerSecond(fates, from + settled, to) / 15) * 100);
+    const after = Math.round((servedPerSecond(fates, to + Math.min(10_000, (ms - to) / 2), ms) / 25) * 100);
+    return [name, limitedPer10000(fates), calmAfter(fates, from, to), `${during} %`, `${after} %`];
+  });
+  return {
+    title: 'Another application spends ten of the twenty-five for a while',
+    about: `Plan Enterprise, 3 gateways, three times the load. Seen through the API's headers only. Used: of the fifteen left, and of the twenty-five afterwards, once ten seconds (quick: half the time) have passed.`,
+    columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while it lasts', 'used afterwards'],
+    rows,
+  };
+}
+
+async function killed(redis: RedisServer, quick: boolean): Promise<Table> {
+  const [from, to, ms] = quick ? [2_000, 4_000, 9_000] : [5_000, 10_000, 25_000];
+  const load = () => poisson(75, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const timers = [setTimeout(() => void redis.stop(), from), setTimeout(() => void redis.start(), to)];
+  const rows = (await everybody(redis, 3, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))).map(([name, fates]) => {
+    const during = Math.round((servedPerSecond(fates, from + 1_000, to) / 25) * 100);
+    const after = Math.round((servedPerSecond(fates, to + (ms - to) / 2, ms) / 25) * 100);
+    const failed = Math.round((fates.filter(({ outcome }) => outcome === 'failed').length / fates.length) * 10_000);
+    return [name, limitedPer10000(fates), calmAfter(fates, from, ms), `${during} %`, `${after} %`, failed];
+  });
+  for (const timer of timers) clearTimeout(timer);
+  return {
+    title: 'Redis killed, and started again empty',
+    about: `Plan Enterprise, 3 gateways, three times the load; gone from second ${from / 1_000} to second ${to / 1_000} of ${ms / 1_000}. Used: of the twenty-five, while it is gone (from the second second on) and in the second half of what follows.`,
+    columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while gone', 'used afterwards', 'errors per 10,000'],
+    rows,
+  };
+}
+
+// The same load for everybody at once: side by side in time as well.
+async function everybody(redis: RedisServer, gateways: number, numbers: Numbers, run: Run): Promise<[string, Fate[]][]> {
+  const turn = ++runs;
+  return Promise.all(
+    Object.entries(contenders).map(async ([name, open], index): Promise<[string, Fate[]]> => {
+      const upstream = await startUpstream(limitsOf(numbers));
+      const gates = await Promise.all(Array.from({ length: gateways }, () => open(redis.url, `b${turn}.${index}:`, numbers)));
+      const fates = await run(gates, upstream);
+      await Promise.all(gates.map((gate) => gate.close()));
+      await upstream.close();
+      return [name, fates];
+    }),
+  );
+}

@@ -1,0 +1,47 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { takeRate } from '../../src/tenant/me/rate-limit.ts';
+import { rateLimitHeaders } from '../../src/tenant/me/rate-limit.ts';
+import type { LimitRow } from '../../src/tenant/me/rate-limit.ts';
+import { createBuckets } from '../../src/tenant/state/buckets.ts';
+import { createClock } from '../../src/tenant/state/clock.ts';
+
+/** The API's side: the local tenant's own strict buckets and headers behind a bare HTTP server, so that nothing else costs time. */
+export interface Upstream {
+  readonly url: string;
+  /** Another application on the tenant: so many requests a second from now on, which nobody here sees but through the headers. */
+  foreign(perSecond: number): void;
+  close(): Promise<void>;
+}
+
+/** Starts one; `limits` as the tenant keeps them, users by the header `user`. */
+export async function startUpstream(limits: LimitRow): Promise<Upstream> {
+  const buckets = createBuckets(createClock(() => 0));
+  const server = createServer((req, res) => {
+    const user = String(req.headers['user']);
+    const verdict = takeRate(buckets, limits, { cost: 'read', user });
+    res.writeHead(verdict.drawn.allowed ? 200 : 429, rateLimitHeaders(verdict)).end('[]');
+  });
+  server.keepAliveTimeout = 30_000;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    foreign(perSecond) {
+      clearInterval(timer);
+      if (perSecond === 0) return;
+      timer = setInterval(() => {
+        takeRate(buckets, limits, { cost: 'read', user: undefined });
+      }, 1_000 / perSecond);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(timer);
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
