@@ -31,7 +31,9 @@ export function readLesson(
     const text = header(name)?.trim();
     return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
   };
-  const resetMs = (number('x-ratelimit-reset') ?? 0) * 1_000 - nowMs;
+  // The API's own clock, where it tells it: this machine's may be minutes off.
+  const date = Date.parse(header('date') ?? '');
+  const resetMs = (number('x-ratelimit-reset') ?? 0) * 1_000 - (Number.isNaN(date) ? nowMs : date);
 
   if (status === 429) {
     const kind = header('x-auth0-error-kind');
