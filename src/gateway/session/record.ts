@@ -1,3 +1,5 @@
+import { packScopes, unpackScopes } from './scope-codes.ts';
+
 /** An access token and what it is good for: `aud` and `scope` as granted, not as asked; times in milliseconds of the store's clock. */
 export interface AccessToken {
   readonly audience: string;
@@ -82,7 +84,7 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
     record.denied ?? null,
     record.dpop ?? null,
     record.refreshToken === undefined ? 0 : 1,
-    record.tokens.map(({ audience, scope, expiresAt, renewAt }) => [audience, scope.join(' '), expiresAt, renewAt]),
+    record.tokens.map(({ audience, scope, expiresAt, renewAt }) => [audience, packScopes(scope), expiresAt, renewAt]),
   ];
   const json = Buffer.from(JSON.stringify(facts));
   const length = Buffer.alloc(2);
@@ -115,7 +117,7 @@ export const decodeRecord = (bytes: Buffer): SessionRecord => {
     refreshToken,
     tokens: tokens.map(([audience, scope, expiresAt, renewAt]) => ({
       audience,
-      scope: scope === '' ? [] : scope.split(' '),
+      scope: unpackScopes(scope),
       value: next(),
       expiresAt,
       renewAt,

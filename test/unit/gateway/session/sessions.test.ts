@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
 import { decodeRecord, encodeRecord, type SessionRecord } from '../../../../src/gateway/session/record.ts';
 import { createEvents } from '../../../../src/gateway/session/events.ts';
+import { packScopes, unpackScopes } from '../../../../src/gateway/session/scope-codes.ts';
 import { createSeal } from '../../../../src/gateway/session/seal.ts';
 import { createSessionList } from '../../../../src/gateway/session/list.ts';
 import { createSessions } from '../../../../src/gateway/session/sessions.ts';
@@ -55,6 +56,12 @@ describe('a record', () => {
       refreshToken: 'x..y',
     });
   });
+});
+
+test('scopes come back in their order, common and uncommon, one letter long or not', () => {
+  const scopes = ['openid', 'x', 'A', 'own:scope', 'read:me:factors', 'B', 'email', 'offline_access', '=', '=A'];
+  expect(unpackScopes(packScopes(scopes))).toEqual(scopes);
+  expect(unpackScopes(packScopes([]))).toEqual([]);
 });
 
 describe('a session', () => {
