@@ -1,4 +1,5 @@
 import type { webcrypto } from 'node:crypto';
+import type { Direct } from './direct.ts';
 import type { Grant, Refreshed } from './grant.ts';
 
 /** The tenant, in the words of this gateway. Whatever cannot be reached throws Failure `upstream_unreachable`; what Auth0 refuses throws OAuthError. */
@@ -21,8 +22,10 @@ export interface Auth0 {
   revoke(token: string): Promise<void>;
   /** Where RP-initiated logout begins; `/v2/logout` where discovery names no end-session endpoint. */
   logoutUrl(hints: { idToken?: string | undefined; sid?: string | undefined; returnTo: string }): Promise<URL>;
-  /** Any other grant at the token endpoint, with client authentication. */
-  grant(type: string, parameters: Record<string, string>, dpop?: KeyPair): Promise<Grant>;
+  /** Any other grant at the token endpoint, with client authentication; `nested` members make it a JSON request, as passkeys need it. */
+  grant(type: string, parameters: Record<string, string>, options?: GrantOptions): Promise<Grant>;
+  /** A JSON call of the endpoints for embedded login (`/passkey/*`, `/mfa/*`), with client authentication or, where given, a bearer. */
+  direct: Direct;
   /** The discovery document, fetched once and again only after a failure. */
   metadata(): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -34,6 +37,13 @@ export interface LoginRequest {
   readonly verifier: string;
   readonly scope: readonly string[];
   readonly extra?: Readonly<Record<string, string>>;
+}
+
+/** What a grant may carry beside its parameters: a key to bind to, members that are no text, the end user's address for attack protection. */
+export interface GrantOptions {
+  readonly dpop?: KeyPair | undefined;
+  readonly nested?: Readonly<Record<string, unknown>> | undefined;
+  readonly forwardedFor?: string | undefined;
 }
 
 /** A key that tokens are bound to. */

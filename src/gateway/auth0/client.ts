@@ -1,9 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
-import { decodeJwt, importPKCS8 } from 'jose';
+import { importPKCS8 } from 'jose';
 import * as oidc from 'openid-client';
 import { Failure } from '../http/errors.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
-import { OAuthError, sortRefreshFailure, type Grant } from './grant.ts';
+import { createDirect } from './direct.ts';
+import { OAuthError, sortRefreshFailure } from './grant.ts';
+import { commonGrant, fullGrant } from './read-grant.ts';
 
 // Auth0, Redis and this machine may disagree by minutes. What must be exact is measured between two times of the same clock instead.
 const clockToleranceSeconds = 330;
@@ -19,18 +21,19 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
       ? undefined
       : importPKCS8(createPrivateKey(signingKey).export({ type: 'pkcs8', format: 'pem' }).toString(), signingAlg);
 
-  const discover = async (): Promise<oidc.Configuration> => {
+  const metadata = {
+    [oidc.clockTolerance]: clockToleranceSeconds,
+    ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
+  };
+  const authentication = async (): Promise<oidc.ClientAuth> => {
     const key = await privateKey;
-    const authentication = key === undefined ? oidc.ClientSecretPost(clientSecret) : oidc.PrivateKeyJwt(key);
-    const metadata = {
-      [oidc.clockTolerance]: clockToleranceSeconds,
-      ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
-    };
-    return oidc.discovery(new URL(issuer), clientId, metadata, authentication, {
+    return key === undefined ? oidc.ClientSecretPost(clientSecret) : oidc.PrivateKeyJwt(key);
+  };
+  const discover = async (): Promise<oidc.Configuration> =>
+    oidc.discovery(new URL(issuer), clientId, metadata, await authentication(), {
       timeout: answerTimeoutMs / 1000,
       ...(domain.startsWith('http:') ? { execute: [oidc.allowInsecureRequests] } : {}),
     });
-  };
   let discovered: Promise<oidc.Configuration> | undefined;
   let failedAt = -Infinity;
   const configuration = async (): Promise<oidc.Configuration> => {
@@ -93,7 +96,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
         const config = await configuration();
         const parameters = scope === undefined ? {} : { audience, scope: scope.join(' ') };
         const tokens = await ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
-        return { kind: 'renewed', grant: { ...common(tokens), idToken: tokens.id_token, sub: tokens.claims()?.sub } };
+        return { kind: 'renewed', grant: { ...commonGrant(tokens), idToken: tokens.id_token, sub: tokens.claims()?.sub } };
       } catch (failure) {
         return sortRefreshFailure(failure);
       }
@@ -115,45 +118,42 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
         ...(sid === undefined ? {} : { logout_hint: sid }),
       });
     },
-    async grant(type, parameters, dpop) {
-      const config = await configuration();
+    async grant(type, parameters, { dpop, nested, forwardedFor } = {}) {
+      // A configuration for this one request: what is added to it cannot reach another.
+      const config = new oidc.Configuration((await configuration()).serverMetadata(), clientId, metadata, await authentication());
+      if (domain.startsWith('http:')) oidc.allowInsecureRequests(config);
+      config.timeout = answerTimeoutMs / 1000;
+      config[oidc.customFetch] = async (url, { method, headers, body, signal }) => {
+        const sent = { ...headers, ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }) };
+        if (nested === undefined || !(body instanceof URLSearchParams))
+          return fetch(url, { method, headers: sent, body: body ?? null, redirect: 'manual', signal: signal ?? null });
+        const json = JSON.stringify({ ...Object.fromEntries(body), ...nested });
+        return fetch(url, {
+          method,
+          headers: { ...sent, 'content-type': 'application/json' },
+          body: json,
+          redirect: 'manual',
+          signal: signal ?? null,
+        });
+      };
       return fullGrant(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
     },
+    direct: createDirect({
+      domain,
+      answerTimeoutMs,
+      async credentials() {
+        const config = await configuration();
+        const body = new URLSearchParams();
+        await (
+          await authentication()
+        )(config.serverMetadata(), config.clientMetadata(), body, new Headers());
+        return { client_id: clientId, ...Object.fromEntries(body) };
+      },
+    }),
     async metadata() {
       return { ...(await configuration()).serverMetadata() };
     },
   };
-};
-
-type Tokens = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
-
-const common = (tokens: Tokens): Omit<Grant, 'idToken' | 'claims' | 'sub' | 'sid'> => {
-  const inside = readJwt(tokens.access_token);
-  const scope = tokens.scope ?? (typeof inside['scope'] === 'string' ? inside['scope'] : '');
-  const aud = inside['aud'];
-  return {
-    refreshToken: tokens.refresh_token,
-    accessToken: tokens.access_token,
-    tokenType: tokens.token_type.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer',
-    expiresIn: tokens.expires_in ?? 0,
-    audience: Array.isArray(aud) ? aud.map(String) : typeof aud === 'string' ? [aud] : [],
-    scope: scope.split(' ').filter((each) => each !== ''),
-  };
-};
-
-const fullGrant = (tokens: Tokens): Grant => {
-  const claims = tokens.claims();
-  if (claims === undefined || tokens.id_token === undefined) throw new OAuthError('invalid_response', {});
-  const sid = claims['sid'];
-  return { ...common(tokens), idToken: tokens.id_token, claims, sub: claims.sub, sid: typeof sid === 'string' ? sid : undefined };
-};
-
-const readJwt = (token: string): Record<string, unknown> => {
-  try {
-    return decodeJwt(token);
-  } catch {
-    return {};
-  }
 };
 
 const retryAfter = (headers: Headers): number | undefined => {

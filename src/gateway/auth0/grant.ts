@@ -12,6 +12,8 @@ export interface Grant {
   readonly expiresIn: number;
   readonly audience: readonly string[];
   readonly scope: readonly string[];
+  /** A recovery code that takes the place of one just used; to be shown once. */
+  readonly recoveryCode?: string;
 }
 
 /** An answer of the token endpoint to a refresh, told apart by `error` alone: Auth0 sends 400, 401 and 403 for the same thing. */
