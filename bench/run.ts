@@ -8,6 +8,7 @@ import type { Bench, Findings } from './table.ts';
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   limiter: async () => (await import('./limiter/bench.ts')).limiter,
+  sessions: async () => (await import('./sessions/bench.ts')).sessions,
 };
 
 const args = process.argv.slice(2);
