@@ -15,6 +15,7 @@ export interface Profile {
 export interface Allowance {
   limit: number;
   remaining: number;
+  /** Until the next call is possible when none is left, else until all are. */
   resetSeconds: number;
   windowSeconds: number;
 }

@@ -15,8 +15,16 @@ const pips = ({ limit, remaining }: Allowance): HTMLElement =>
     ...Array.from({ length: Math.min(limit, 20) }, (_, index) => el('i', { class: index < remaining ? 'on' : 'off' })),
   );
 
-const state = ({ limit, remaining, resetSeconds }: Allowance): string =>
-  remaining >= limit ? 'all free' : `full again in ${stretch(Math.max(1, resetSeconds))}`;
+const state = ({ limit, remaining, resetSeconds }: Allowance): string => {
+  if (remaining >= limit) return 'all free';
+  return `${remaining === 0 ? 'the next one' : 'full again'} in ${stretch(Math.max(1, resetSeconds))}`;
+};
+
+/** Seconds until these numbers are no longer true by themselves; undefined when all is free. */
+export function trueFor(quota: Session['quota']): number | undefined {
+  const spent = rows.flatMap(([cost]) => (quota?.[cost] && quota[cost].remaining < quota[cost].limit ? [quota[cost].resetSeconds] : []));
+  return spent.length === 0 ? undefined : Math.max(1, Math.min(...spent));
+}
 
 /** What the user may still do this minute, by the gateway's count. */
 export function showBudget(quota: Session['quota']): void {

@@ -1,7 +1,7 @@
 import { createClient, ProblemError, type Session } from '../index.ts';
 import { showAccounts } from './accounts.ts';
 import { showAdd } from './add.ts';
-import { showBudget } from './budget.ts';
+import { showBudget, trueFor } from './budget.ts';
 import { whileBusy } from './busy.ts';
 import { el, icon, place } from './dom.ts';
 import { hear } from './hear.ts';
@@ -74,7 +74,13 @@ function showTimes(session: Session): void {
     if (extended) showTimes(extended);
     else signedOut('ended');
   };
-  stopClock = showSession(session, { staySignedIn, ended: () => void recheck() });
+  const stopCountdown = showSession(session, { staySignedIn, ended: () => void recheck() });
+  const seconds = trueFor(session.quota);
+  const again = seconds === undefined ? undefined : setTimeout(() => void recheck(), seconds * 1000);
+  stopClock = () => {
+    stopCountdown();
+    clearTimeout(again);
+  };
 }
 
 /** Asks again who is signed in and how much is left; a passing failure changes nothing on the page. */

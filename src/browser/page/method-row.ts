@@ -24,6 +24,15 @@ const nameable: ReadonlySet<FactorType> = new Set<FactorType>([
   'webauthn-roaming',
 ]);
 
+/** The browser a passkey was made with, in a few words: Auth0 keeps what the browser says of itself, sometimes shortened, sometimes whole. */
+function madeWith(userAgent: string): string {
+  if (!userAgent.startsWith('Mozilla/')) return userAgent;
+  const browser = /\b(Edg|OPR|Firefox|Chrome|Version)[A-Za-z]*\//.exec(userAgent.replace('HeadlessChrome', 'Chrome'))?.[1] ?? 'browser';
+  const system = /iPhone|iPad|Android|Windows|Mac OS X|CrOS|Linux/.exec(userAgent)?.[0];
+  const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari', browser: 'a browser' };
+  return `Made with ${names[browser] ?? browser}${system === undefined ? '' : ` on ${system.replace('Mac OS X', 'macOS')}`}`;
+}
+
 /** What tells this method from another of its kind. */
 function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
   const known: (string | HTMLElement)[] = [];
@@ -32,7 +41,7 @@ function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
   if (method.type === 'phone')
     known.push(`${method.phone_number}, by ${method.preferred_authentication_method === 'voice' ? 'call' : 'text message'}`);
   if (method.type === 'passkey') {
-    if (method.user_agent) known.push(method.user_agent);
+    if (method.user_agent) known.push(madeWith(method.user_agent));
     known.push(method.credential_backed_up ? 'Synced across your devices' : 'On one device');
   }
   known.push(el('span', {}, 'Added ', timeAgo(new Date(method.created_at))));
