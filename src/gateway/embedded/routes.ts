@@ -1,0 +1,70 @@
+import { Router, type RequestHandler } from 'express';
+import { createAttempts } from './attempts.ts';
+import { readBody } from './bodies.ts';
+import { createEnter, type EmbeddedParts } from './enter.ts';
+import { createMfaLogin } from './mfa.ts';
+import { createPasskeyLogin } from './passkey.ts';
+import { createPasswordLogin } from './password.ts';
+import { createPendings } from './pending.ts';
+import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
+import type { Settings } from '../../../config/settings.ts';
+import { Failure } from '../http/errors.ts';
+import { createSameOrigin } from '../http/same-origin.ts';
+import type { Redis } from '../redis/client.ts';
+import { createSeal } from '../session/seal.ts';
+import type { Store } from '../session/store.ts';
+
+/** Makes the routes of sign-in without a redirect, under `/auth`: those that are switched on, and MFA as soon as one of them is. */
+export const createEmbedded = (
+  parts: Omit<EmbeddedParts, 'embedded' | 'pendings' | 'scope' | 'dpop'> & {
+    settings: Settings;
+    store: Store;
+    redis: Redis | undefined;
+  },
+): Router => {
+  const { settings, store, redis, auth0, cookie } = parts;
+  const router = Router();
+  const realm = settings.AUTH0_PASSWORD_REALM;
+  if (realm === undefined && !settings.AUTH0_PASSKEYS) return router;
+
+  const origin = settings.APP_BASE_URL;
+  const embedded = createEmbeddedAuth0(auth0);
+  const pendings = createPendings({ store, seal: createSeal(settings.AUTH0_SECRET, 'embedded sign-in'), origin });
+  const attempts = createAttempts({ secret: settings.AUTH0_SECRET[0] ?? '', redis });
+  const enter = createEnter({ ...parts, embedded, pendings, scope: settings.AUTH0_SCOPE, dpop: settings.AUTH0_DPOP });
+
+  const guard: RequestHandler[] = [createSameOrigin({ origin }), noStore];
+  const post = (path: string, handler: RequestHandler): void => {
+    router
+      .route(path)
+      .post(...guard, ...readBody, cookie.attach, handler)
+      .all(otherMethod('POST'));
+  };
+  if (realm !== undefined) post('/password', createPasswordLogin({ attempts, enter, realm }));
+  if (settings.AUTH0_PASSKEYS) {
+    const passkey = createPasskeyLogin({ embedded, pendings, attempts, enter });
+    post('/passkey/challenge', passkey.challenge);
+    post('/passkey/register', passkey.register);
+    post('/passkey/verify', passkey.verify);
+  }
+  const mfa = createMfaLogin({ embedded, pendings, attempts, enter });
+  router
+    .route('/mfa/authenticators')
+    .get(...guard, mfa.authenticators)
+    .all(otherMethod('GET'));
+  post('/mfa/challenge', mfa.challenge);
+  post('/mfa/associate', mfa.associate);
+  post('/mfa/verify', mfa.verify);
+  return router;
+};
+
+const noStore: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store');
+  next();
+};
+
+const otherMethod =
+  (allow: string): RequestHandler =>
+  () => {
+    throw new Failure('method_not_allowed', { headers: { Allow: allow } });
+  };
