@@ -159,6 +159,10 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
     login(returnTo?: string): void {
       navigate(stepUp.withReturn(`${authUrl}/login`, returnTo ?? here()));
     },
+    /** Leaves for the provider of an account to be connected; the user comes back to `returnTo`, by default this page. */
+    connectAccount(connection: string, returnTo?: string): void {
+      navigate(stepUp.withReturn(`${authUrl}/connect?connection=${encodeURIComponent(connection)}`, returnTo ?? here()));
+    },
     /** Forgets what is pending here and leaves for the end of the session. */
     logout(): void {
       pending.forget();

@@ -69,11 +69,49 @@ export function showAccounts(client: Client, session: Session): void {
       ),
     );
 
+  const connect = (button: HTMLButtonElement): Promise<void> =>
+    whileBusy(button, async () => {
+      try {
+        const { connections } = await client.connectedAccounts.connections();
+        const choices = connections.map(({ name }) =>
+          el(
+            'li',
+            {},
+            el(
+              'button',
+              {
+                type: 'button',
+                class: 'tile',
+                'data-test': `connect-${name}`,
+                onclick: () => {
+                  client.connectAccount(name);
+                },
+              },
+              el('span', { class: 'mark' }, icon('link')),
+              el('b', {}, name),
+            ),
+          ),
+        );
+        button.replaceWith(
+          choices.length > 0 ? el('ul', { class: 'tiles' }, ...choices) : el('p', { class: 'empty' }, 'No service can be connected here.'),
+        );
+      } catch (error) {
+        fail(error);
+      }
+    });
+
   const render = (): void => {
+    const more: HTMLButtonElement = el(
+      'button',
+      { type: 'button', 'data-test': 'connect-account', onclick: () => void connect(more) },
+      icon('plus'),
+      'Connect an account',
+    );
     box.replaceChildren(
       accounts.length > 0
         ? el('ul', { class: 'list', 'data-test': 'account-list' }, ...accounts.map(row))
-        : el('p', { class: 'empty', 'data-test': 'no-accounts' }, 'No account is connected.'),
+        : el('p', { class: 'empty' }, 'No account is connected.'),
+      more,
     );
   };
 
