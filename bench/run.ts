@@ -9,6 +9,7 @@ import type { Bench, Findings } from './table.ts';
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   limiter: async () => (await import('./limiter/bench.ts')).limiter,
   sessions: async () => (await import('./sessions/bench.ts')).sessions,
+  proxy: async () => (await import('./proxy/bench.ts')).proxy,
 };
 
 const args = process.argv.slice(2);
