@@ -79,10 +79,12 @@ test('a passkey signs in at the tenant’s own page', async () => {
   expect(await call('/authentication-methods/passkey%7Cnew/verify', { auth_session, authn_response })).toMatchObject({ type: 'passkey' });
 
   const callback = app.client.callbacks?.[0] ?? '';
-  await page.route(`${callback}**`, async (route) => route.fulfill({ body: 'back' }));
   const query = new URLSearchParams({ client_id: 'app', response_type: 'code', scope: 'openid', redirect_uri: callback, state: 's' });
   await page.goto(`http://${domain}/authorize?${query.toString()}`);
-  await page.getByRole('button', { name: 'Continue with a passkey' }).click();
-  await page.waitForURL(`${callback}**`);
-  expect(new URL(page.url()).searchParams.get('code')).toMatch(/^.{20,}$/);
+  // Nobody listens at the callback: that the browser goes there is what matters.
+  const [back] = await Promise.all([
+    page.waitForRequest((request) => request.url().startsWith(callback)),
+    page.getByRole('button', { name: 'Continue with a passkey' }).click({ noWaitAfter: true }),
+  ]);
+  expect(new URL(back.url()).searchParams.get('code')).toMatch(/^.{20,}$/);
 });
