@@ -4,6 +4,9 @@ import { createAccount } from './account/account.ts';
 import { operations } from './account/operations.ts';
 import type { Auth0 } from './auth0/auth0.ts';
 import { createLogoutTokens } from './auth0/logout-token.ts';
+import { createConnectCallback } from './connect/finish.ts';
+import { createConnectStart, type Connecting } from './connect/start.ts';
+import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
 import { Failure } from './http/errors.ts';
 import type { Log } from './http/log.ts';
@@ -30,6 +33,7 @@ import { createEvents } from './session/events.ts';
 import { createSessionCookie } from './session/attach.ts';
 import { createSessionList } from './session/list.ts';
 import { createListAnswers } from './session/list-answers.ts';
+import { createPending } from './session/pending.ts';
 import { createSeal } from './session/seal.ts';
 import { createSessions, type Session } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
@@ -150,7 +154,22 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
     .delete(cookie.attach, signedIn, sameOrigin, listed.endOthers);
   app.delete('/auth/sessions/:id', cookie.attach, signedIn, sameOrigin, listed.endOne);
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
-  app.all(['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile'], otherMethod('GET'));
+  const connect = {
+    ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, budget, fresh, standing, challenge, log },
+    seal: createSeal(secrets, 'connect state'),
+    pending: createPending<Connecting>({
+      ...{ store, origin, name: 'connect_', sameSite: 'lax', lifetimeMs: 600_000 },
+      seal: createSeal(secrets, 'connect'),
+    }),
+    changed: ({ user }: Session) => events.tell(user, { type: 'method_changed' }),
+  };
+  app.get('/auth/connect', cookie.attach, createConnectStart(connect));
+  app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect));
+  app.use('/auth', createEmbedded({ auth0, sessions, cookie, revoke, log, metrics, settings, store, redis: parts.redis }));
+  app.all(
+    ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
+    otherMethod('GET'),
+  );
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
   app.all('/auth/backchannel-logout', otherMethod('POST'));

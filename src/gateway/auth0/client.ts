@@ -144,9 +144,9 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
       async credentials() {
         const config = await configuration();
         const body = new URLSearchParams();
-        await (
-          await authentication()
-        )(config.serverMetadata(), config.clientMetadata(), body, new Headers());
+        // Typed as void, and a promise where it signs.
+        const prove: (...of: Parameters<oidc.ClientAuth>) => unknown = await authentication();
+        await prove(config.serverMetadata(), config.clientMetadata(), body, new Headers());
         return { client_id: clientId, ...Object.fromEntries(body) };
       },
     }),

@@ -11,13 +11,18 @@ export function escapeHtml(text: string): string {
 const ownPath = /^\/(?![/\\])[\x21-\x7e]*$/;
 
 /**
- * What a person sees when a navigation fails: the title, the detail, the request id and one way on (the failure's `loginUrl`, else the front
- * page). No script, no inline style: the content security policy holds here as well.
+ * What a person sees when a navigation fails: the title, the detail, the request id and one way on (the failure's `loginUrl`,
+ * its `returnTo`, else the front page). No script, no inline style: the content security policy holds here as well.
  */
 export function failurePage(failure: Failure, requestId?: string): string {
   const login = failure.members['loginUrl'];
+  const back = failure.members['returnTo'];
   const on =
-    typeof login === 'string' && ownPath.test(login) ? { href: login, text: 'Sign in again' } : { href: '/', text: 'Back to the start' };
+    typeof login === 'string' && ownPath.test(login)
+      ? { href: login, text: 'Sign in again' }
+      : typeof back === 'string' && ownPath.test(back)
+        ? { href: back, text: 'Go back' }
+        : { href: '/', text: 'Back to the start' };
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">

@@ -1,0 +1,57 @@
+import type { RequestHandler } from 'express';
+import { Failure } from '../http/errors.ts';
+import { redirect } from '../http/redirect.ts';
+import { createCall } from './call.ts';
+import type { ConnectParts } from './start.ts';
+
+const none = Buffer.alloc(0);
+
+/** Makes `GET /auth/connect/callback`: completes the connection with what only this server kept, and sends the browser back (303). */
+export const createConnectCallback = (parts: ConnectParts): RequestHandler => {
+  const { origin, pending, seal, log, changed } = parts;
+  const call = createCall(parts);
+
+  const readState = (state: string): { slot: string; returnTo: string } | undefined => {
+    const plain = seal.open(Buffer.from(state, 'base64url'), none);
+    const said = plain === undefined ? {} : (JSON.parse(plain.toString()) as { slot?: unknown; returnTo?: unknown });
+    return typeof said.slot === 'string' && typeof said.returnTo === 'string' ? { slot: said.slot, returnTo: said.returnTo } : undefined;
+  };
+
+  return async function finishConnect(req, res) {
+    const query = new URL(req.originalUrl, origin).searchParams;
+    const known = ['state', 'connect_code', 'error'].some((name) => query.getAll(name).length > 1)
+      ? undefined
+      : readState(query.get('state') ?? '');
+    const returnTo = known?.returnTo ?? '/';
+    const failed = (detail: string, reason: string): Failure => {
+      log.warn({ event: 'connect_failed', reason }, 'an account was not connected');
+      return new Failure('connect_failed', { detail, members: { returnTo } });
+    };
+    if (known === undefined) throw failed('This was not begun here. Begin again.', 'unknown_state');
+    const kept = await pending.take(req, res, known.slot);
+    if (kept === undefined)
+      throw failed('It took too long, was finished already, or was begun in another browser. Begin again.', 'not_pending');
+    const session = req.account;
+    if (session === undefined)
+      throw new Failure('login_required', { members: { loginUrl: `/auth/login?${new URLSearchParams({ returnTo }).toString()}` } });
+    if (session.user !== kept.user) throw failed('You have signed in as another user meanwhile. Begin again.', 'another_user');
+    const code = query.get('connect_code') ?? '';
+    if (query.has('error') || !/^[\x21-\x7e]{1,256}$/.test(code))
+      throw failed('The provider did not agree, or it was cancelled there.', 'refused_by_provider');
+    const { status } = await call(
+      session,
+      '/connected-accounts/complete',
+      {
+        auth_session: kept.authSession,
+        connect_code: code,
+        redirect_uri: `${origin}/auth/connect/callback`,
+        code_verifier: kept.verifier,
+      },
+      returnTo,
+    );
+    if (status === 409) throw failed('This account is connected already.', 'conflict');
+    if (status !== 200 && status !== 201) throw failed('Auth0 did not complete the connection. Begin again.', `status ${status}`);
+    changed(session);
+    redirect(res, 303, returnTo);
+  };
+};

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Person, Seen } from '../helpers/person.ts';
+import { startWorld, type World } from '../helpers/world.ts';
+
+let world: World;
+let person: Person;
+beforeAll(async () => {
+  world = await startWorld({
+    tenant: { limits: { enforced: false } },
+    settings: { RATE_LIMIT_USER_WRITE: '1000', RATE_LIMIT_USER_READ: '1000' },
+  });
+  person = world.person();
+  await person.signIn();
+});
+afterAll(async () => world.close());
+
+const own = { 'sec-fetch-site': 'same-origin' };
+const path = '/auth/connect?connection=google-oauth2&returnTo=%2Faccounts%3Ftab%3D1';
+let logins = 0;
+const answer = async (page: Seen, choice: 'allow' | 'deny', stopAt?: string): Promise<Seen> => {
+  const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
+  return person.visit(page.url, {
+    method: 'POST',
+    form: { ticket, login: `me${(logins += 1)}@provider.example`, answer: choice },
+    ...(stopAt !== undefined && { stopAt }),
+  });
+};
+const accounts = async (): Promise<unknown[]> =>
+  ((await person.call('GET', '/api/me/v1/connected-accounts/accounts')).json() as { accounts: unknown[] }).accounts;
+
+test('another site cannot begin it, and signed out it is a sign-in first', async () => {
+  expect((await person.call('GET', path, undefined, { 'sec-fetch-site': 'cross-site' })).json()).toMatchObject({
+    code: 'cross_site_request',
+  });
+  expect((await world.person().call('GET', path)).json()).toMatchObject({ code: 'login_required' });
+  const forged = await person.call('GET', `${path}&resume=AAAA`, undefined, { 'sec-fetch-site': 'cross-site' });
+  expect(forged.json()).toMatchObject({ code: 'cross_site_request' });
+});
+
+test('the first time it steps up on the way, goes to the provider, and comes back with the account connected', async () => {
+  const provider = await person
+    .answerForms(await person.visit(path, { headers: own }))
+    .catch(async () => person.visit(path, { headers: own }));
+  const page = provider.text.includes('name="ticket"') ? provider : await person.visit(path, { headers: own });
+  expect(page.url).toContain('/connected-accounts/connect?ticket=');
+  const back = await answer(page, 'allow');
+  expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
+  expect(await accounts()).toMatchObject([{ connection: 'google-oauth2' }]);
+});
+
+test('what is kept here never reaches the browser: neither the auth_session nor the verifier', async () => {
+  const sent = await person.call('GET', path);
+  expect(sent.status).toBe(302);
+  const { searchParams } = new URL(sent.headers.get('location') ?? '');
+  expect([...searchParams.keys()]).toEqual(['ticket']);
+  const asked = world.tenant.requests().findLast((each) => each.path.endsWith('/connected-accounts/connect'));
+  expect(asked?.method).toBe('POST');
+});
+
+test('a denial ends in a readable page that leads back', async () => {
+  const denied = await answer(await person.visit(path, { headers: own }), 'deny');
+  expect(denied.status).toBe(400);
+  expect(denied.text).toContain('/accounts?tab=1');
+});
+
+test('a callback is good once, in the browser that began it; another one is told the way back', async () => {
+  const callback = await (async () => {
+    const page = await person.visit(path, { headers: own });
+    return (await answer(page, 'allow', `${world.origin}/auth/connect/callback`)).url;
+  })();
+  const other = world.person();
+  await other.signIn();
+  const stolen = await other.visit(callback);
+  expect([stolen.status, stolen.text.includes('/accounts?tab=1')]).toEqual([400, true]);
+  expect((await person.visit(callback)).url).toBe(`${world.origin}/accounts?tab=1`);
+  expect((await person.visit(callback)).status).toBe(400);
+  expect((await person.visit('/auth/connect/callback?connect_code=x&state=made-up')).status).toBe(400);
+});
+
+test('a connection Auth0 does not know is a failure that leads back', async () => {
+  const failed = await person.call('GET', '/auth/connect?connection=nowhere&returnTo=/accounts');
+  expect(failed.json()).toMatchObject({ code: 'connect_failed', returnTo: '/accounts' });
+});
