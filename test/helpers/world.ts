@@ -31,6 +31,8 @@ export const startWorld = async (
     log?: Log;
     /** Scopes of the My Account API that a refresh may ask for beyond those of the login (multi-resource refresh tokens). */
     refreshPolicy?: string[];
+    /** Members of the application's record at the tenant that differ; with `jwks` it has no secret. */
+    client?: Partial<NonNullable<TenantOptions['clients']>[number]>;
   } = {},
 ): Promise<World> => {
   const { gateways: count = 1, settings = {} } = options;
@@ -47,10 +49,11 @@ export const startWorld = async (
     clients: [
       {
         client_id: 'world',
-        client_secret: clientSecret,
+        ...(options.client?.jwks === undefined && { client_secret: clientSecret }),
         callbacks: [`${origin}/auth/callback`, `${origin}/auth/connect/callback`],
         allowed_logout_urls: [`${origin}/`],
         backchannel_logout_uri: `${origin}/auth/backchannel-logout`,
+        ...options.client,
       },
       ...(options.tenant?.clients ?? []),
     ],
@@ -69,7 +72,7 @@ export const startWorld = async (
         {
           AUTH0_DOMAIN: tenant.url,
           AUTH0_CLIENT_ID: 'world',
-          AUTH0_CLIENT_SECRET: clientSecret,
+          ...(options.client?.jwks === undefined && { AUTH0_CLIENT_SECRET: clientSecret }),
           AUTH0_SECRET: serverSecret,
           APP_BASE_URL: origin,
           ...(redis && { REDIS_URL: redis.url }),

@@ -68,7 +68,9 @@ export const bodies = {
 /** Reads a JSON body of 16 KiB at most; anything else is `unsupported_media_type` or `body_too_large`. */
 export const readBody: readonly RequestHandler[] = [
   function onlyJson(req, _res, next) {
-    if (req.is('application/json') === false) throw new Failure('unsupported_media_type');
+    // A browser's POST without a body says so by a length of 0 and names no type.
+    const empty = req.get('content-length') === '0';
+    if (!empty && req.is('application/json') === false) throw new Failure('unsupported_media_type');
     next();
   },
   express.json({ limit: 16_384 }),
