@@ -11,7 +11,7 @@ export const sessions: Bench = async ({ quick, say }) => {
     stored,
     {
       title: 'A soak with a failover and a kill',
-      about: `${count} sessions, two gateway processes, access tokens living 2 s, ${seconds} s of traffic at random over all sessions; after a third the primary of Redis is killed and a Sentinel replaces it, after two thirds one gateway is killed (SIGKILL) and started again. Afterwards every session is used once more. "To try again" are answers 502 and 503 and broken connections. Without a leeway at the tenant a session whose exchange was under way in the killed gateway must be signed in again: its token is not spent a second time.`,
+      about: `${count} sessions, two gateway processes, access tokens living 2 s, ${seconds} s of traffic at random over all sessions; after a third the primary of Redis is killed and a Sentinel replaces it, after two thirds one gateway is killed (SIGKILL) and started again. A request that is answered "try again" or loses its connection is sent again after half a second, as a balancer or a reload does. Afterwards every session is used once more. "To try again" are answers 502 and 503 and broken connections. Without a leeway at the tenant a session whose exchange was under way in the killed gateway must be signed in again: its token is not spent a second time.`,
       columns: [
         'leeway, s',
         'sessions',
