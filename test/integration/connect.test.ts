@@ -81,3 +81,14 @@ test('a connection Auth0 does not know is a failure that leads back', async () =
   const failed = await person.call('GET', '/auth/connect?connection=nowhere&returnTo=/accounts');
   expect(failed.json()).toMatchObject({ code: 'connect_failed', returnTo: '/accounts' });
 });
+
+test('two callbacks at once with the same cookie complete it once', async () => {
+  const page = await person.visit(path, { headers: own });
+  const callback = (await answer(page, 'allow', `${world.origin}/auth/connect/callback`)).url;
+  const completed = (): number => world.tenant.requests().filter((each) => each.path.endsWith('/connected-accounts/complete')).length;
+  const before = completed();
+  const cookie = await person.jar.getCookieString(world.origin);
+  const both = await Promise.all([1, 2].map(async () => fetch(callback, { redirect: 'manual', headers: { cookie, accept: 'text/html' } })));
+  expect(both.map(({ status }) => status).sort()).toEqual([303, 400]);
+  expect(completed() - before).toBe(1);
+});
