@@ -1,4 +1,5 @@
-import { Failure } from '../http/errors.ts';
+import type { Failure } from '../http/errors.ts';
+import { NoAnswer } from './forward.ts';
 import type { Headers } from './parts.ts';
 import { isJson } from './response.ts';
 import type { Read } from './response.ts';
@@ -67,9 +68,10 @@ export function meaningOf(read: Read): Meaning {
   return status < 400 || read.rest !== undefined || !isJson(read) ? { kind: 'foreign' } : { kind: 'pass' };
 }
 
-/** The failure for an answer that is not the API's. */
+/** The failure for an answer that is not the API's: the request went out, and what became of it is not known. */
 export const foreignAnswer = (status: number): Failure =>
-  new Failure('upstream_unreachable', {
-    detail: 'The account service gave an answer that is not its own.',
-    cause: new Error(`status ${status}`),
+  new NoAnswer('upstream_unreachable', {
+    sent: true,
+    stale: false,
+    cause: new Error(`an answer with status ${status} that is not the API's`),
   });

@@ -82,6 +82,7 @@ export function setHead(
 export function sendBody(res: ServerResponse, read: Read): void {
   const { body, rest } = read;
   if (rest === undefined) {
+    // A 204 and a 304 have no body, and a Content-Length of theirs would speak of another one.
     if (read.status !== 204 && read.status !== 304) res.setHeader('Content-Length', body.length);
     res.end(body);
     return;

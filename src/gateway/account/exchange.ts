@@ -1,0 +1,138 @@
+import { Failure } from '../http/errors.ts';
+import type { Metrics } from '../http/metrics.ts';
+import type { Budget, Priority, Verdict } from '../limiter/budget.ts';
+import type { FreshToken } from '../tokens/fresh.ts';
+import { foreignAnswer, meaningOf } from './answer.ts';
+import { NoAnswer } from './forward.ts';
+import type { Forward } from './forward.ts';
+import type { Caller, Tokens } from './parts.ts';
+import type { Target } from './path.ts';
+import type { Fetched } from './reads.ts';
+import { readAnswer } from './response.ts';
+import type { Read } from './response.ts';
+
+type Admitted = Extract<Verdict, { admitted: true }>;
+
+/** One request of one caller, checked and complete but for its token. */
+export interface Turn<C extends Caller> {
+  readonly caller: C;
+  readonly target: Target;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+  /** Makes the refusal that sends this user to step up, for this request. */
+  readonly stepUp: (why: { readonly reason: string; readonly type?: string; readonly maxAge?: number }) => Failure;
+}
+
+/** How to ask for a place in the budget: `again` behind first reads; not `patient`: only a place that is free. */
+export interface Manner {
+  readonly again: boolean;
+  readonly patient: boolean;
+}
+
+// What an answer at hand is worth waiting for, in milliseconds.
+const impatienceMs = 100;
+const full = new Failure('tenant_busy');
+
+/** Does this request bring a code, an attestation or the like that a user is waiting on? */
+const isProof = ({ operation: { name } }: Target): boolean => name.startsWith('confirm') || name.startsWith('complete');
+
+const priorityOf = (target: Target, again: boolean): Priority => {
+  if (isProof(target)) return 'verify';
+  if (target.cost === 'write') return 'write';
+  return again ? 'refetch' : 'first';
+};
+
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
+/**
+ * Takes a request to the API and back: a place in the budget, a token, the call, and what the answer means. Answers what the API itself says to
+ * the browser; throws the failure for everything else. A place goes back when nothing was sent.
+ */
+export function createExchange<C extends Caller>(parts: {
+  readonly upstream: string;
+  readonly tokens: Tokens<C>;
+  readonly budget: Budget;
+  readonly forward: Forward;
+  readonly metrics: Metrics;
+}) {
+  const { upstream, tokens, budget, forward, metrics } = parts;
+
+  const limited = (by: 'user' | 'tenant', seconds: number, verdict: Verdict, target: Target): Failure =>
+    by === 'user'
+      ? new Failure('rate_limited', { headers: { ...budget.headers(verdict.quota, target.cost), 'Retry-After': String(seconds) } })
+      : new Failure('tenant_busy', { headers: { 'Retry-After': String(seconds) } });
+
+  const admit = async ({ caller, target }: Turn<C>, { again, patient }: Manner, signal: AbortSignal): Promise<Admitted> => {
+    const impatience = patient ? undefined : AbortSignal.timeout(impatienceMs);
+    const either = impatience === undefined ? signal : AbortSignal.any([signal, impatience]);
+    try {
+      const verdict = await budget.take({ user: caller.user, cost: target.cost, priority: priorityOf(target, again), signal: either });
+      if (!verdict.admitted) throw limited(verdict.by, verdict.retryAfterSeconds, verdict, target);
+      return verdict;
+    } catch (error) {
+      throw impatience?.aborted === true && !signal.aborted && !(error instanceof Failure) ? full : error;
+    }
+  };
+
+  const usable = async ({ caller, target, stepUp }: Turn<C>): Promise<Extract<FreshToken, { kind: 'usable' }>> => {
+    const token = await tokens.freshToken(caller, target.operation.scope);
+    if (token.kind === 'ended') throw new Failure('login_required');
+    if (token.kind === 'passing') throw new Failure('tenant_busy', { headers: { 'Retry-After': String(token.retryAfterSeconds) } });
+    if (token.kind === 'step_up') throw stepUp(token);
+    // What came back may be less than what was known before: a refresh can narrow in silence.
+    if (!token.scope.includes(target.operation.scope)) throw stepUp({ reason: 'insufficient_scope' });
+    return token;
+  };
+
+  const send = async (turn: Turn<C>, verdict: Admitted, signal: AbortSignal): Promise<Read> => {
+    const { target, caller } = turn;
+    const { name: operation, method } = target.operation;
+    let sent = false;
+    let status = 'none';
+    try {
+      const token = await usable(turn);
+      const proof = await token.headers(method, upstream + target.url);
+      const call = { method, url: target.url, headers: { ...turn.headers, ...lowerCased(proof) }, body: turn.body };
+      const measured = metrics.upstreamSeconds.startTimer({ operation });
+      sent = true;
+      const message = await forward(call, signal);
+      measured();
+      status = String(message.statusCode);
+      budget.feedback({ user: caller.user, cost: target.cost, status: message.statusCode ?? 0, headers: message.headers });
+      return await readAnswer(message);
+    } catch (error) {
+      if (!sent || (error instanceof NoAnswer && !error.sent)) verdict.giveBack();
+      throw error;
+    } finally {
+      if (sent) metrics.upstreamRequests.inc({ operation, status });
+    }
+  };
+
+  return async function exchange(turn: Turn<C>, manner: Manner, signal: AbortSignal, repeated = false): Promise<Fetched> {
+    const { caller, target, stepUp } = turn;
+    const verdict = await admit(turn, manner, signal);
+    const read = await send(turn, verdict, signal);
+    const meaning = meaningOf(read);
+    const passed: Fetched = { read, extra: budget.headers(verdict.quota, target.cost) };
+    switch (meaning.kind) {
+      case 'pass':
+        return passed;
+      case 'refused':
+        tokens.refused(caller, { headers: read.headers });
+        // A nonce that was missing, or a token that died early: once more, when nothing can have happened at the API.
+        if (!repeated && (meaning.nonce || target.operation.method === 'GET')) return exchange(turn, manner, signal, true);
+        // A proof may be what was wrong: then its refusal is the user's to read. The token is renewed before its next use either way.
+        if (!meaning.sure && isProof(target)) return passed;
+        throw new Failure('login_required');
+      case 'step_up':
+        throw stepUp(meaning);
+      case 'limited':
+        metrics.upstreamRateLimited.inc({ kind: meaning.by });
+        throw limited(meaning.by, meaning.retryAfterSeconds, verdict, target);
+      case 'foreign':
+        read.rest?.destroy();
+        throw foreignAnswer(read.status);
+    }
+  };
+}

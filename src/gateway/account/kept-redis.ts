@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from '../redis/client.ts';
+import { retainMs, writeLastsMs } from './kept.ts';
+import type { KeptAnswer, KeptStore } from './kept.ts';
+
+const lua = readFileSync(new URL('kept.lua', import.meta.url), 'utf8');
+
+const bytes = (value: unknown): Buffer =>
+  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : Buffer.alloc(0);
+
+/** Keeps answers in Redis, shared by all gateways: one call per step. */
+export const createRedisKept = (redis: Redis): KeptStore => {
+  const run = redis.script(lua, 'bytes');
+  const call = async (room: string, verb: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> => {
+    const reply: unknown = await run([`kept:${room}`], [verb, retainMs, ...args]);
+    return Array.isArray(reply) ? (reply as unknown[]) : [];
+  };
+  const answer = (storedAt: unknown, sealed: unknown): KeptAnswer | undefined =>
+    storedAt === undefined ? undefined : { storedAt: Number(storedAt), sealed: bytes(sealed) };
+
+  return {
+    async look(room, name) {
+      const [epoch, now, storedAt, sealed] = await call(room, 'look', name);
+      return { epoch: Number(epoch), now: Number(now), kept: answer(storedAt, sealed) };
+    },
+    async keep(room, name, epoch, sealed) {
+      const [word, , now, storedAt, newer] = await call(room, 'keep', name, epoch, sealed);
+      const kind = String(word);
+      return { kind: kind === 'kept' || kind === 'open' ? kind : 'moved', now: Number(now), kept: answer(storedAt, newer) };
+    },
+    async begin(room, { name, explicit, print, prefix }) {
+      const [word, first, ...rest] = await call(room, 'begin', prefix, name, explicit ? '1' : '0', print, writeLastsMs);
+      const kind = String(word);
+      if (kind === 'busy' || kind === 'other') return { kind };
+      if (kind === 'done') return { kind, sealed: bytes(first) };
+      const answers = new Map<string, Buffer>();
+      for (let i = 0; i + 1 < rest.length; i += 2) answers.set(String(rest[i]), bytes(rest[i + 1]));
+      return { kind: 'begun', epoch: Number(first), answers };
+    },
+    async end(room, { name, print }, { epoch, how, answers, windowMs, outcome }) {
+      await call(room, 'end', epoch, name, how, windowMs, outcome, print, ...[...answers].flat());
+    },
+  };
+};

@@ -1,0 +1,69 @@
+/**
+ * Answers kept of one room of one user (a room is the first segment of the API's path: what a write there can change). The store sees sealed
+ * bytes only. An epoch goes up whenever a write begins or ends, and an answer counts only in the epoch it was kept in: so no read can be
+ * answered with something older than a write that ended before it, on any gateway. Times are milliseconds of the store's clock.
+ */
+export interface KeptStore {
+  /** What is kept under a name, if it still counts, and the epoch to keep a newer answer in. */
+  look(room: string, name: string): Promise<Look>;
+  /**
+   * Keeps an answer to a read that began in this epoch. `moved`: a write began or ended meanwhile, so the answer may be older than it; what is
+   * kept by now comes instead. `open`: a write is under way, and the answer, though true enough to show, is not kept.
+   */
+  keep(room: string, name: string, epoch: number, sealed: Buffer): Promise<Keep>;
+  /** A write begins. `busy`: the same one is under way; `done`: it was, here is its outcome; `other`: its key belongs to another request. */
+  begin(room: string, write: WriteName): Promise<Begin>;
+  /** A write ended; its outcome is remembered for `windowMs`, or not at all for 0. */
+  end(room: string, write: WriteName, end: End): Promise<void>;
+}
+
+/** An answer as kept, and when it came from the API. */
+export interface KeptAnswer {
+  readonly storedAt: number;
+  readonly sealed: Buffer;
+}
+
+/** The epoch is 0 where nothing was ever kept. */
+export interface Look {
+  readonly epoch: number;
+  readonly now: number;
+  readonly kept: KeptAnswer | undefined;
+}
+
+/** What became of an answer that was to be kept, and what is kept instead where a write came between. */
+export interface Keep {
+  readonly kind: 'kept' | 'open' | 'moved';
+  readonly now: number;
+  readonly kept: KeptAnswer | undefined;
+}
+
+/** Names a write for whoever repeats it; `explicit` when the client gave the name, which then holds whatever was written since. */
+export interface WriteName {
+  readonly name: string;
+  readonly explicit: boolean;
+  /** Sixteen bytes of a hash of the request: another one under the same name is refused. */
+  readonly print: Buffer;
+  /** Names of the session's answers begin with this. */
+  readonly prefix: string;
+}
+
+/** Whether a write may go, with this session's answers as they were before it; or what is known of the same one. */
+export type Begin =
+  | { readonly kind: 'begun'; readonly epoch: number; readonly answers: ReadonlyMap<string, Buffer> }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'other' }
+  | { readonly kind: 'done'; readonly sealed: Buffer };
+
+/** What a write did to the kept answers: `applied` replaces the given ones and drops the rest, `untouched` leaves them, `unknown` drops all. */
+export interface End {
+  readonly epoch: number;
+  readonly how: 'applied' | 'untouched' | 'unknown';
+  readonly answers: ReadonlyMap<string, Buffer>;
+  readonly windowMs: number;
+  readonly outcome: Buffer;
+}
+
+/** How long an answer stays at hand, to be shown when the budget has no room, and how long a write under way is believed in. */
+export const retainMs = 600_000;
+/** Longer than any write may take: its place in line, its token and its answer. */
+export const writeLastsMs = 30_000;

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { Failure } from '../http/errors.ts';
+import type { Metrics } from '../http/metrics.ts';
+import type { KeptAnswer, KeptStore } from './kept.ts';
+import type { Read } from './response.ts';
+import type { Vault } from './vault.ts';
+import type { Answer } from './write-through.ts';
+
+/** How a read asks the API: `patient` waits for a place in the budget, otherwise only a free one is taken. */
+export type Fetch = (signal: AbortSignal, how: { readonly again: boolean; readonly patient: boolean }) => Promise<Fetched>;
+
+/** An answer of the API and the headers that go with this request's place in the budget. */
+export interface Fetched {
+  readonly read: Read;
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+/** A read to answer: `again` when the browser wants it from the API, `joinable` names what two readers must have in common to share an answer. */
+export interface ReadWish {
+  readonly vault: Vault;
+  readonly url: string;
+  readonly again: boolean;
+  readonly joinable: string;
+  readonly signal: AbortSignal;
+  readonly fetch: Fetch;
+}
+
+interface Flight {
+  readonly leaving: AbortController;
+  readonly outcome: Promise<Fetched & { readonly moved: boolean; readonly newer: KeptAnswer | undefined; readonly now: number }>;
+  readers: number;
+}
+
+const name = 'my-account-bff';
+const largestKept = 65_536;
+// An answer that a write overtook is asked for once more. A second one overtaken is shown: it is younger than every write that had ended when it was asked for.
+const rounds = 2;
+
+/** A strong validator of these bytes (RFC 9110 section 8.8.3). */
+export const etagOf = (body: Buffer): string => `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+
+/**
+ * Reads that cost as little of the budget as they can: identical ones under way are joined, an answer younger than `keepMs` is given again, an
+ * older one only when the budget has no room. Never one from before a write that has ended. `Age` and `Cache-Status` (RFC 9211) say which.
+ */
+export function createReads(parts: { readonly store: KeptStore; readonly keepMs: number; readonly metrics: Metrics }) {
+  const { store, keepMs, metrics } = parts;
+  const flights = new Map<string, Flight>();
+
+  const told = (answer: Answer, ageMs: number, detail: string): Fetched => {
+    const age = Math.max(0, Math.floor(ageMs / 1000));
+    const status = `${name}; hit; ttl=${Math.floor((keepMs - ageMs) / 1000)}${detail}`;
+    return {
+      read: { status: 200, headers: { 'content-type': answer.type }, body: answer.body, rest: undefined },
+      extra: { Age: String(age), 'Cache-Status': status },
+    };
+  };
+
+  const start = (wish: ReadWish, key: string, epoch: number, how: { again: boolean; patient: boolean }): Flight => {
+    const leaving = new AbortController();
+    const run = async () => {
+      const fetched = await wish.fetch(leaving.signal, how);
+      const { status, headers, body, rest } = fetched.read;
+      const type = headers['content-type'];
+      if (status !== 200 || rest !== undefined || typeof type !== 'string' || body.length > largestKept) {
+        return { ...fetched, moved: false, newer: undefined, now: 0 };
+      }
+      const { vault, url } = wish;
+      const field = vault.nameOf(url);
+      const kept = await store.keep(vault.room, field, epoch, vault.closeAnswer(field, { url, type, body }));
+      return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
+    };
+    const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };
+    flights.set(key, flight);
+    // A flight that nobody waits for any more fails unheard.
+    flight.outcome.catch(() => undefined);
+    return flight;
+  };
+
+  const board = async (flight: Flight, signal: AbortSignal): Promise<Awaited<Flight['outcome']>> => {
+    flight.readers++;
+    let aboard = true;
+    const leave = (): void => {
+      if (!aboard) return;
+      aboard = false;
+      flight.readers--;
+      if (flight.readers === 0) flight.leaving.abort(signal.reason);
+    };
+    signal.addEventListener('abort', leave);
+    try {
+      return await flight.outcome;
+    } finally {
+      aboard = false;
+      signal.removeEventListener('abort', leave);
+    }
+  };
+
+  return async function read(wish: ReadWish): Promise<Fetched> {
+    const { vault, url, signal } = wish;
+    const field = vault.nameOf(url);
+    for (let round = 0; ; round++) {
+      const look = await store.look(vault.room, field);
+      const answer = look.kept && vault.openAnswer(field, look.kept.sealed);
+      const ageMs = look.kept === undefined ? 0 : Math.max(0, look.now - look.kept.storedAt);
+      if (answer !== undefined && ageMs < keepMs && (!wish.again || round > 0)) {
+        metrics.reads.inc({ outcome: 'kept' });
+        return told(answer, ageMs, '');
+      }
+      const key = `${field} ${look.epoch} ${wish.joinable}`;
+      const joined = flights.get(key);
+      const why = wish.again ? 'request' : answer === undefined ? 'uri-miss' : 'stale';
+      try {
+        const flight = joined ?? start(wish, key, look.epoch, { again: answer !== undefined, patient: answer === undefined });
+        const outcome = await board(flight, signal);
+        // A stream is read once: whoever joined one fetches its own.
+        if (joined !== undefined && outcome.read.rest !== undefined) return await wish.fetch(signal, { again: false, patient: true });
+        if (outcome.moved) {
+          const newer = outcome.newer && vault.openAnswer(field, outcome.newer.sealed);
+          if (newer !== undefined && outcome.newer !== undefined) {
+            metrics.reads.inc({ outcome: 'kept' });
+            return told(newer, outcome.now - outcome.newer.storedAt, '');
+          }
+          if (round + 1 < rounds) continue;
+        }
+        metrics.reads.inc({ outcome: joined === undefined ? 'fetched' : 'joined' });
+        const status = `${name}; fwd=${why}; fwd-status=${outcome.read.status}${joined === undefined ? '' : '; collapsed'}`;
+        return { read: outcome.read, extra: { ...outcome.extra, Age: '0', 'Cache-Status': status } };
+      } catch (error) {
+        const full = error instanceof Failure && (error.code === 'rate_limited' || error.code === 'tenant_busy');
+        if (!full || answer === undefined) throw error;
+        metrics.reads.inc({ outcome: 'kept_over_budget' });
+        return told(answer, ageMs, '; detail="no room in the budget"');
+      }
+    }
+  };
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Seal } from '../session/seal.ts';
+import type { Caller } from './parts.ts';
+import type { Target } from './path.ts';
+import type { Answer } from './write-through.ts';
+
+/** Where a session's answers are kept and how they are sealed: under the server's secret and one that only the session holds, so they end with it. */
+export interface Vault {
+  /** The user's room that the operation reads or changes. */
+  readonly room: string;
+  /** The names of this session's answers begin with this. */
+  readonly prefix: string;
+  nameOf(url: string): string;
+  closeAnswer(name: string, answer: Answer): Buffer;
+  openAnswer(name: string, sealed: Buffer): Answer | undefined;
+  /** Seals any other bytes; `name` is bound to them. */
+  close(name: string, plain: Buffer): Buffer;
+  open(name: string, sealed: Buffer): Buffer | undefined;
+}
+
+const digest = (...parts: (string | Buffer)[]): string => {
+  const hash = createHash('sha256');
+  // Each part with its length: no two lists of parts give the same bytes.
+  for (const part of parts) hash.update(`${part.length}:`).update(part);
+  return hash.digest('base64url').slice(0, 22);
+};
+
+/** Opens a session's vault for one request; undefined when the session holds no secret for it. */
+export function openVault(seal: Seal, secret: Buffer | undefined, caller: Caller, target: Target): Vault | undefined {
+  if (secret === undefined || secret.length < 32) return undefined;
+  const own = digest('vault', secret);
+  const [, , , area = ''] = target.url.split(/[/?]/);
+  const bound = (name: string): Buffer => Buffer.from(`${caller.user} ${name}`);
+  const vault: Vault = {
+    room: `${caller.user}:${area}`,
+    prefix: `r:${own}:`,
+    nameOf: (url) => `r:${own}:${digest(url)}`,
+    close: (name, plain) => seal.close(plain, secret, bound(name)),
+    open: (name, sealed) => seal.open(sealed, secret, bound(name)),
+    closeAnswer: (name, { url, type, body }) => vault.close(name, Buffer.concat([Buffer.from(`${JSON.stringify([url, type])}\n`), body])),
+    openAnswer(name, sealed) {
+      const plain = vault.open(name, sealed);
+      const end = plain?.indexOf('\n') ?? -1;
+      if (plain === undefined || end === -1) return undefined;
+      const [url, type] = JSON.parse(plain.toString('utf8', 0, end)) as [string, string];
+      return { url, type, body: plain.subarray(end + 1) };
+    },
+  };
+  return vault;
+}
+
+/** A short name for a list of parts, injective in them. */
+export const shortName = digest;

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { createMemoryKept } from '../../../src/gateway/account/kept-memory.ts';
+import type { KeptStore } from '../../../src/gateway/account/kept.ts';
+import { createSeal } from '../../../src/gateway/session/seal.ts';
+import { startGateway, startUpstream } from './house.ts';
+import type { Gateway, Upstream } from './house.ts';
+
+interface Method {
+  readonly id: string;
+  readonly type: string;
+  name?: string;
+}
+
+/** An API with a list of methods that writes change, and two gateways in front that keep answers in one store. */
+export async function startKeeping(store: KeptStore = createMemoryKept(), forMs = 30_000) {
+  const methods: Method[] = [];
+  let next = 1;
+  /** Every list there has been, in order. */
+  const versions = ['[]'];
+  const state = { delayMs: () => 0, methods, versions };
+  const upstream: Upstream = await startUpstream((req, res, body) => {
+    const { method, url = '' } = req;
+    const id = decodeURIComponent(url.split('/')[4] ?? '');
+    const send = (status: number, value?: unknown): void => {
+      setTimeout(() => {
+        res.writeHead(status, { 'content-type': 'application/json' });
+        res.end(value === undefined ? undefined : JSON.stringify(value));
+      }, state.delayMs());
+    };
+    // What is read or changed is read or changed at once; only the answer takes its time.
+    if (method === 'GET') send(200, { authentication_methods: structuredClone(methods) });
+    else if (method === 'DELETE') {
+      methods.splice(0, methods.length, ...methods.filter((each) => each.id !== id));
+      send(204);
+    } else if (method === 'PATCH') {
+      const found = methods.find((each) => each.id === id);
+      if (found === undefined) send(404, { status: 404 });
+      else send(200, Object.assign(found, JSON.parse(body)));
+    } else if (url.endsWith('/verify')) {
+      const made: Method = { id: `totp|dev_${next++}`, type: 'totp' };
+      methods.push(made);
+      send(201, made);
+    } else send(202, { id: 'totp|dev_x', auth_session: 's' });
+    if (JSON.stringify(methods) !== versions.at(-1)) versions.push(JSON.stringify(methods));
+  });
+  const secret = randomBytes(32);
+  const seal = createSeal([randomBytes(32).toString('hex')], 'kept answers');
+  const keep = { store, seal, forMs, secretOf: () => secret };
+  const gateways: Gateway[] = [await startGateway(upstream.origin, { keep }), await startGateway(upstream.origin, { keep })];
+  const reads = (): number => upstream.seen.filter((seen) => seen.method === 'GET').length;
+  const writes = (): number => upstream.seen.length - reads();
+  return {
+    upstream,
+    state,
+    gateways,
+    reads,
+    writes,
+    async close() {
+      for (const gateway of gateways) await gateway.close();
+      await upstream.close();
+    },
+  };
+}
