@@ -1,6 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/account.ts';
+import { createKeep } from './account/keep.ts';
 import { operations } from './account/operations.ts';
 import type { Auth0 } from './auth0/auth0.ts';
 import { createLogoutTokens } from './auth0/logout-token.ts';
@@ -99,6 +100,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
     challenge,
     changed: ({ user }) => events.tell(user, { type: 'method_changed' }),
     metrics,
+    ...createKeep({ redis: parts.redis, secrets, seconds: settings.READ_KEEP_SECONDS }),
     connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
     answerMs: settings.UPSTREAM_ANSWER_TIMEOUT,
   });

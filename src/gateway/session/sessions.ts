@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
@@ -16,6 +17,8 @@ export interface Session {
   readonly createdAt: number;
   readonly endsAt: number;
   readonly idleLeftMs: number;
+  /** A secret that comes out of the cookie's: what is sealed with it can be opened by nobody once the session has ended. */
+  readonly vault: Buffer;
   /** The store's clock now, in milliseconds, however wrong this machine's is. */
   now(): number;
 }
@@ -84,6 +87,9 @@ export const createSessions = (options: {
       },
       get idleLeftMs() {
         return idleLeftMs;
+      },
+      get vault() {
+        return createHmac('sha256', secret).update('my-account-bff vault').digest();
       },
       now: () => storeNow + (performance.now() - readAt),
       take(found) {
