@@ -19,15 +19,28 @@ export interface RedisServer {
   thaw(): void;
 }
 
-/** A private redis-server on a free port of 127.0.0.1, without persistence. The caller stops it. */
-export async function startRedis(flags: readonly string[] = [], fixedPort?: number): Promise<RedisServer> {
-  const port = fixedPort ?? (await freePort());
+/** A private redis-server on a free port of 127.0.0.1, without persistence; a configuration file may come first. The caller stops it. */
+export async function startRedis(flags: readonly string[] = [], configuration: readonly string[] = []): Promise<RedisServer> {
+  const port = await freePort();
   let process_: ChildProcess | undefined;
   let folder = '';
   const start = async () => {
     folder = mkdtempSync(join(tmpdir(), 'redis-'));
     const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...flags];
+    const args = [
+      ...configuration,
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      folder,
+      ...flags,
+    ];
     const child = spawn(command, args, { stdio: 'ignore' });
     process_ = child;
     const failed = new Promise<never>((_, reject) => {
@@ -63,7 +76,8 @@ export async function startRedis(flags: readonly string[] = [], fixedPort?: numb
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

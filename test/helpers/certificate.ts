@@ -1,0 +1,21 @@
+/** A certificate for localhost and 127.0.0.1 that signs itself, and its key: made for tests, good for a hundred years, protects nothing. */
+export const certificate = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIUbl8CHrZVGb4GR++WmWRGEXv6tC4wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzExMTIxNFoYDzIxMjYxMDMw
+MTExMjE0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARvHFQFk28YsrXoBzDxRTFkUNcvbNWdD4ryts2g0K/Qwpgj73Jz0q0+
+QxeGr39XKgJydAYc6HIktxYqZaMSSiP2o28wbTAdBgNVHQ4EFgQUVetayla4BeFi
+zDxPdn8c07EGDkcwHwYDVR0jBBgwFoAUVetayla4BeFizDxPdn8c07EGDkcwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSQAwRgIhAOq298DZXyXlCQ1Nn4GBayO1/C8qyeqJsxKOUYY9SiHAAiEA
+vX3F6R2dZR4QsLvkuuJ9NWUUhpVyVq8dh2aaZpyBKUg=
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7ImOj0+X9M1HtmuV
+LA9j6S0XKVpH9U7p7gyB0PzfMiyhRANCAARvHFQFk28YsrXoBzDxRTFkUNcvbNWd
+D4ryts2g0K/Qwpgj73Jz0q0+QxeGr39XKgJydAYc6HIktxYqZaMSSiP2
+-----END PRIVATE KEY-----
+`,
+};
