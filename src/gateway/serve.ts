@@ -37,6 +37,9 @@ const listen = async (server: Server, port: number, host: string): Promise<numbe
   return (server.address() as AddressInfo).port;
 };
 
+const noSuchFamily = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
+
 /** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
 export const serve = async (gateway: Servable): Promise<Served> => {
   const { settings, app, metrics, log } = gateway;
@@ -56,7 +59,11 @@ export const serve = async (gateway: Servable): Promise<Served> => {
 
   const front = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 }, app);
   const back = createServer(admin);
-  const port = await listen(front, settings.PORT, settings.HOST);
+  const port = await listen(front, settings.PORT, settings.HOST).catch(async (error: unknown) => {
+    // "::" means every address; where the machine has no IPv6 that is every IPv4 address.
+    if (settings.HOST !== '::' || !noSuchFamily(error)) throw error;
+    return listen(front, settings.PORT, '0.0.0.0');
+  });
   const adminPort = await listen(back, settings.ADMIN_PORT, settings.ADMIN_HOST).catch((error: unknown) => {
     front.close();
     throw error;
