@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Person } from '../helpers/person.ts';
+import { startWorld, type World } from '../helpers/world.ts';
+
+// The tenant's own logout tokens are caught on their way and handed over by hand, so each can be told when and as often as a test wants.
+let world: World;
+let catcher: Server;
+let caught: string[];
+
+beforeEach(async () => {
+  caught = [];
+  catcher = createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part));
+    req.on('end', () => {
+      caught.push(Buffer.concat(parts).toString());
+      res.end();
+    });
+  });
+  await new Promise<void>((resolve) => catcher.listen(0, '127.0.0.1', resolve));
+  world = await startWorld({ gateways: 2 });
+  form('session');
+});
+afterEach(async () => {
+  catcher.closeAllConnections();
+  await new Promise((resolve) => catcher.close(resolve));
+  await world.close();
+});
+
+const form = (named: 'session' | 'sub'): void => {
+  const backchannel_logout_uri = `http://127.0.0.1:${(catcher.address() as AddressInfo).port}/`;
+  world.tenant.configure({
+    clients: world.tenant.settings().clients.map((client) => ({ ...client, backchannel_logout_uri, backchannel_logout_form: named })),
+  });
+};
+/** The logout tokens of the user's sessions at the tenant, which end with it. */
+const tokens = async (): Promise<string[]> => {
+  caught = [];
+  const body = JSON.stringify({ email: world.user.email });
+  await fetch(`${world.tenant.url}/_control/logout`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return caught;
+};
+const tell = async (token = ''): Promise<number> =>
+  fetch(`${world.origin}/auth/backchannel-logout`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: token,
+  }).then(({ status }) => status);
+const signedIn = async (): Promise<Person> => {
+  const person = world.person();
+  await person.signIn();
+  return person;
+};
+const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
+
+test('a sid ends its own session and no other of the user, once; told again on either gateway the token is refused', async () => {
+  const [first, second] = [await signedIn(), await signedIn()];
+  const [one, two] = await tokens();
+  expect(await tell(one)).toBe(200);
+  expect([await profile(first), await profile(second)].sort()).toEqual([200, 401]);
+  expect([await tell(one), await tell(one)]).toEqual([400, 400]);
+  expect(await tell(two)).toBe(200);
+  expect([await profile(first), await profile(second)]).toEqual([401, 401]);
+});
+
+test('a sub alone ends all sessions of the user, and signing in again revives none', async () => {
+  const [first, second] = [await signedIn(), await signedIn()];
+  form('sub');
+  const [one] = await tokens();
+  const cookie = await first.jar.getCookieString(world.origin);
+  expect(await tell(one)).toBe(200);
+  expect([await profile(first), await profile(second)]).toEqual([401, 401]);
+  await first.signIn();
+  expect(await profile(first)).toBe(200);
+  expect((await fetch(`${world.origin}/auth/profile`, { headers: { cookie } })).status).toBe(401);
+});
+
+test('a session that had ended here is told as done; one never known here is refused', async () => {
+  const person = await signedIn();
+  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as { sessions: { id: string }[] };
+  expect((await person.call('DELETE', `/auth/sessions/${sessions[0]?.id ?? ''}`)).status).toBe(204);
+  expect(await tell((await tokens())[0])).toBe(200);
+  await person.signIn();
+  await world.redis?.stop();
+  await world.redis?.start();
+  expect(await tell((await tokens())[0])).toBeGreaterThanOrEqual(400);
+  for (let i = 0; i < 40 && (await fetch(`${world.origin}/readyz`)).status !== 200; i += 1) await new Promise((go) => setTimeout(go, 100));
+  await person.signIn();
+  const [known] = await tokens();
+  await world.redis?.stop();
+  await world.redis?.start();
+  let status = 503;
+  for (let i = 0; i < 40 && status === 503; i += 1) {
+    await new Promise((go) => setTimeout(go, 100));
+    status = await tell(known);
+  }
+  expect(status).toBe(400);
+});
+
+test('while Redis is away nothing is accepted, and what was refused is never half accepted', async () => {
+  const person = await signedIn();
+  const [token] = await tokens();
+  world.redis?.freeze();
+  expect(await tell(token)).toBe(503);
+  world.redis?.thaw();
+  let status = 503;
+  for (let i = 0; i < 40 && status === 503; i += 1) {
+    await new Promise((go) => setTimeout(go, 100));
+    status = await tell(token);
+  }
+  // Frozen, Redis may have taken the question whether the token was seen and answer it later: then the token counts as used, never as unseen.
+  expect([200, 400]).toContain(status);
+  if (status === 200) expect(await profile(person)).toBe(401);
+});
