@@ -44,7 +44,9 @@ export const examine = async (environment: Record<string, string | undefined>, s
       : 'note  pushed authorization requests are not offered',
   );
   say(settings.REDIS_URL === undefined ? 'note  without REDIS_URL sessions and limits live in one process' : 'ok    REDIS_URL is set');
-  say(`next  allow ${callback} as callback URL and ${settings.APP_BASE_URL}/ as logout URL of the application,`);
+  say(
+    `next  allow ${callback} (and ${settings.APP_BASE_URL}/auth/connect/callback for connected accounts) as callback URL, and ${settings.APP_BASE_URL}/ as logout URL of the application,`,
+  );
   say(`      activate the My Account API, and give the application a client grant for ${auth0.audience}`);
   return 0;
 };
