@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { codeOf } from '../helpers/person.ts';
+import type { Person } from '../helpers/person.ts';
+import { startWorld, type World } from '../helpers/world.ts';
+
+const list = '/api/me/v1/authentication-methods';
+let world: World;
+let person: Person;
+beforeAll(async () => {
+  world = await startWorld({ gateways: 2, settings: { READ_KEEP_SECONDS: '30' } });
+  person = world.person();
+  await person.signIn('/');
+});
+afterAll(async () => world.close());
+
+const listReads = (): number =>
+  world.tenant.requests().filter(({ method, path }) => method === 'GET' && path.startsWith('/me/v1/authentication-methods')).length;
+const ids = async (): Promise<string[]> => {
+  const answer = await person.call('GET', list);
+  expect(answer.status).toBe(200);
+  return (answer.json() as { authentication_methods: { id: string }[] }).authentication_methods.map(({ id }) => id);
+};
+
+test('ten page loads over two gateways cost one read', async () => {
+  for (let i = 0; i < 10; i++) await ids();
+  expect(listReads()).toBe(1);
+});
+
+test('adding, seeing, renaming and removing a method with reloads in between: the list is right every time, for two more reads', async () => {
+  const scope = ['create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`).join('+');
+  await person.answerForms(await person.visit(`/auth/step-up?scope=${scope}&returnTo=/`));
+  const before = await ids();
+  const begun = (await person.call('POST', list, { type: 'totp' })).json() as Record<string, string>;
+  const own = `${list}/${encodeURIComponent(begun['id'] ?? '')}`;
+  const proof = { auth_session: begun['auth_session'], otp_code: codeOf(begun['manual_input_code'] ?? '') };
+  expect((await person.call('POST', `${own}/verify`, proof)).status).toBe(201);
+  expect(await ids()).toEqual([...before, begun['id']]);
+  expect((await person.call('PATCH', own, { name: 'On my phone' })).status).toBe(200);
+  const renamed = await person.call('GET', list);
+  expect(renamed.text).toContain('On my phone');
+  expect(renamed.headers.get('cache-status')).toMatch(/^my-account-bff; hit/);
+  expect((await person.call('DELETE', own)).status).toBe(204);
+  for (let i = 0; i < 4; i++) expect(await ids()).toEqual(before);
+  expect(listReads()).toBe(3);
+});
