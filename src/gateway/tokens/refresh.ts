@@ -52,12 +52,18 @@ export const createRefresh = (parts: {
     };
   };
 
-  // The old refresh token is spent: whatever happens to Redis now, the new one must get there.
+  // The old refresh token is spent: whatever happens to Redis now, the new one must get there. An attempt without an answer may have been
+  // done all the same; then the next one finds its own record there, which is success.
   const write = async (session: Session, record: SessionRecord, holder: Buffer): Promise<'replaced' | 'stale' | 'gone'> => {
     const until = performance.now() + writeForMs;
-    for (;;) {
+    for (let unsure = false; ; unsure = true) {
       try {
-        return await sessions.write(session, record, holder);
+        const outcome = await sessions.write(session, record, holder);
+        if (outcome !== 'stale' || !unsure) return outcome;
+        const mine =
+          (await sessions.renew(session)) &&
+          session.record.tokens.some(({ value }) => record.tokens.some((token) => token.value === value));
+        return mine ? 'replaced' : 'stale';
       } catch (failure) {
         if (!(failure instanceof Failure) || performance.now() > until) throw failure;
         await sleep(lookMs * 5);
