@@ -1,4 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedis } from '../helpers/redis.ts';
 import { startWorld, type World } from '../helpers/world.ts';
 
 let world: World;
@@ -22,6 +26,13 @@ test('Redis stopped: 503 within a second, the cookie is kept, nobody without a s
   expect(await person.jar.getCookieString(world.origin)).toBe(cookie);
   expect((await world.person().call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
   expect((await world.person().call('GET', '/api/me/v1/factors')).status).toBe(401);
+  await world.redis?.start();
+  let after = await person.call('GET', '/api/me/v1/factors');
+  for (let i = 0; i < 50 && after.status === 503; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    after = await person.call('GET', '/api/me/v1/factors');
+  }
+  expect(after.json()).toMatchObject({ code: 'login_required' });
 }, 30_000);
 
 test('Redis frozen and thawed: 503 meanwhile, and the same session works afterwards', async () => {
@@ -40,4 +51,27 @@ test('Redis frozen and thawed: 503 meanwhile, and the same session works afterwa
     after = await person.call('GET', '/api/me/v1/factors');
   }
   expect(after.status).toBe(200);
+}, 30_000);
+
+test('Redis stopped and started again with its data: the same cookie works, without a new sign-in', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'redis-kept-'));
+  const redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder]);
+  try {
+    world = await startWorld({ settings: { REDIS_URL: redis.url } });
+    const person = world.person();
+    await person.signIn();
+    await redis.stop();
+    expect((await person.call('GET', '/api/me/v1/factors')).status).toBe(503);
+    await redis.start();
+    let after = await person.call('GET', '/api/me/v1/factors');
+    for (let i = 0; i < 50 && after.status === 503; i += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      after = await person.call('GET', '/api/me/v1/factors');
+    }
+    expect(after.status).toBe(200);
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+  } finally {
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
 }, 30_000);
