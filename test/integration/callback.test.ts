@@ -32,6 +32,18 @@ describe('a callback', () => {
     expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
   });
 
+  test('is taken once even with its cookie copied: the code is not spent a second time, and the first session lives on', async () => {
+    const { person, callback } = await toTheDoor();
+    const copy = world.person();
+    for (const cookie of await person.jar.getCookies(world.origin)) await copy.jar.setCookie(cookie, world.origin);
+    const since = world.tenant.requests().at(-1)?.id ?? 0;
+    await person.visit(callback);
+    expect((await copy.call('GET', callback)).json()).toMatchObject({ code: 'login_failed' });
+    expect(world.tenant.requests(since).filter(({ path }) => path === '/oauth/token')).toHaveLength(1);
+    expect((await copy.call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
+    expect((await person.call('GET', '/api/me/v1/factors')).status).toBe(200);
+  });
+
   test('in a browser that did not begin it signs nobody in, and keeps the way back', async () => {
     const { callback } = await toTheDoor();
     const stranger = world.person();
