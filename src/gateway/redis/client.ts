@@ -1,13 +1,26 @@
-import { createHash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
-import { meansUnavailable, openConnection } from './connection.ts';
+import { isCluster, meansUnavailable, openConnection } from './connection.ts';
 import type { Connection, RedisTls } from './connection.ts';
+import { createTurn, skipped } from './turn.ts';
+import type { Chain } from './turn.ts';
 
 /** What a command takes. */
 export type Argument = string | Buffer | number;
 
-/** Runs one Lua script; the keys must share one hash tag. */
-export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+/** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
+export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
+
+/** Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only when the one before it did not say stop. */
+export interface ScriptChain {
+  readonly calls: Chain;
+  /** Sends what was called with this chain. */
+  send(): void;
+}
+
+/** A call of a chain was not made, since one before it made it needless. */
+export class Skipped extends Error {}
+// One for all: nobody reads where it came from.
+const notNeeded = new Skipped('a call before it made it needless');
 
 /** A Redis, as the rest of the gateway speaks with it; every method throws Failure `store_unavailable` when it cannot be asked. */
 export interface Redis {
@@ -15,8 +28,9 @@ export interface Redis {
   command(name: string, ...args: Argument[]): Promise<unknown>;
   /** One command, every string of its reply as bytes. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown>;
-  /** A Lua script, sent by its digest and in full only when the server does not know it. */
+  /** A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. */
   script(lua: string, replies?: 'text' | 'bytes'): Script;
+  chain(): ScriptChain;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
   publish(channel: string, message: string): Promise<void>;
@@ -82,6 +96,10 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   });
 
   const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
+  const storeError = (error: unknown): Error => {
+    if (error instanceof Failure) return error;
+    return meansUnavailable(error) || !(error instanceof Error) ? unavailable(error) : error;
+  };
 
   async function readyWithin(ms: number): Promise<boolean> {
     if (main.status === 'ready') return true;
@@ -110,10 +128,23 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     try {
       return await within(send(), left);
     } catch (error) {
-      if (meansUnavailable(error)) throw unavailable(error);
-      throw error;
+      throw storeError(error);
     }
   }
+
+  const turn = createTurn(
+    (lua, digest, keys, args) =>
+      run(async () => {
+        try {
+          return await main.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args);
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+          return main.callBuffer('EVAL', lua, keys.length, ...keys, ...args);
+        }
+      }),
+    // The nodes of a Cluster take no script over keys of two slots.
+    !isCluster(main),
+  );
 
   async function subscribe(channel: string, listener: (message: string) => void): Promise<() => void> {
     const name = keyPrefix + channel;
@@ -143,17 +174,22 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     command: (name, ...args) => run(() => main.call(name, ...args)),
     commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
     script(lua, replies = 'text') {
-      const digest = createHash('sha1').update(lua).digest('hex');
-      const send = (name: string, ...args: Argument[]) => (replies === 'bytes' ? main.callBuffer(name, ...args) : main.call(name, ...args));
-      return (keys, args) =>
-        run(async () => {
-          try {
-            return await send('EVALSHA', digest, keys.length, ...keys, ...args);
-          } catch (error) {
-            if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-            return send('EVAL', lua, keys.length, ...keys, ...args);
-          }
+      const script = turn.add(lua);
+      const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
+      return (keys, args, chain) =>
+        new Promise((resolve, reject) => {
+          const done = (reply: unknown): void => {
+            if (reply === skipped) reject(notNeeded);
+            else resolve(read(reply));
+          };
+          const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
+          if (chain === undefined) turn.send([call]);
+          else chain.calls.push(call);
         });
+    },
+    chain() {
+      const calls: Chain = [];
+      return { calls, send: () => turn.send(calls) };
     },
     subscribe,
     async publish(channel, message) {
@@ -187,3 +223,8 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
     clearTimeout(timer);
   }
 }
+
+const textOf = (reply: unknown): unknown => {
+  if (reply instanceof Uint8Array) return reply.toString();
+  return Array.isArray(reply) ? reply.map(textOf) : reply;
+};

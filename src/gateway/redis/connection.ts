@@ -22,6 +22,9 @@ export interface ConnectionOptions {
 /** One server, or a Cluster that behaves as one. */
 export type Connection = Redis | Cluster;
 
+/** Whether a connection is to a Cluster, whose nodes take no script over keys of two slots. */
+export const isCluster = (connection: Connection): boolean => connection instanceof Cluster;
+
 const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.75 + Math.random() / 2);
 
 /**
