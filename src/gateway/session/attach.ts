@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import expressSession, { Cookie, Store as ExpressStore, type SessionData } from 'express-session';
+import expressSession, { Store as ExpressStore, type SessionData } from 'express-session';
+import { createCookieReader } from './cookie-reader.ts';
 import type { SessionRecord } from './record.ts';
 import { deviceName } from './device.ts';
 import type { Session as AccountSession, Sessions } from './sessions.ts';
@@ -8,7 +9,7 @@ import { newTicket } from './ticket.ts';
 
 declare module 'express-session' {
   interface SessionData {
-    account?: AccountSession | SessionDraft;
+    account?: SessionDraft;
   }
 }
 declare module 'express-serve-static-core' {
@@ -38,24 +39,20 @@ export interface SessionCookie {
 
 const hidden = (value: object): object => Object.defineProperty(value, 'toJSON', { value: () => 'session', enumerable: false });
 
-// express-session reads and writes whole blobs; ours reads one and only ever writes a new one. Every later change goes through
-// Sessions.write, which compares generations, so two requests cannot overwrite each other and none can revive an ended session.
-class TicketStore extends ExpressStore {
+// express-session makes sessions and their cookies; reading them is ours (see cookie-reader.ts). A session is only ever begun through it: every later
+// change goes through Sessions.write, which compares generations, so two requests cannot overwrite each other and none can revive an ended session.
+class BeginningStore extends ExpressStore {
   readonly #sessions: Sessions;
-  readonly #slide: boolean;
-  constructor(sessions: Sessions, slide: boolean) {
+  constructor(sessions: Sessions) {
     super();
     this.#sessions = sessions;
-    this.#slide = slide;
   }
-  override get(cookie: string, done: (error: unknown, data?: SessionData | null) => void): void {
-    this.#sessions.find(cookie, this.#slide).then((account) => {
-      done(null, account === undefined ? null : { cookie: new Cookie(), account });
-    }, done);
+  override get(_cookie: string, done: (error: unknown, data?: SessionData | null) => void): void {
+    done(null, null);
   }
   override set(cookie: string, data: SessionData, done: (error?: unknown) => void = () => undefined): void {
     const draft = data.account;
-    if (draft === undefined || !('began' in draft)) {
+    if (draft === undefined) {
       done();
       return;
     }
@@ -83,52 +80,55 @@ export const createSessionCookie = (options: {
   const attributes = { httpOnly: true, sameSite: 'lax', secure, path: '/' } as const;
   const keys = secrets.map((secret) => createHmac('sha256', secret).update('my-account-bff cookie').digest('base64url'));
 
-  const handler = (slide: boolean): RequestHandler => {
-    const run = expressSession({
-      name,
-      secret: keys,
-      genid: newTicket,
-      store: new TicketStore(sessions, slide),
-      resave: false,
-      saveUninitialized: false,
-      cookie: { ...attributes, maxAge: absoluteMs },
-    });
-    return (req, res, next) => {
-      run(req, res, (error?: unknown) => {
-        const account = (error === undefined ? req.session : undefined)?.account;
-        req.account = account !== undefined && !('began' in account) ? account : undefined;
-        next(error);
-      });
+  const read = createCookieReader(name, keys);
+  const make = expressSession({
+    name,
+    secret: keys,
+    genid: newTicket,
+    store: new BeginningStore(sessions),
+    resave: false,
+    saveUninitialized: false,
+    cookie: { ...attributes, maxAge: absoluteMs },
+  });
+
+  // A cookie of an older sign-in may still lie beside the current one: the first whose session lives counts.
+  const handler =
+    (slide: boolean): RequestHandler =>
+    async (req, _res, next) => {
+      for (const ticket of read(req.headers.cookie)) {
+        req.account = await sessions.find(ticket, slide);
+        if (req.account !== undefined) break;
+      }
+      next();
     };
-  };
 
   return {
     attach: handler(true),
     peek: handler(false),
     async begin(req, record) {
-      await new Promise<void>((resolve, reject) => {
-        req.session.regenerate((error?: unknown) => {
-          if (error === undefined || error === null) resolve();
-          else reject(error instanceof Error ? error : new Error('no new session id'));
-        });
-      });
-      return new Promise((resolve, reject) => {
-        let began: AccountSession | undefined;
-        const facts = { device: deviceName(req.get('user-agent')) };
-        const draft: SessionDraft = { record, facts, began: (session) => (began = session) };
-        req.session.account = hidden(draft) as SessionDraft;
-        req.session.save((error?: unknown) => {
-          if (began === undefined) {
-            reject(error instanceof Error ? error : new Error('the session was not stored'));
-            return;
-          }
-          req.account = began;
-          resolve(began);
-        });
-      });
+      const { res } = req;
+      if (res === undefined) throw new TypeError('a request without a response');
+      await called((done) => make(req, res, done), 'no session');
+      await called((done) => req.session.regenerate(done), 'no new session id');
+      let began: AccountSession | undefined;
+      const facts = { device: deviceName(req.get('user-agent')) };
+      const draft: SessionDraft = { record, facts, began: (session) => (began = session) };
+      req.session.account = hidden(draft) as SessionDraft;
+      await called((done) => req.session.save(done), 'the session was not stored');
+      if (began === undefined) throw new Error('the session was not stored');
+      req.account = began;
+      return began;
     },
     clear(res) {
       res.clearCookie(name, attributes);
     },
   };
 };
+
+const called = (run: (done: (error?: unknown) => void) => void, otherwise: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    run((error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error instanceof Error ? error : new Error(otherwise));
+    });
+  });

@@ -50,17 +50,26 @@ const packToken = (value: string): Buffer => {
   return Buffer.concat([head, ...pieces]);
 };
 
-const unpackToken = (bytes: Buffer, start: number): { value: string; end: number } => {
+/** Finds the end of a packed token, and unpacks it when somebody asks: a token costs a microsecond or two, and most requests want one of three. */
+const packedToken = (bytes: Buffer, start: number): { end: number; unpack: () => string } => {
   const count = bytes.readUInt8(start);
-  let at = start + 1 + 2 * count;
-  const pieces: Buffer[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const length = bytes.readUInt16BE(start + 1 + 2 * i);
-    pieces.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  const value = count === 1 ? String(pieces[0]) : pieces.map((piece) => piece.toString('base64url')).join('.');
-  return { value, end: at };
+  const first = start + 1 + 2 * count;
+  let end = first;
+  for (let i = 0; i < count; i += 1) end += bytes.readUInt16BE(start + 1 + 2 * i);
+  let value: string | undefined;
+  const unpack = (): string => {
+    if (value !== undefined) return value;
+    if (count === 1) return (value = bytes.toString('utf8', first, end));
+    let at = first;
+    value = '';
+    for (let i = 0; i < count; i += 1) {
+      const next = at + bytes.readUInt16BE(start + 1 + 2 * i);
+      value += `${i === 0 ? '' : '.'}${bytes.toString('base64url', at, next)}`;
+      at = next;
+    }
+    return value;
+  };
+  return { end, unpack };
 };
 
 type Facts = [
@@ -97,14 +106,14 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
   return Buffer.concat([length, json, ...values.map(packToken)]);
 };
 
-/** Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is trusted. */
+/** Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is trusted. Tokens are unpacked when they are asked for. */
 export const decodeRecord = (bytes: Buffer): SessionRecord => {
   let at = 2 + bytes.readUInt16BE(0);
   const facts = JSON.parse(bytes.toString('utf8', 2, at)) as Facts;
-  const next = (): string => {
-    const { value, end } = unpackToken(bytes, at);
+  const next = (): (() => string) => {
+    const { end, unpack } = packedToken(bytes, at);
     at = end;
-    return value;
+    return unpack;
   };
   const [sub, sid, authTime, steppedUpAt, denied, dpop, refresh, tokens] = facts;
   const idToken = next();
@@ -113,15 +122,24 @@ export const decodeRecord = (bytes: Buffer): SessionRecord => {
     sub,
     sid: sid ?? undefined,
     authTime: authTime ?? undefined,
-    idToken,
-    refreshToken,
-    tokens: tokens.map(([audience, scope, expiresAt, renewAt]) => ({
-      audience,
-      scope: unpackScopes(scope),
-      value: next(),
-      expiresAt,
-      renewAt,
-    })),
+    get idToken() {
+      return idToken();
+    },
+    get refreshToken() {
+      return refreshToken?.();
+    },
+    tokens: tokens.map(([audience, scope, expiresAt, renewAt]) => {
+      const value = next();
+      return {
+        audience,
+        scope: unpackScopes(scope),
+        get value() {
+          return value();
+        },
+        expiresAt,
+        renewAt,
+      };
+    }),
     steppedUpAt: steppedUpAt ?? undefined,
     denied: denied ?? undefined,
     dpop: dpop ?? undefined,

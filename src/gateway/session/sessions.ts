@@ -1,10 +1,9 @@
-import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
 import { boundHead, type Entry, type Found, type Store } from './store.ts';
-import { readTicket, sidKey, userKey } from './ticket.ts';
+import { readTicket, sidKey, userKey, type Ticket } from './ticket.ts';
 
 /** A signed-in session as one request sees it; it cannot be printed or serialised, so its tokens cannot slip into a log. */
 export interface Session {
@@ -27,8 +26,8 @@ export interface Session {
 export interface Sessions {
   /** Starts a session under a fresh cookie value. */
   begin(cookie: string, record: (now: number) => SessionRecord, facts: object): Promise<Session>;
-  /** Finds the session of a cookie value; undefined when there is none to be opened. `slide` starts its idle time anew. */
-  find(cookie: string, slide: boolean): Promise<Session | undefined>;
+  /** Finds the session of a ticket; undefined when there is none to be opened. `slide` starts its idle time anew. */
+  find(ticket: Ticket | undefined, slide: boolean): Promise<Session | undefined>;
   /** Looks again, and brings the handle up to date; false when the session ended meanwhile. */
   renew(session: Session): Promise<boolean>;
   /** Takes over an entry that the store handed out beside a refused lease. */
@@ -65,7 +64,7 @@ export const createSessions = (options: {
     sealed: seal.close(encodeRecord(record), secret, boundHead(head)),
   });
 
-  const handle = (key: string, secret: Buffer, first: Found, opened: SessionRecord): Handle => {
+  const handle = ({ key, secret, vault }: Ticket, first: Found, opened: SessionRecord): Handle => {
     let { entry, now: storeNow, idleLeftMs } = first;
     let record = opened;
     let readAt = performance.now();
@@ -88,9 +87,7 @@ export const createSessions = (options: {
       get idleLeftMs() {
         return idleLeftMs;
       },
-      get vault() {
-        return createHmac('sha256', secret).update('my-account-bff vault').digest();
-      },
+      vault,
       now: () => storeNow + (performance.now() - readAt),
       take(found) {
         const newer = openWith(secret, found.entry);
@@ -139,14 +136,13 @@ export const createSessions = (options: {
       // Listed before it lives: a logout from Auth0 that comes between finds it, and an ended name on a list harms nobody.
       await store.enlist({ user, sid }, ticket.key, listed, absoluteMs);
       await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs));
-      return give(handle(ticket.key, ticket.secret, { entry, now, idleLeftMs: idleMs }, record));
+      return give(handle(ticket, { entry, now, idleLeftMs: idleMs }, record));
     },
-    async find(cookie, slide) {
-      const ticket = readTicket(cookie);
+    async find(ticket, slide) {
       if (ticket === undefined) return undefined;
       const found = await store.read(ticket.key, slide ? idleMs : 0);
       const record = found && openWith(ticket.secret, found.entry);
-      return found && record && give(handle(ticket.key, ticket.secret, found, record));
+      return found && record && give(handle(ticket, found, record));
     },
     async renew(session) {
       const found = await store.read(session.key);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 const idBytes = 16;
 const secretBytes = 32;
@@ -8,10 +8,13 @@ const ticketLength = Math.ceil(((idBytes + secretBytes) * 4) / 3);
 export interface Ticket {
   readonly key: string;
   readonly secret: Buffer;
+  /** A secret that comes out of the cookie's: what is sealed with it can be opened by nobody once the session has ended. */
+  readonly vault: Buffer;
 }
 
-const digest = (purpose: string, value: string | Buffer): string =>
-  createHash('sha256').update(`my-account-bff ${purpose}\0`).update(value).digest('base64url');
+const vaultText = Buffer.from('my-account-bff vault\0');
+
+const digest = (purpose: string, value: string): string => hash('sha256', `my-account-bff ${purpose}\0${value}`, 'base64url');
 
 /** Makes the value of a new session cookie: a 128-bit id and a 256-bit secret from the system's generator (ASVS 7.2.3). */
 export const newTicket = (): string => randomBytes(idBytes + secretBytes).toString('base64url');
@@ -20,7 +23,10 @@ export const newTicket = (): string => randomBytes(idBytes + secretBytes).toStri
 export const readTicket = (value: string): Ticket | undefined => {
   if (value.length !== ticketLength || !/^[\w-]+$/.test(value)) return undefined;
   const bytes = Buffer.from(value, 'base64url');
-  return { key: digest('session', bytes.subarray(0, idBytes)), secret: bytes.subarray(idBytes) };
+  const secret = bytes.subarray(idBytes);
+  // NIST SP 800-56C section 4.1: one digest over a fixed text and a secret of fixed length.
+  const vault = hash('sha256', Buffer.concat([vaultText, secret]), 'buffer');
+  return { key: digest('session', bytes.toString('base64url', 0, idBytes)), secret, vault };
 };
 
 /** Names a user in keys and buckets without showing who it is: a hash of issuer and subject (OpenID Connect Core 5.7). */

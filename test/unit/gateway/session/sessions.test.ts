@@ -69,8 +69,8 @@ describe('a session', () => {
     const sessions = sessionsWith([old]);
     const cookie = newTicket();
     await sessions.begin(cookie, () => record, {});
-    expect((await sessions.find(cookie, true))?.record).toEqual(record);
-    expect(await sessions.find(newTicket(), true)).toBeUndefined();
+    expect((await sessions.find(readTicket(cookie), true))?.record).toEqual(record);
+    expect(await sessions.find(readTicket(newTicket()), true)).toBeUndefined();
   });
 
   test('is not opened by its id alone: the same id with another secret opens nothing', async () => {
@@ -81,19 +81,19 @@ describe('a session', () => {
     bytes.writeUInt8(bytes.readUInt8(20) ^ 1, 20);
     const forged = bytes.toString('base64url');
     expect(readTicket(forged)?.key).toBe(readTicket(cookie)?.key);
-    expect(await sessions.find(forged, true)).toBeUndefined();
+    expect(await sessions.find(readTicket(forged), true)).toBeUndefined();
   });
 
   test('is not opened with the secret of the cookie when the secret of the server is another', async () => {
     const cookie = newTicket();
     await sessionsWith([old]).begin(cookie, () => record, {});
-    expect(await sessionsWith([newer]).find(cookie, true)).toBeUndefined();
+    expect(await sessionsWith([newer]).find(readTicket(cookie), true)).toBeUndefined();
   });
 
   test('survives the rotation of the server secret', async () => {
     const cookie = newTicket();
     await sessionsWith([old]).begin(cookie, () => record, {});
-    expect((await sessionsWith([newer, old]).find(cookie, true))?.record).toEqual(record);
+    expect((await sessionsWith([newer, old]).find(readTicket(cookie), true))?.record).toEqual(record);
   });
 
   test('stands in the store without a readable byte of its tokens, subject or cookie', async () => {
@@ -108,22 +108,22 @@ describe('a session', () => {
     const sessions = sessionsWith([old]);
     const cookie = newTicket();
     await sessions.begin(cookie, () => record, {});
-    const [a, b] = [await sessions.find(cookie, true), await sessions.find(cookie, true)];
+    const [a, b] = [await sessions.find(readTicket(cookie), true), await sessions.find(readTicket(cookie), true)];
     if (!a || !b) throw new Error('no session');
     expect(await sessions.write(a, { ...record, refreshToken: 'first' })).toBe('replaced');
     expect(await sessions.write(b, { ...record, refreshToken: 'second' })).toBe('stale');
-    expect((await sessions.find(cookie, true))?.record.refreshToken).toBe('first');
+    expect((await sessions.find(readTicket(cookie), true))?.record.refreshToken).toBe('first');
   });
 
   test('that ended stays ended, whatever a request still in flight writes', async () => {
     const sessions = sessionsWith([old]);
     const cookie = newTicket();
     await sessions.begin(cookie, () => record, {});
-    const inFlight = await sessions.find(cookie, true);
+    const inFlight = await sessions.find(readTicket(cookie), true);
     if (!inFlight) throw new Error('no session');
     expect(await sessions.end(inFlight)).toBe(true);
     expect(await sessions.write(inFlight, { ...record, refreshToken: 'revived' })).toBe('gone');
-    expect(await sessions.find(cookie, true)).toBeUndefined();
+    expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
   });
 
   test('shows nothing of itself when it is printed or serialised', async () => {
@@ -134,7 +134,7 @@ describe('a session', () => {
   test('refuses cookie values that have not the form of one', async () => {
     const sessions = sessionsWith([old]);
     for (const value of ['', 'x', 'a'.repeat(63), 'a'.repeat(65), `${'a'.repeat(63)}!`, '\u0000'.repeat(64)]) {
-      expect(await sessions.find(value, true)).toBeUndefined();
+      expect(await sessions.find(readTicket(value), true)).toBeUndefined();
     }
   });
 });
@@ -163,22 +163,22 @@ describe("the user's sessions", () => {
   test('end by one of the same user only', async () => {
     const [mine, theirs] = [await begin('u2', 's3'), await begin('u3', 's4')];
     expect(await list.endOne(mine.session.user, theirs.session.key)).toBe(false);
-    expect(await sessions.find(theirs.cookie, false)).toBeDefined();
+    expect(await sessions.find(readTicket(theirs.cookie), false)).toBeDefined();
     expect(await list.endOne(theirs.session.user, theirs.session.key)).toBe(true);
-    expect(await sessions.find(theirs.cookie, false)).toBeUndefined();
+    expect(await sessions.find(readTicket(theirs.cookie), false)).toBeUndefined();
   });
 
   test('end all but one', async () => {
     const [keep, other, third] = [await begin('u4', 's5'), await begin('u4', 's6'), await begin('u4', 's7')];
     expect(await list.endOthers(keep.session.user, keep.session.key)).toBe(2);
-    expect(await sessions.find(keep.cookie, false)).toBeDefined();
-    for (const { cookie } of [other, third]) expect(await sessions.find(cookie, false)).toBeUndefined();
+    expect(await sessions.find(readTicket(keep.cookie), false)).toBeDefined();
+    for (const { cookie } of [other, third]) expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
   });
 
   test('end by the sid Auth0 names; known even when it had ended, unknown when it never was', async () => {
     const { cookie } = await begin('u5', 's8');
     expect(await list.endNamed({ sid: 's8' })).toEqual({ known: true, ended: 1 });
-    expect(await sessions.find(cookie, false)).toBeUndefined();
+    expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
     expect(await list.endNamed({ sid: 's8', sub: 'u5' })).toEqual({ known: true, ended: 0 });
     expect(await list.endNamed({ sid: 'never' })).toEqual({ known: false, ended: 0 });
   });
@@ -187,8 +187,8 @@ describe("the user's sessions", () => {
     const before = [await begin('u6', 's9'), await begin('u6', 's10')];
     expect((await list.endNamed({ sub: 'u6' })).ended).toBe(2);
     const after = await begin('u6', 's11');
-    for (const { cookie } of before) expect(await sessions.find(cookie, false)).toBeUndefined();
-    expect(await sessions.find(after.cookie, false)).toBeDefined();
+    for (const { cookie } of before) expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
+    expect(await sessions.find(readTicket(after.cookie), false)).toBeDefined();
   });
 });
 
