@@ -94,10 +94,10 @@ export function createExchange<C extends Caller>(parts: {
       const token = await usable(turn);
       const proof = await token.headers(method, upstream + target.url);
       const call = { method, url: target.url, headers: { ...turn.headers, ...lowerCased(proof) }, body: turn.body };
-      const measured = metrics.upstreamSeconds.startTimer({ operation });
+      const began = performance.now();
       sent = true;
       const message = await forward(call, signal);
-      measured();
+      metrics.upstreamSeconds.observe({ operation }, (performance.now() - began) / 1000);
       status = String(message.statusCode);
       budget.feedback({ user: caller.user, cost: target.cost, status: message.statusCode ?? 0, headers: message.headers });
       return await readAnswer(message);

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createTally, createTiming, type Tally, type TextTiming, type Timing } from './tally.ts';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -7,18 +8,18 @@ export interface Metrics {
   /** The text of `GET /metrics` and its content type. */
   expose(): Promise<{ contentType: string; text: string }>;
   readonly registry: Registry;
-  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
-  readonly upstreamRequests: Counter<'operation' | 'status'>;
-  readonly upstreamSeconds: Histogram<'operation'>;
-  readonly upstreamRateLimited: Counter<'kind'>;
-  readonly reads: Counter<'outcome'>;
-  readonly budgetDecisions: Counter<'class' | 'decision'>;
-  readonly budgetWaitSeconds: Histogram<'class'>;
+  readonly requestSeconds: Timing<'method' | 'route' | 'status'>;
+  readonly upstreamRequests: Tally<'operation' | 'status'>;
+  readonly upstreamSeconds: Timing<'operation'>;
+  readonly upstreamRateLimited: Tally<'kind'>;
+  readonly reads: Tally<'outcome'>;
+  readonly budgetDecisions: Tally<'class' | 'decision'>;
+  readonly budgetWaitSeconds: Timing<'class'>;
   readonly budgetFairness: Gauge;
-  readonly tokenRefreshes: Counter<'outcome'>;
-  readonly stepUps: Counter<'reason'>;
-  readonly sessions: Counter<'event'>;
-  readonly failures: Counter<'code'>;
+  readonly tokenRefreshes: Tally<'outcome'>;
+  readonly stepUps: Tally<'reason'>;
+  readonly sessions: Tally<'event'>;
+  readonly failures: Tally<'code'>;
 }
 
 /** Makes a registry of its own, so that two gateways in one process do not count each other's requests. */
@@ -26,13 +27,20 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const registry = new Registry();
   const registers = [registry];
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
-    new Counter({ name, help, labelNames, registers });
-  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> =>
-    new Histogram({ name, help, labelNames, registers, buckets: seconds });
+  const timings: { text(): string }[] = [];
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Tally<T> =>
+    createTally(registry, name, help, labelNames);
+  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): TextTiming<T> => {
+    const timing = createTiming(name, help, labelNames, seconds);
+    timings.push(timing);
+    return timing;
+  };
   return {
     registry,
-    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    expose: async () => ({
+      contentType: registry.contentType,
+      text: `${await registry.metrics()}\n${timings.map((timing) => timing.text()).join('\n')}`,
+    }),
     // The name and labels of OpenTelemetry's semantic conventions, so existing dashboards fit.
     requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', ['method', 'route', 'status']),
     upstreamRequests: counter('my_account_upstream_requests_total', 'Requests sent to the My Account API', ['operation', 'status']),

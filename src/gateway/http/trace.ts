@@ -1,4 +1,4 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, isSpanContextValid, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { RequestHandler } from 'express';
 
 const tracer = trace.getTracer('my-account-bff');
@@ -7,6 +7,11 @@ const tracer = trace.getTracer('my-account-bff');
 export const traced: RequestHandler = function traced(req, res, next) {
   const caller = propagation.extract(context.active(), req.headers);
   const span = tracer.startSpan(req.method, { kind: SpanKind.SERVER, attributes: { 'http.request.method': req.method } }, caller);
+  // Without an SDK it has no name and nobody would see it.
+  if (!isSpanContextValid(span.spanContext())) {
+    next();
+    return;
+  }
   res.once('close', () => {
     // The route as a pattern of ours: a path as sent may hold the id of a user's method.
     const { route } = res.locals;
