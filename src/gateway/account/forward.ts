@@ -1,8 +1,7 @@
-import { Agent as HttpAgent, IncomingMessage, ServerResponse } from 'node:http';
-import type { ClientRequest } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { Agent as HttpAgent } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { Socket } from 'node:net';
-import { Stream } from 'node:stream';
 import { Failure } from '../http/errors.ts';
 import type { FailureCode } from '../http/errors.ts';
 import { openProxy, type ProxyOptions } from '../http/proxy-middleware.ts';
@@ -41,22 +40,40 @@ export interface Forward {
 }
 
 interface Exchange {
-  readonly source: Stream;
   sending(request: ClientRequest): void;
   answered(message: IncomingMessage): void;
   failed(error: unknown): void;
 }
+type Sent = IncomingMessage & { readonly exchange: Exchange };
 
-// The engine pipes a stream into its request. The body is whole already: one write, and nothing to wait for.
-const sourceOf = (body: Buffer | undefined): Stream =>
-  Object.assign(new Stream(), {
-    pipe<T extends NodeJS.WritableStream>(destination: T): T {
+const exchangeOf = (req: IncomingMessage | undefined): Exchange | undefined => (req as Sent | undefined)?.exchange;
+
+// All that the engine looks at of a browser's request and response. Node's own would cost a tenth of the whole exchange to make, for streams that
+// nothing ever flows through: the body is whole already, and the answer is read by others.
+const requestShape = {
+  httpVersion: '1.1',
+  httpVersionMajor: 1,
+  socket: { writable: true },
+  on() {
+    return this;
+  },
+};
+const shaped = (shape: object, own: object): unknown => Object.assign(Object.create(shape) as object, own);
+
+const sentRequest = ({ method, url, headers, body }: Call, exchange: Exchange): Sent =>
+  shaped(requestShape, {
+    ...{ method, url, headers, exchange },
+    pipe(destination: NodeJS.WritableStream) {
       if (body === undefined) destination.end();
       else destination.end(body);
       return destination;
     },
-  });
-const nothing = sourceOf(undefined);
+  }) as Sent;
+// Finished as the engine sees it, so it hangs nothing of its own on the answer; not written out, so leaving ends its request.
+const quietResponse = (): ServerResponse => shaped(EventEmitter.prototype, { finished: true, writableFinished: false }) as ServerResponse;
+
+// Whoever reads the answer listens as well; an error that comes when nobody does ends nothing but the answer.
+const unheard = (): void => undefined;
 
 /**
  * The door to http-proxy-middleware. The middleware is given a request and a response of our own making instead of the browser's: it would copy
@@ -64,29 +81,22 @@ const nothing = sourceOf(undefined);
  * page names host and path. So the allow-lists hold by construction, and one answer can serve several waiting readers.
  */
 export function createForward({ upstream, connectMs, answerMs }: ForwardOptions): Forward {
-  const target = new URL(upstream);
+  const { protocol, hostname, host, port } = new URL(upstream);
   // Idle connections go before the usual idle time of servers and balancers, so that a write rarely meets one that was just closed.
   const pool = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64, timeout: 4_000 };
-  const agent = target.protocol === 'https:' ? new HttpsAgent(pool) : new HttpAgent(pool);
-  const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  const detached = new Socket();
+  const secure = protocol === 'https:';
+  const agent = secure ? new HttpsAgent(pool) : new HttpAgent(pool);
   const options: ProxyOptions = {
-    target,
+    // Not a URL: the engine reads its parts for every request, and those of a URL are cut out of its text each time.
+    target: { protocol, hostname, host, port: port === '' ? (secure ? 443 : 80) : Number(port), pathname: '' },
     agent,
     selfHandleResponse: true,
-    // Called once per request with that request's own copy of the options: the place to hand over the body.
-    router: (req, _res, own) => {
-      own.buffer = exchanges.get(req)?.source ?? nothing;
-      return target;
-    },
     plugins: [
       (server) => {
-        server.on('proxyReq', (request, req) => exchanges.get(req)?.sending(request));
-        server.on('proxyRes', (message, req) => exchanges.get(req)?.answered(message));
-        server.on('error', (error, req) => {
-          if (req !== undefined) exchanges.get(req)?.failed(error);
-        });
-        server.on('econnreset', (error, req) => exchanges.get(req)?.failed(error));
+        server.on('proxyReq', (request, req) => exchangeOf(req)?.sending(request));
+        server.on('proxyRes', (message, req) => exchangeOf(req)?.answered(message));
+        server.on('error', (error, req) => exchangeOf(req)?.failed(error));
+        server.on('econnreset', (error, req) => exchangeOf(req)?.failed(error));
       },
     ],
   };
@@ -94,11 +104,7 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
 
   const exchange = (call: Call, signal: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const req = new IncomingMessage(detached);
-      req.method = call.method;
-      req.url = call.url;
-      req.headers = call.headers;
-      const res = new ServerResponse(req);
+      const res = quietResponse();
       let request: ClientRequest | undefined;
       let message: IncomingMessage | undefined;
       let connecting: NodeJS.Timeout | undefined;
@@ -134,22 +140,21 @@ export function createForward({ upstream, connectMs, answerMs }: ForwardOptions)
       const deadline = setTimeout(tooLate, answerMs);
       signal.addEventListener('abort', left);
 
-      exchanges.set(req, {
-        source: call.body === undefined ? nothing : sourceOf(call.body),
+      const req = sentRequest(call, {
         sending(started) {
           request = started;
           const { socket } = started;
           connected = socket?.connecting !== true;
           if (connected) return;
           connecting = setTimeout(tooLate, connectMs);
-          socket?.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+          socket?.once(secure ? 'secureConnect' : 'connect', () => {
             connected = true;
             clearTimeout(connecting);
           });
         },
         answered(answer) {
           message = answer;
-          answer.once('close', over);
+          answer.once('close', over).on('error', unheard);
           if (settled) {
             answer.destroy();
             return;
