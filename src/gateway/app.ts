@@ -73,21 +73,14 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
 
   const events = createEvents(parts.redis);
   const listSeal = createSeal(secrets, 'session list');
-  const sessions = createSessions({
-    store,
-    seal: createSeal(secrets, 'session'),
-    listSeal,
-    issuer: auth0.issuer,
-    idleMs,
-    absoluteMs,
-    events,
-  });
-  const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs, events });
+  const revoke = createRevoke({ auth0, log });
+  const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };
+  const sessions = createSessions({ ...kept, seal: createSeal(secrets, 'session'), absoluteMs, revoke });
+  const list = createSessionList(kept);
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
   const streams = createEventStreams({ events, sessions });
   const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
-  const revoke = createRevoke({ auth0, log });
   const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
@@ -146,10 +139,10 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
     metadata: auth0.metadata,
     timeoutMs: 3_000,
   });
-  app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, once: store.once, log, metrics }));
+  app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, marks: store, log, metrics }));
   app.get('/auth/profile', cookie.attach, createProfile());
   app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, signedIn, sameOrigin, createStaySignedIn(status));
-  const listed = createListAnswers({ list, sessions, cookie, metrics });
+  const listed = createListAnswers({ list, sessions, cookie, revoke, metrics });
   app
     .route('/auth/sessions')
     .get(cookie.attach, signedIn, sameOrigin, listed.show)

@@ -14,11 +14,11 @@ import type { Store } from '../session/store.ts';
 export const createBackChannelLogout = (parts: {
   verify: VerifyLogoutToken;
   list: SessionList;
-  once: Store['once'];
+  marks: Pick<Store, 'once' | 'used'>;
   log: Log;
   metrics: Metrics;
 }): RequestHandler[] => {
-  const { verify, list, once, log, metrics } = parts;
+  const { verify, list, marks, log, metrics } = parts;
   const form = express.urlencoded({ extended: false, limit: 16_384, parameterLimit: 20 });
   return [
     function onlyForms(req, res, next) {
@@ -33,12 +33,14 @@ export const createBackChannelLogout = (parts: {
       const token = body?.['logout_token'];
       if (typeof token !== 'string' || token === '') throw new Failure('invalid_request', { detail: 'The form needs one logout_token.' });
       const { jti, sub, sid, expiresIn } = await verify(token);
-      // Without a memory of what was seen nothing is accepted: this throws when the store is gone.
-      const name = createHash('sha256').update(jti).digest('base64url');
-      if (!(await once(`logout:${name}`, expiresIn * 1000)))
-        throw new Failure('invalid_request', { detail: 'This logout token was used before.' });
+      const name = `logout:${createHash('sha256').update(jti).digest('base64url')}`;
+      const spent = new Failure('invalid_request', { detail: 'This logout token was used before.' });
+      // Without a memory of what was seen nothing is accepted: this throws when the store is gone. The token counts as used when the sessions have
+      // ended and not before, so one whose logout broke off half way can be told again; ending twice harms nobody, and one telling alone succeeds.
+      if (await marks.used(name)) throw spent;
       const { known, ended } = await list.endNamed({ sub, sid });
       if (!known && sid !== undefined) throw new Failure('invalid_request', { detail: 'No such session was ever known here.' });
+      if (!(await marks.once(name, expiresIn * 1000))) throw spent;
       metrics.sessions.inc({ event: 'ended_by_auth0' }, ended);
       log.info({ event: 'backchannel_logout', count: ended }, 'sessions ended by Auth0');
       res.status(200).end();

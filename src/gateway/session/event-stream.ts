@@ -21,8 +21,9 @@ export const createEventStreams = (parts: { events: Events; sessions: Sessions }
   const streams = new Set<Response>();
 
   const begin = async (session: Session, res: Response): Promise<void> => {
-    const send = ({ session: only, ...told }: SessionEvent): void => {
-      if (only !== undefined && only !== session.key) return;
+    const send = ({ sessions: only, ...told }: SessionEvent): void => {
+      if (only?.includes(session.key) === false) return;
+      if (told.type === 'ended') sessions.ended(session);
       res.write(`event: ${told.type}\ndata: ${JSON.stringify(told)}\n\n`);
       if (told.type === 'ended') res.end();
     };

@@ -1,10 +1,10 @@
 import { Failure } from '../http/errors.ts';
 import type { Redis } from '../redis/client.ts';
 
-/** What a page may be told of its session without asking; `session` narrows it to one of the user's sessions. */
+/** What a page may be told of its session without asking; `sessions` narrows it to some of the user's. */
 export interface SessionEvent {
   readonly type: 'ended' | 'expiring' | 'step_up_needed' | 'quota_back' | 'method_changed';
-  readonly session?: string;
+  readonly sessions?: readonly string[];
   readonly seconds?: number;
 }
 

@@ -16,9 +16,10 @@ export const createListAnswers = (parts: {
   list: SessionList;
   sessions: Sessions;
   cookie: SessionCookie;
+  revoke: (session: Session) => void;
   metrics: Metrics;
 }): { show: RequestHandler; endOne: RequestHandler; endOthers: RequestHandler } => {
-  const { list, sessions, cookie, metrics } = parts;
+  const { list, sessions, cookie, revoke, metrics } = parts;
   return {
     async show(req, res) {
       const { user, key } = signedIn(req);
@@ -40,7 +41,10 @@ export const createListAnswers = (parts: {
       const own = id === session.key;
       if (!(own ? await sessions.end(session) : await list.endOne(session.user, id)))
         throw new Failure('not_found', { detail: 'You have no such session.' });
-      if (own) cookie.clear(res);
+      if (own) {
+        revoke(session);
+        cookie.clear(res);
+      }
       metrics.sessions.inc({ event: 'ended' });
       res.set('Cache-Control', 'no-store').status(204).end();
     },

@@ -33,6 +33,10 @@ interface Facts {
   readonly endsAt?: number;
 }
 
+// The refresh token of a session ended from elsewhere can be opened by its own browser only: what is left waits for it this long.
+const tombstoneMs = 86_400_000;
+const atOnce = 250;
+
 /** Makes the list over the same store as the sessions; the facts in it are sealed with the server's secret and the user's name. */
 export const createSessionList = (options: {
   store: Store;
@@ -43,13 +47,17 @@ export const createSessionList = (options: {
 }): SessionList => {
   const { store, listSeal, issuer, idleMs, events } = options;
 
-  const endKeys = async (user: string | undefined, keys: readonly string[]): Promise<number> => {
-    const ended = await Promise.all(keys.map((key) => store.end(key)));
-    if (user !== undefined) {
-      await store.delist(user, keys);
-      for (const session of keys) events.tell(user, { type: 'ended', session });
+  // A batch is ended, told, and only then taken off the list: whatever stops this half way, the same call again ends the rest.
+  const endKeys = async (user: string, keys: readonly string[]): Promise<number> => {
+    let ended = 0;
+    for (let from = 0; from < keys.length; from += atOnce) {
+      const batch = keys.slice(from, from + atOnce);
+      const were = await Promise.all(batch.map((key) => store.bury(key, tombstoneMs)));
+      ended += were.filter(Boolean).length;
+      events.tell(user, { type: 'ended', sessions: batch });
+      await store.delist(user, batch);
     }
-    return ended.filter(Boolean).length;
+    return ended;
   };
 
   return {
@@ -84,12 +92,17 @@ export const createSessionList = (options: {
       return endKeys(user, keys);
     },
     async endNamed({ sub, sid }) {
-      const user = sub === undefined ? undefined : userKey(issuer, sub);
       if (sid !== undefined) {
-        const keys = await store.ofSid(sidKey(issuer, sid));
-        return { known: keys.length > 0, ended: await endKeys(user, keys) };
+        const named = await store.ofSid(sidKey(issuer, sid));
+        let ended = 0;
+        for (const user of new Set(named.map((each) => each.user))) {
+          const keys = named.filter((each) => each.user === user).map(({ key }) => key);
+          ended += await endKeys(user, keys);
+        }
+        return { known: named.length > 0, ended };
       }
-      if (user === undefined) return { known: false, ended: 0 };
+      if (sub === undefined) return { known: false, ended: 0 };
+      const user = userKey(issuer, sub);
       const keys = [...(await store.ofUser(user)).keys()];
       return { known: keys.length > 0, ended: await endKeys(user, keys) };
     },

@@ -1,57 +1,68 @@
-import { readEntry, writeEntry, type Found, type Lease, type Store } from './store.ts';
+import { layout, readEntry, writeEntry, type Entry, type Found, type Lease, type Store } from './store.ts';
 
 interface Kept {
   bytes: Buffer;
   endsAt: number;
   idleAt: number;
   lease: { holder: string; until: number; spent: number };
+  buried?: true;
 }
 
 const free = { holder: '', until: 0, spent: 0 };
 const sweepMs = 60_000;
+const takenMs = 60_000;
 
 /** Keeps session entries in this process, for one gateway without Redis; the same promises as the Redis store, the clock can be handed in. */
 export const createMemoryStore = (now: () => number = Date.now): Store => {
   const entries = new Map<string, Kept>();
   const users = new Map<string, Map<string, Buffer>>();
-  const sids = new Map<string, { keys: Set<string>; until: number }>();
+  const sids = new Map<string, Map<string, { user: string; until: number }>>();
   const marks = new Map<string, number>();
 
-  const live = (key: string): Kept | undefined => {
+  const present = (key: string): Kept | undefined => {
     const kept = entries.get(key);
     if (kept === undefined) return undefined;
     if (kept.endsAt > now() && kept.idleAt > now()) return kept;
     entries.delete(key);
     return undefined;
   };
+  const live = (key: string): Kept | undefined => {
+    const kept = present(key);
+    return kept?.buried === true ? undefined : kept;
+  };
   const found = (kept: Kept): Found | undefined => {
     const entry = readEntry(kept.bytes);
     return entry && { entry, now: now(), idleLeftMs: kept.idleAt - now() };
   };
   const sweep = setInterval(() => {
-    for (const key of entries.keys()) live(key);
+    for (const key of entries.keys()) present(key);
     for (const [user, list] of users) {
       for (const key of list.keys()) if (!entries.has(key)) list.delete(key);
       if (list.size === 0) users.delete(user);
     }
-    for (const [sid, { until }] of sids) if (until <= now()) sids.delete(sid);
+    for (const [sid, keys] of sids) {
+      for (const [key, { until }] of keys) if (until <= now()) keys.delete(key);
+      if (keys.size === 0) sids.delete(sid);
+    }
     for (const [name, until] of marks) if (until <= now()) marks.delete(name);
   }, sweepMs).unref();
 
   // Each body runs without awaiting, so nothing comes between looking and writing: the same atomicity a script has in Redis.
   const store = {
     now,
-    create(key: string, entry: Parameters<Store['create']>[1], idleMs: number): void {
-      if (live(key) === undefined)
-        entries.set(key, { bytes: writeEntry(entry), endsAt: entry.endsAt, idleAt: now() + idleMs, lease: free });
+    create(key: string, entry: Entry, idleMs: number): boolean {
+      if (present(key) !== undefined) return false;
+      entries.set(key, { bytes: writeEntry(entry), endsAt: entry.endsAt, idleAt: now() + idleMs, lease: free });
+      return true;
     },
-    read(key: string, idleMs = 0): Found | undefined {
+    read(key: string, idleMs = 0, buried?: () => void): Found | undefined {
       const kept = live(key);
+      if (kept === undefined && present(key) !== undefined) buried?.();
       if (kept === undefined) return undefined;
       if (idleMs > 0) kept.idleAt = Math.min(now() + idleMs, kept.endsAt);
       return found(kept);
     },
-    replace(key: string, entry: Parameters<Store['replace']>[1], over: Parameters<Store['replace']>[2]): 'replaced' | 'stale' | 'gone' {
+    replace(key: string, entry: Entry, over: Parameters<Store['replace']>[2]): 'replaced' | 'stale' | 'gone' {
       const kept = live(key);
       if (kept === undefined) return 'gone';
       if (found(kept)?.entry.generation !== over.generation) return 'stale';
@@ -86,17 +97,34 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       entries.delete(key);
       return was;
     },
+    bury(key: string, forMs: number): boolean {
+      const kept = live(key);
+      if (kept !== undefined) {
+        entries.set(key, { ...kept, idleAt: Math.min(kept.idleAt, now() + forMs), lease: free, buried: true });
+        return true;
+      }
+      const until = now() + takenMs;
+      if (present(key) === undefined)
+        entries.set(key, { bytes: Buffer.alloc(layout.head), endsAt: until, idleAt: until, lease: free, buried: true });
+      return false;
+    },
+    take(key: string): Entry | undefined {
+      const kept = present(key);
+      if (kept?.buried !== true) return undefined;
+      entries.delete(key);
+      return readEntry(kept.bytes);
+    },
     enlist({ user, sid }: Parameters<Store['enlist']>[0], key: string, facts: Buffer, forMs: number): void {
       const list = users.get(user) ?? new Map<string, Buffer>();
       users.set(user, list.set(key, facts));
       if (sid === undefined) return;
-      const known = sids.get(sid)?.keys ?? new Set<string>();
-      sids.set(sid, { keys: known.add(key), until: now() + forMs });
+      const known = sids.get(sid) ?? new Map<string, { user: string; until: number }>();
+      sids.set(sid, known.set(key, { user, until: now() + forMs }));
     },
     ofUser: (user: string): ReadonlyMap<string, Buffer> => new Map(users.get(user)),
-    ofSid(sid: string): readonly string[] {
-      const known = sids.get(sid);
-      return known !== undefined && known.until > now() ? [...known.keys] : [];
+    ofSid(sid: string): { user: string; key: string }[] {
+      const known = [...(sids.get(sid) ?? [])].filter(([, { until }]) => until > now());
+      return known.map(([key, { user }]) => ({ user, key }));
     },
     delist(user: string, keys: readonly string[]): void {
       for (const key of keys) users.get(user)?.delete(key);
@@ -106,6 +134,7 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       marks.set(name, now() + forMs);
       return true;
     },
+    used: (name: string): boolean => (marks.get(name) ?? 0) > now(),
   };
   return { ...promised(store), close: () => clearInterval(sweep) };
 };

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
-import { readEntry, writeEntry, type Found, type Lease, type Store } from './store.ts';
+import { readEntry, readTombstone, writeEntry, type Found, type Lease, type Store } from './store.ts';
 
-const lua = readFileSync(new URL('store.lua', import.meta.url), 'utf8');
+const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+const [entries, lists] = [text('store.lua'), text('enlist.lua')];
+const endsAtBytes = 6;
 
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
-  const run = redis.script(lua, 'bytes');
+  const run = redis.script(entries, 'bytes');
+  const enlist = redis.script(lists);
   const call = async (key: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> =>
     (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);
@@ -20,11 +23,13 @@ export const createRedisStore = (redis: Redis): Store => {
       return Number(await run(['session:clock'], ['now']));
     },
     async create(key, entry, idleMs) {
-      await redis.command('SET', `session:${key}`, writeEntry(entry), 'PX', idleMs, 'NX');
+      return (await redis.command('SET', `session:${key}`, writeEntry(entry), 'PX', idleMs, 'NX')) === 'OK';
     },
-    async read(key, idleMs = 0) {
+    async read(key, idleMs = 0, buried) {
       const reply = await call(key, 'read', idleMs);
-      return word(reply) === 'found' ? found(reply) : undefined;
+      if (word(reply) === 'found') return found(reply);
+      if (String(reply[1]) === 'buried') buried?.();
+      return undefined;
     },
     async replace(key, entry, over) {
       const outcome = word(await call(key, 'replace', over.generation, over.holder ?? '', writeEntry(entry)));
@@ -46,32 +51,42 @@ export const createRedisStore = (redis: Redis): Store => {
       await call(key, 'settle', holder, pauseMs);
     },
     async end(key) {
-      return Number(await redis.command('DEL', `session:${key}`)) > 0;
+      return word(await call(key, 'end')) === 'done';
+    },
+    async bury(key, forMs) {
+      return word(await call(key, 'bury', forMs)) === 'done';
+    },
+    async take(key) {
+      const [kind, value] = await call(key, 'take');
+      return String(kind) === 'taken' && value instanceof Uint8Array ? readTombstone(Buffer.from(value)) : undefined;
     },
     async enlist({ user, sid }, key, facts, forMs) {
-      await redis.command('HSET', `user:${user}`, key, facts);
-      await redis.command('PEXPIRE', `user:${user}`, forMs);
-      if (sid === undefined) return;
-      await redis.command('SADD', `sid:${sid}`, key);
-      await redis.command('PEXPIRE', `sid:${sid}`, forMs);
+      await enlist([`user:${user}`], ['user', key, forMs, facts]);
+      if (sid !== undefined) await enlist([`sid:${sid}`], ['sid', `${user}.${key}`, forMs]);
     },
     async ofUser(user) {
       const reply = (await redis.commandBuffer('HGETALL', `user:${user}`)) as Buffer[];
       const pairs = new Map<string, Buffer>();
       for (let i = 0; i + 1 < reply.length; i += 2) {
         const [name, facts] = [reply[i], reply[i + 1]];
-        if (name !== undefined && facts !== undefined) pairs.set(name.toString(), facts);
+        if (name !== undefined && facts !== undefined) pairs.set(name.toString(), facts.subarray(endsAtBytes));
       }
       return pairs;
     },
     async ofSid(sid) {
-      return (await redis.command('SMEMBERS', `sid:${sid}`)) as string[];
+      return ((await redis.command('ZRANGE', `sid:${sid}`, 0, -1)) as string[]).map((name) => {
+        const [user = '', key = ''] = name.split('.');
+        return { user, key };
+      });
     },
     async delist(user, keys) {
       if (keys.length > 0) await redis.command('HDEL', `user:${user}`, ...keys);
     },
     async once(name, forMs) {
       return (await redis.command('SET', `once:${name}`, 1, 'PX', forMs, 'NX')) === 'OK';
+    },
+    async used(name) {
+      return Number(await redis.command('EXISTS', `once:${name}`)) > 0;
     },
     close() {
       // The connection belongs to whoever made it.

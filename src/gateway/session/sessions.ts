@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { Failure } from '../http/errors.ts';
 import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
@@ -34,11 +35,14 @@ export interface Sessions {
   adopt(session: Session, found: Found): boolean;
   /** Writes a changed record as the next generation, unless somebody else did or the session ended. */
   write(session: Session, record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
-  /** Ends a session and takes it off the user's list; true when it was still there. */
+  /** Ends a session and takes it off the user's list; true when it was still there. What it held is the caller's to revoke. */
   end(session: Pick<Session, 'key' | 'user'>): Promise<boolean>;
+  /** Told that a session was ended from elsewhere: what it left behind is taken, once on all gateways, and handed on to be revoked. Waits for nothing. */
+  ended(session: Session): void;
 }
 
 interface Handle extends Session {
+  readonly unearth: () => void;
   take(found: Found): boolean;
   put(record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
 }
@@ -52,8 +56,10 @@ export const createSessions = (options: {
   idleMs: number;
   absoluteMs: number;
   events: Events;
+  /** Given what a session held that ended without anybody who could open it. */
+  revoke?: (left: Pick<Session, 'record'>) => void;
 }): Sessions => {
-  const { store, seal, listSeal, issuer, idleMs, absoluteMs, events } = options;
+  const { store, seal, listSeal, issuer, idleMs, absoluteMs, events, revoke } = options;
 
   const openWith = (secret: Buffer, entry: Entry): SessionRecord | undefined => {
     const plain = seal.open(entry.sealed, secret, boundHead(entry));
@@ -64,7 +70,16 @@ export const createSessions = (options: {
     sealed: seal.close(encodeRecord(record), secret, boundHead(head)),
   });
 
-  const handle = ({ key, secret, vault }: Ticket, first: Found, opened: SessionRecord): Handle => {
+  const unearth = ({ key, secret }: Ticket): void => {
+    const taking = store.take(key).then((entry) => {
+      const record = entry && openWith(secret, entry);
+      if (record !== undefined) revoke?.({ record });
+    });
+    taking.catch(() => undefined);
+  };
+
+  const handle = (ticket: Ticket, first: Found, opened: SessionRecord): Handle => {
+    const { key, secret, vault } = ticket;
     let { entry, now: storeNow, idleLeftMs } = first;
     let record = opened;
     let readAt = performance.now();
@@ -89,6 +104,7 @@ export const createSessions = (options: {
       },
       vault,
       now: () => storeNow + (performance.now() - readAt),
+      unearth: () => unearth(ticket),
       take(found) {
         const newer = openWith(secret, found.entry);
         if (newer === undefined) return false;
@@ -135,17 +151,20 @@ export const createSessions = (options: {
       const listed = listSeal.close(Buffer.from(JSON.stringify({ ...facts, createdAt: now, endsAt: entry.endsAt })), Buffer.from(user));
       // Listed before it lives: a logout from Auth0 that comes between finds it, and an ended name on a list harms nobody.
       await store.enlist({ user, sid }, ticket.key, listed, absoluteMs);
-      await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs));
+      if (!(await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs)))) {
+        revoke?.({ record });
+        throw new Failure('login_failed', { detail: 'This sign-in was ended while it was under way. Begin again.' });
+      }
       return give(handle(ticket, { entry, now, idleLeftMs: idleMs }, record));
     },
     async find(ticket, slide) {
       if (ticket === undefined) return undefined;
-      const found = await store.read(ticket.key, slide ? idleMs : 0);
+      const found = await store.read(ticket.key, slide ? idleMs : 0, () => unearth(ticket));
       const record = found && openWith(ticket.secret, found.entry);
       return found && record && give(handle(ticket, found, record));
     },
     async renew(session) {
-      const found = await store.read(session.key);
+      const found = await store.read(session.key, 0, known(session).unearth);
       return found !== undefined && known(session).take(found);
     },
     adopt: (session, found) => known(session).take(found),
@@ -153,8 +172,9 @@ export const createSessions = (options: {
     async end({ key, user }) {
       const was = await store.end(key);
       await store.delist(user, [key]);
-      events.tell(user, { type: 'ended', session: key });
+      events.tell(user, { type: 'ended', sessions: [key] });
       return was;
     },
+    ended: (session) => known(session).unearth(),
   };
 };

@@ -8,12 +8,43 @@ end
 
 local value = redis.call('GET', key)
 if not value then
+  if verb == 'bury' then
+    -- Listed and not written: a sign-in may be about to write it, and must find the place taken.
+    redis.pcall('SET', key, struct.pack('>BI4I6I6', 1, 0, now + 60000, now) .. string.rep('\0', 20), 'PX', 60000)
+  end
   return { 'gone' }
 end
 local _, generation, endsAt, _, holder, untilMs, spent = struct.unpack('>BI4I6I6c8I6I6', value)
 if endsAt <= now then
   redis.call('DEL', key)
   return { 'gone' }
+end
+
+if verb == 'end' then
+  redis.call('DEL', key)
+  return { generation > 0 and 'done' or 'gone' }
+end
+-- Generation 0 marks a tombstone: gone for every verb but the one that takes what is left of it.
+if generation == 0 then
+  if verb == 'take' then
+    redis.call('DEL', key)
+    return { 'taken', value }
+  end
+  return { 'gone', 'buried' }
+end
+if verb == 'take' then
+  return { 'gone' }
+end
+if verb == 'bury' then
+  local head = struct.pack('>I4', 0) .. value:sub(6, 17) .. struct.pack('>I4', generation) .. string.rep('\0', 16)
+  local written = redis.pcall('SETRANGE', key, 1, head)
+  if type(written) == 'table' then
+    -- A Redis that is full takes no writes but this: an end is an end, with or without a tombstone.
+    redis.call('DEL', key)
+  elseif redis.call('PTTL', key) > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', key, ARGV[2])
+  end
+  return { 'done' }
 end
 
 if verb == 'read' then

@@ -1,6 +1,7 @@
 /**
  * One entry per session: a short head in the clear, which a store can compare and change by itself, and the sealed record behind it.
  * Head, big-endian: version 1 byte, generation 4, absolute end 6, created 6; then the lease: holder 8, until 6, spent 6. Times are milliseconds of the store's clock.
+ * In a tombstone the generation is 0, which no living entry has, and the true one stands where the lease stood.
  */
 export const layout = { version: 1, bound: 17, head: 37 } as const;
 
@@ -35,10 +36,13 @@ export type Lease =
 export interface Store {
   /** The store's clock, milliseconds since 1970. */
   now(): Promise<number>;
-  /** Writes a new entry that ends after idleMs without a read; refuses to overwrite one. */
-  create(key: string, entry: Entry, idleMs: number): Promise<void>;
-  /** Reads an entry and, with idleMs, starts its idle time anew; undefined when it never was, ended, or its absolute end has passed. */
-  read(key: string, idleMs?: number): Promise<Found | undefined>;
+  /** Writes a new entry that ends after idleMs without a read; false where there is one, or was one that was buried. */
+  create(key: string, entry: Entry, idleMs: number): Promise<boolean>;
+  /**
+   * Reads an entry and, with idleMs, starts its idle time anew; undefined when it never was, ended, or its absolute end has passed.
+   * `buried` is called when it ended and left a tombstone.
+   */
+  read(key: string, idleMs?: number, buried?: () => void): Promise<Found | undefined>;
   /** Writes the next generation, only over the given one and only while the lease is held; never makes an entry that is not there. */
   replace(
     key: string,
@@ -51,18 +55,27 @@ export interface Store {
   renew(key: string, holder: Buffer, leaseMs: number): Promise<boolean>;
   /** Gives a lease back unspent; nobody gets it for pauseMs. */
   settle(key: string, holder: Buffer, pauseMs: number): Promise<void>;
-  /** Ends a session; true when it was there. */
+  /** Ends a session and leaves nothing of it; true when it was there. */
   end(key: string): Promise<boolean>;
+  /**
+   * Ends a session and leaves a tombstone, which is gone for everything but take; it lasts as long as the session was going to without requests, at most
+   * forMs. A name without an entry is taken for a minute, so a sign-in under way cannot begin under it. True when the session was there.
+   */
+  bury(key: string, forMs: number): Promise<boolean>;
+  /** Takes what a tombstone holds, as it was at the end; once, whoever asks. Undefined where there is none, or nothing in it. */
+  take(key: string): Promise<Entry | undefined>;
   /** Notes a session under its user, with sealed facts for the user's own list, and under Auth0's session id. */
   enlist(place: { readonly user: string; readonly sid?: string | undefined }, key: string, facts: Buffer, forMs: number): Promise<void>;
   /** The keys and facts noted under a user, ended ones among them. */
   ofUser(user: string): Promise<ReadonlyMap<string, Buffer>>;
-  /** The keys noted under Auth0's session id; empty when it was never known, or long ago. */
-  ofSid(sid: string): Promise<readonly string[]>;
+  /** The keys noted under Auth0's session id, ended ones among them, and whose they are; empty when it was never known, or long ago. */
+  ofSid(sid: string): Promise<readonly { readonly user: string; readonly key: string }[]>;
   /** Takes keys off a user's list. */
   delist(user: string, keys: readonly string[]): Promise<void>;
   /** True the first time a name is given within forMs, false ever after. */
   once(name: string, forMs: number): Promise<boolean>;
+  /** Whether a name was given to once, and its time is not over. */
+  used(name: string): Promise<boolean>;
   close(): void;
 }
 
@@ -89,4 +102,10 @@ export const readEntry = (bytes: Buffer): Entry | undefined => {
     createdAt: bytes.readUIntBE(11, 6),
     sealed: bytes.subarray(layout.head),
   };
+};
+
+/** Reads the bytes of a tombstone as the entry it was; undefined for one that never held any. */
+export const readTombstone = (bytes: Buffer): Entry | undefined => {
+  const entry = readEntry(bytes);
+  return entry && { ...entry, generation: bytes.readUInt32BE(layout.bound) };
 };

@@ -5,8 +5,7 @@ import type { Session } from '../session/sessions.ts';
 /** Makes the revocation of a session's refresh token (RFC 7009): best effort, never waited for, never a reason to stay signed in. */
 export const createRevoke =
   ({ auth0, log }: { auth0: Auth0; log: Log }) =>
-  (session: Session): void => {
-    const { refreshToken } = session.record;
+  ({ record: { refreshToken } }: Pick<Session, 'record'>): void => {
     if (refreshToken === undefined) return;
     auth0.revoke(refreshToken).catch((err: unknown) => {
       log.warn({ event: 'revoke_failed', err }, 'a refresh token could not be revoked; it ends by its own lifetime');

@@ -33,8 +33,9 @@ const [old, newer] = ['o'.repeat(32), 'n'.repeat(32)];
 const store = createMemoryStore();
 afterEach(() => store.close());
 
-const sessionsWith = (secrets: string[]) =>
+const sessionsWith = (secrets: string[], revoke?: Parameters<typeof createSessions>[0]['revoke']) =>
   createSessions({
+    ...(revoke && { revoke }),
     store,
     seal: createSeal(secrets, 'session'),
     listSeal: createSeal(secrets, 'session list'),
@@ -189,6 +190,63 @@ describe("the user's sessions", () => {
     const after = await begin('u6', 's11');
     for (const { cookie } of before) expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
     expect(await sessions.find(readTicket(after.cookie), false)).toBeDefined();
+  });
+});
+
+describe('a session ended from elsewhere', () => {
+  const listSeal = createSeal([old], 'session list');
+  const list = createSessionList({ store, listSeal, issuer: 'https://t.example/', idleMs: 60_000, events: createEvents() });
+  const left: string[] = [];
+  const sessions = sessionsWith([old], ({ record: { refreshToken = '' } }) => left.push(refreshToken));
+  const begin = async (refreshToken: string) => {
+    const cookie = newTicket();
+    return { cookie, session: await sessions.begin(cookie, () => ({ ...record, sub: refreshToken, refreshToken }), {}) };
+  };
+  const settled = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  test('hands on what it held when its cookie comes back, once, the last that was written', async () => {
+    const { cookie, session } = await begin('t1');
+    await sessions.write(session, { ...session.record, refreshToken: 't1, renewed' });
+    await list.endOthers(session.user);
+    await settled();
+    expect(left).toEqual([]);
+    expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
+    expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
+    await settled();
+    expect(left.splice(0)).toEqual(['t1, renewed']);
+  });
+
+  test('hands it on at once where somebody holds it open, and never revives', async () => {
+    const { cookie, session } = await begin('t2');
+    await list.endOthers(session.user);
+    sessions.ended(session);
+    sessions.ended(session);
+    await settled();
+    expect(left.splice(0)).toEqual(['t2']);
+    expect(await sessions.write(session, record)).toBe('gone');
+    expect(await sessions.renew(session)).toBe(false);
+    expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
+  });
+
+  test('keeps it from whoever has the id without the secret', async () => {
+    const { cookie, session } = await begin('t3');
+    await list.endOthers(session.user);
+    const bytes = Buffer.from(cookie, 'base64url');
+    bytes.writeUInt8(bytes.readUInt8(20) ^ 1, 20);
+    expect(await sessions.find(readTicket(bytes.toString('base64url')), true)).toBeUndefined();
+    await settled();
+    expect(left).toEqual([]);
+  });
+
+  test('while its sign-in is under way never begins, and its new token is handed on', async () => {
+    const { session } = await begin('t4');
+    const cookie = newTicket();
+    // What a logout from Auth0 does that comes when the session is listed and not yet written.
+    await store.bury(readTicket(cookie)?.key ?? '', 60_000);
+    const beginning = sessions.begin(cookie, () => ({ ...session.record, refreshToken: 't4, second' }), {});
+    await expect(beginning).rejects.toMatchObject({ code: 'login_failed' });
+    expect(left.splice(0)).toEqual(['t4, second']);
+    expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
   });
 });
 

@@ -164,8 +164,76 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     expect((await the().ofUser(place.user)).get('one')).toEqual(Buffer.from([1, 0, 2]));
     await the().delist(place.user, ['one']);
     expect([...(await the().ofUser(place.user)).keys()]).toEqual(['two']);
-    expect([...(await the().ofSid(place.sid))].sort()).toEqual(['one', 'two']);
+    const { user } = place;
+    expect(await the().ofSid(place.sid)).toEqual([
+      { user, key: 'one' },
+      { user, key: 'two' },
+    ]);
     expect(await the().ofSid(key())).toEqual([]);
+  });
+
+  describe('an entry ended from elsewhere', () => {
+    test('is gone for every verb, and what it held is taken once, as it was', async () => {
+      const { key, entry } = await begin();
+      const mine = holder();
+      const second = { ...entry, generation: 2, sealed: Buffer.from('the second generation') };
+      await the().replace(key, second, { generation: 1 });
+      await the().lease(key, 2, mine, 5_000, 0);
+      expect(await the().take(key)).toBeUndefined();
+      expect(await the().bury(key, 60_000)).toBe(true);
+      expect(await the().bury(key, 60_000)).toBe(false);
+      let told = 0;
+      expect(await the().read(key, 60_000, () => (told += 1))).toBeUndefined();
+      expect(told).toBe(1);
+      for (const generation of [0, 1, 2]) {
+        expect(await the().replace(key, { ...entry, generation: 3 }, { generation, holder: mine })).toBe('gone');
+        expect(await the().replace(key, { ...entry, generation: 3 }, { generation })).toBe('gone');
+        expect((await the().lease(key, generation, holder(), 5_000, 60_000)).kind).toBe('gone');
+      }
+      expect(await the().renew(key, mine, 5_000)).toBe(false);
+      await the().settle(key, mine, 1_000);
+      expect(await the().create(key, entry, 60_000)).toBe(false);
+      const taken = await Promise.all(Array.from({ length: 10 }, async () => the().take(key)));
+      expect(taken.filter((each) => each !== undefined)).toEqual([second]);
+      expect(await the().read(key, 0, () => (told += 1))).toBeUndefined();
+      expect(told).toBe(1);
+    });
+
+    test('leaves nothing once its own browser ends it too', async () => {
+      const { key } = await begin();
+      await the().bury(key, 60_000);
+      expect(await the().end(key)).toBe(false);
+      expect(await the().take(key)).toBeUndefined();
+    });
+
+    test('keeps what it held no longer than it would have lived, nor than was said', async () => {
+      const [idle, said, absolute] = [await begin(60_000, 150), await begin(), await begin(150, 60_000)];
+      for (const { key } of [idle, absolute]) await the().bury(key, 60_000);
+      await the().bury(said.key, 150);
+      await the().read(idle.key, 60_000);
+      await sleep(200);
+      for (const { key } of [idle, said, absolute]) expect(await the().take(key)).toBeUndefined();
+    });
+
+    test('before it was written cannot begin any more, and holds nothing', async () => {
+      const name = key();
+      expect(await the().bury(name, 60_000)).toBe(false);
+      const now = await the().now();
+      expect(await the().create(name, { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('late') }, 60_000)).toBe(
+        false,
+      );
+      expect(await the().read(name)).toBeUndefined();
+      expect(await the().take(name)).toBeUndefined();
+    });
+  });
+
+  test('tells whether a name was used, without using it', async () => {
+    const mark = key();
+    expect([await the().used(mark), await the().used(mark)]).toEqual([false, false]);
+    await the().once(mark, 150);
+    expect(await the().used(mark)).toBe(true);
+    await sleep(200);
+    expect(await the().used(mark)).toBe(false);
   });
 
   test('says yes once to a name, until its time is over', async () => {
@@ -183,4 +251,50 @@ test('a hundred simultaneous askers in Redis get one lease', async () => {
   await store.create('many', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
   const answers = await Promise.all(Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), 5_000, 0)));
   expect(answers.filter(({ kind }) => kind === 'yours')).toHaveLength(1);
+});
+
+describe('the lists in Redis', () => {
+  const facts = Buffer.from('facts');
+  const left = async (name: string): Promise<number> => Number(await redis.command('PTTL', name));
+
+  test('have an expiry from the first moment, which a shorter-lived session never cuts', async () => {
+    const store = createRedisStore(redis);
+    const place = { user: key(), sid: key() };
+    await store.enlist(place, 'long', facts, 60_000);
+    await store.enlist(place, 'short', facts, 1_000);
+    for (const name of [`user:${place.user}`, `sid:${place.sid}`]) expect(await left(name)).toBeGreaterThan(50_000);
+    await store.enlist(place, 'longer', facts, 120_000);
+    for (const name of [`user:${place.user}`, `sid:${place.sid}`]) expect(await left(name)).toBeGreaterThan(110_000);
+  });
+
+  test('lose the names of sessions that are over by themselves, as new ones come', async () => {
+    const store = createRedisStore(redis);
+    const place = { user: key(), sid: key() };
+    for (let i = 0; i < 200; i += 1) await store.enlist(place, `old ${String(i)}`, facts, 1);
+    await store.enlist(place, 'alive', facts, 60_000);
+    await sleep(10);
+    for (let i = 0; i < 150; i += 1) await store.enlist(place, 'alive', facts, 60_000);
+    const names = [...(await store.ofUser(place.user)).keys()];
+    expect(names).toContain('alive');
+    expect(names.length).toBeLessThan(20);
+    expect(await store.ofSid(place.sid)).toEqual([{ user: place.user, key: 'alive' }]);
+  });
+});
+
+test('a Redis that takes no more data still ends sessions from elsewhere', async () => {
+  const full = await startRedis();
+  const other = createRedis({ url: full.url }, quiet);
+  const store = createRedisStore(other);
+  try {
+    const now = await store.now();
+    await store.create('one', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
+    await other.command('CONFIG', 'SET', 'maxmemory', '1');
+    await expect(other.command('SET', 'more', 'data')).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await store.bury('one', 60_000)).toBe(true);
+    expect(await store.bury('none', 60_000)).toBe(false);
+    expect(await store.read('one')).toBeUndefined();
+  } finally {
+    await other.close();
+    await full.stop();
+  }
 });
