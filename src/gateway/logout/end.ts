@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
@@ -9,9 +10,12 @@ import { foreign } from '../http/same-origin.ts';
 import type { SessionCookie } from '../session/attach.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 
+// Only a gateway that never spoke with Auth0 has to ask it where its logout is.
+const patienceMs = 1_500;
+
 /**
  * Makes `GET|POST /auth/logout`: the session ends here first, then its refresh token is revoked in the background, then the browser goes to Auth0's
- * logout (RP-Initiated Logout 1.0 section 2). A script gets `{logoutUrl}` to navigate to. Auth0 being away keeps nobody signed in.
+ * logout (RP-Initiated Logout 1.0 section 2). A script gets `{logoutUrl}` to navigate to. Auth0 being away keeps nobody signed in, nor waiting.
  */
 export const createLogout = (parts: {
   auth0: Auth0;
@@ -40,7 +44,11 @@ export const createLogout = (parts: {
     res.set({ 'Cache-Control': 'no-store', 'Clear-Site-Data': '"cache", "storage"' });
     const front = `${origin}/`;
     const { idToken, sid } = session?.record ?? {};
-    const url = await auth0.logoutUrl({ idToken, sid, returnTo: front }).catch(() => new URL(front));
+    const away = new URL(front);
+    const url = await Promise.race([
+      auth0.logoutUrl({ idToken, sid, returnTo: front }).catch(() => away),
+      sleep(patienceMs, away, { ref: false }),
+    ]);
     if (isNavigation(req) || req.method === 'GET') redirect(res, 303, url.href);
     else res.json({ logoutUrl: url.href });
   };

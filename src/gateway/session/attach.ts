@@ -43,6 +43,7 @@ const hidden = (value: object): object => Object.defineProperty(value, 'toJSON',
 // change goes through Sessions.write, which compares generations, so two requests cannot overwrite each other and none can revive an ended session.
 class BeginningStore extends ExpressStore {
   readonly #sessions: Sessions;
+  readonly #begun = new WeakSet<SessionDraft>();
   constructor(sessions: Sessions) {
     super();
     this.#sessions = sessions;
@@ -52,10 +53,12 @@ class BeginningStore extends ExpressStore {
   }
   override set(cookie: string, data: SessionData, done: (error?: unknown) => void = () => undefined): void {
     const draft = data.account;
-    if (draft === undefined) {
+    // express-session saves what was regenerated a second time when the answer is sent: a session begins once.
+    if (draft === undefined || this.#begun.has(draft)) {
       done();
       return;
     }
+    this.#begun.add(draft);
     this.#sessions.begin(cookie, draft.record, draft.facts).then((session) => {
       draft.began(session);
       done();

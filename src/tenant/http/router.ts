@@ -78,7 +78,8 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
       return undefined;
     }
     if (request.method === 'GET' && ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'].includes(path)) {
-      sendJson(response, 200, discoveryDocument(origin), { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
+      const document = discoveryDocument(origin, state.settings().oidc_logout.rp_logout_end_session_endpoint_discovery);
+      sendJson(response, 200, document, { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
       return undefined;
     }
     if (request.method === 'GET' && path === '/.well-known/jwks.json') {

@@ -1,5 +1,5 @@
-/** The discovery document of an Auth0 tenant for one origin, with the fields and in the order a real one has them. */
-export function discoveryDocument(origin: string): Record<string, unknown> {
+/** The discovery document of an Auth0 tenant for one origin, with the fields and in the order a real one has them; the logout endpoint where it is to be found there. */
+export function discoveryDocument(origin: string, endSession: boolean): Record<string, unknown> {
   return {
     issuer: `${origin}/`,
     authorization_endpoint: `${origin}/authorize`,
@@ -58,7 +58,7 @@ export function discoveryDocument(origin: string): Record<string, unknown> {
     dpop_signing_alg_values_supported: ['ES256'],
     backchannel_authentication_endpoint: `${origin}/bc-authorize`,
     backchannel_token_delivery_modes_supported: ['poll'],
-    end_session_endpoint: `${origin}/oidc/logout`,
+    ...(endSession && { end_session_endpoint: `${origin}/oidc/logout` }),
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
     pushed_authorization_request_endpoint: `${origin}/oauth/par`,

@@ -108,6 +108,8 @@ export const settingsSchema = z.strictObject({
   allowed_logout_urls: z.array(z.url()).default([]),
   /** Auth0's tenant toggle "Refresh Token Revocation Deletes Grant"; off for tenants made since January 2021. */
   refresh_token_revocation_deletes_grant: z.boolean().default(false),
+  /** Auth0's tenant toggle "RP-Initiated Logout End Session Endpoint Discovery"; without it discovery names no end_session_endpoint, which is there all the same. */
+  oidc_logout: z.strictObject({ rp_logout_end_session_endpoint_discovery: z.boolean().default(true) }).prefault({}),
   /** Connections for connected accounts (Token Vault). */
   connections: z.array(z.strictObject({ name: z.string(), strategy: z.string(), scopes: z.array(z.string()).optional() })).default([
     { name: 'google-oauth2', strategy: 'google-oauth2', scopes: ['openid', 'profile', 'email'] },

@@ -1,0 +1,24 @@
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Person } from './person.ts';
+
+/** What came over an event stream so far, and whether it ended. */
+export interface Told {
+  text: string;
+  ended: boolean;
+  status: number;
+}
+
+/** Hangs on the event stream of a person's session as EventSource does, at the gateway or balancer of this address. */
+export async function hang(at: string, person: Person): Promise<Told> {
+  const told = { text: '', ended: false, status: 0 };
+  const cookie = await person.jar.getCookieString(at);
+  const sent = request(`${at}/auth/events`, { headers: { cookie, 'sec-fetch-site': 'same-origin' }, agent: false }, (answer) => {
+    told.status = answer.statusCode ?? 0;
+    answer.setEncoding('utf8').on('data', (text: string) => (told.text += text));
+    answer.once('end', () => (told.ended = true));
+  });
+  sent.once('error', () => (told.ended = true)).end();
+  for (let i = 0; i < 100 && told.text === ''; i += 1) await sleep(10);
+  return told;
+}
