@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createRedis } from '../../src/gateway/redis/client.ts';
+import { createEvents } from '../../src/gateway/session/events.ts';
+import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
+import { createSeal } from '../../src/gateway/session/seal.ts';
+import { createSessions } from '../../src/gateway/session/sessions.ts';
+import { newTicket } from '../../src/gateway/session/ticket.ts';
 import type { Person } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
 
@@ -114,3 +120,68 @@ test('while Redis is away nothing is accepted, and what was refused is never hal
   expect([200, 400]).toContain(status);
   if (status === 200) expect(await profile(person)).toBe(401);
 });
+
+test.each([
+  ['before a session is found', 'sub', ['hgetall', 'zrange']],
+  ['before a session has ended', 'sub', ['evalsha', 'eval']],
+  ['before a session named by its sid has ended', 'session', ['evalsha', 'eval']],
+  ['when all have ended and the list is to be cleared', 'sub', ['hdel']],
+  ['when all have ended and the token is to be marked', 'sub', ['set']],
+] as const)('a logout that breaks off %s is refused, and done when it is told again; then never more', async (_when, named, commands) => {
+  const person = await signedIn();
+  form(named);
+  const [token] = await tokens();
+  const admin = createRedis({ url: world.redis?.url ?? '', keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
+  try {
+    await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `-${command}`));
+    expect([await tell(token), await tell(token)]).toEqual([503, 503]);
+    await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `+${command}`));
+  } finally {
+    await admin.close();
+  }
+  expect(await tell(token)).toBe(200);
+  expect(await profile(person)).toBe(401);
+  await person.signIn();
+  expect([await tell(token), await tell(token)]).toEqual([400, 400]);
+  expect(await profile(person)).toBe(200);
+});
+
+test('a token told ten times at once counts once', async () => {
+  await signedIn();
+  const [token] = await tokens();
+  const statuses = await Promise.all(Array.from({ length: 10 }, async () => tell(token)));
+  expect(statuses.sort()).toEqual([200, ...Array.from({ length: 9 }, () => 400)]);
+});
+
+test('a user with a thousand sessions is signed out of all of them, and nobody else of any', async () => {
+  const person = await signedIn();
+  const { sub } = (await person.call('GET', '/auth/profile')).json() as { sub: string };
+  const redis = createRedis({ url: world.redis?.url ?? '' }, { info: () => undefined, warn: () => undefined });
+  try {
+    const store = createRedisStore(redis);
+    const sessions = createSessions({
+      store,
+      seal: createSeal([world.serverSecret], 'session'),
+      listSeal: createSeal([world.serverSecret], 'session list'),
+      issuer: world.tenant.issuer,
+      idleMs: 600_000,
+      absoluteMs: 600_000,
+      events: createEvents(),
+    });
+    const begin = async (of: string): Promise<string> => {
+      const cookie = newTicket();
+      await sessions.begin(cookie, () => ({ sub: of, idToken: 'a.b.c', tokens: [] }), {});
+      return cookie;
+    };
+    const alive = async (cookies: string[]): Promise<number> =>
+      (await Promise.all(cookies.map(async (cookie) => sessions.find(cookie, false)))).filter((each) => each !== undefined).length;
+    const theirs = await Promise.all(Array.from({ length: 1_000 }, async () => begin(sub)));
+    const others = await Promise.all(Array.from({ length: 100 }, async (_, i) => begin(`auth0|other-${String(i)}`)));
+    form('sub');
+    const [token] = await tokens();
+    expect(await tell(token)).toBe(200);
+    expect([await alive(theirs), await alive(others), await profile(person)]).toEqual([0, 100, 401]);
+  } finally {
+    await redis.close();
+  }
+}, 30_000);
