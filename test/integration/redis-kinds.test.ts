@@ -6,6 +6,12 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createBudget } from '../../src/gateway/limiter/budget.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
 import type { Redis } from '../../src/gateway/redis/client.ts';
+import { createEvents } from '../../src/gateway/session/events.ts';
+import { createSessionList } from '../../src/gateway/session/list.ts';
+import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
+import { createSeal } from '../../src/gateway/session/seal.ts';
+import { createSessions } from '../../src/gateway/session/sessions.ts';
+import { newTicket, readTicket } from '../../src/gateway/session/ticket.ts';
 import { certificate } from '../helpers/certificate.ts';
 import { freePort, startRedis } from '../helpers/redis.ts';
 import type { RedisServer } from '../helpers/redis.ts';
@@ -57,7 +63,7 @@ describe('Redis as it is run', () => {
     expect(await redis.command('GET', 'kept')).toBe('yes');
   }, 60_000);
 
-  test('a Cluster: commands, scripts over one hash tag, messages and the budget', async () => {
+  test('a Cluster: commands, scripts over one hash tag, messages, sessions that end wherever their keys lie, and the budget', async () => {
     const nodes = await Promise.all([1, 2, 3].map(() => server(['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'])));
     const direct = nodes.map(({ url }) => connect(url, { keyPrefix: '' }));
     const bounds = [0, 5_461, 10_923, 16_384];
@@ -83,6 +89,23 @@ describe('Redis as it is run', () => {
         return heard.includes('hello');
       }, 5_000),
     ).toBe(true);
+    const store = createRedisStore(redis);
+    const listSeal = createSeal(['s'.repeat(32)], 'session list');
+    const common = { store, listSeal, issuer: 'https://t.example/', idleMs: 60_000, events: createEvents(redis) };
+    const sessions = createSessions({ ...common, seal: createSeal(['s'.repeat(32)], 'session'), absoluteMs: 60_000 });
+    const begun = await Promise.all(
+      Array.from({ length: 30 }, async (_, i) => {
+        const cookie = newTicket();
+        await sessions.begin(cookie, () => ({ sub: 'one', sid: `sid ${i % 2}`, idToken: 'a.b.c', tokens: [] }), {});
+        return readTicket(cookie);
+      }),
+    );
+    const alive = async () => (await Promise.all(begun.map(async (ticket) => sessions.find(ticket, true)))).filter(Boolean).length;
+    const list = createSessionList(common);
+    expect(await list.endNamed({ sid: 'sid 0' })).toEqual({ known: true, ended: 15 });
+    expect(await alive()).toBe(15);
+    expect(await list.endNamed({ sub: 'one' })).toEqual({ known: true, ended: 15 });
+    expect(await alive()).toBe(0);
     const budget = createBudget({ plan: 'enterprise' }, redis);
     toEnd.push(() => budget.close());
     expect((await budget.take({ user: 'ann', cost: 'read' })).quota.read.remaining).toBe(4);
