@@ -270,9 +270,10 @@ describe('the lists in Redis', () => {
   test('lose the names of sessions that are over by themselves, as new ones come', async () => {
     const store = createRedisStore(redis);
     const place = { user: key(), sid: key() };
-    for (let i = 0; i < 200; i += 1) await store.enlist(place, `old ${String(i)}`, facts, 1);
     await store.enlist(place, 'alive', facts, 60_000);
-    await sleep(10);
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => store.enlist(place, `old ${String(i)}`, facts, 800)));
+    expect(await store.ofUser(place.user)).toHaveProperty('size', 201);
+    await sleep(850);
     for (let i = 0; i < 150; i += 1) await store.enlist(place, 'alive', facts, 60_000);
     const names = [...(await store.ofUser(place.user)).keys()];
     expect(names).toContain('alive');
