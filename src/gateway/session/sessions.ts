@@ -153,7 +153,10 @@ export const createSessions = (options: {
       await store.enlist({ user, sid }, ticket.key, listed, absoluteMs);
       if (!(await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs)))) {
         revoke?.({ record });
-        throw new Failure('login_failed', { detail: 'This sign-in was ended while it was under way. Begin again.' });
+        throw new Failure('login_failed', {
+          detail: 'This sign-in was ended while it was under way. Begin again.',
+          members: { loginUrl: '/auth/login' },
+        });
       }
       return give(handle(ticket, { entry, now, idleLeftMs: idleMs }, record));
     },

@@ -244,7 +244,7 @@ describe('a session ended from elsewhere', () => {
     // What a logout from Auth0 does that comes when the session is listed and not yet written.
     await store.bury(readTicket(cookie)?.key ?? '', 60_000);
     const beginning = sessions.begin(cookie, () => ({ ...session.record, refreshToken: 't4, second' }), {});
-    await expect(beginning).rejects.toMatchObject({ code: 'login_failed' });
+    await expect(beginning).rejects.toMatchObject({ code: 'login_failed', members: { loginUrl: '/auth/login' } });
     expect(left.splice(0)).toEqual(['t4, second']);
     expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
   });
