@@ -8,6 +8,7 @@ import type { Bench, Findings } from './table.ts';
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   limiter: async () => (await import('./limiter/bench.ts')).limiter,
+  reads: async () => (await import('./reads/bench.ts')).reads,
   sessions: async () => (await import('./sessions/bench.ts')).sessions,
   proxy: async () => (await import('./proxy/bench.ts')).proxy,
 };

@@ -52,7 +52,7 @@ export const settings = {
   SESSION_ABSOLUTE_TIMEOUT: { check: whole(1, 90 * 86_400).default(3 * 86_400), meaning: 'seconds after sign-in at which a session ends' },
   UPSTREAM_CONNECT_TIMEOUT: { check: whole(10, 60_000).default(2_000), meaning: 'milliseconds to reach Auth0' },
   READ_KEEP_SECONDS: {
-    check: whole(0, 300).default(0),
+    check: whole(0, 300).default(30),
     meaning:
       'how long an answer is given again without asking Auth0, following each write; also joins equal reads and runs repeated writes once. 0: off',
   },

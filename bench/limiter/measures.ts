@@ -15,9 +15,9 @@ export function waitOf(fates: readonly Fate[], share: number): number {
   return Math.round(waits[Math.min(waits.length - 1, Math.floor(waits.length * share))] ?? 0);
 }
 
-/** The most requests sent within any second. */
-export function mostInASecond(fates: readonly Fate[]): number {
-  const sent = fates.filter(({ outcome }) => outcome === 'served' || outcome === 'limited').map(({ sentAt }) => sentAt);
+/** The most requests sent within any second; of those that the strict tenant refused: by how many its bucket was overshot there. */
+export function mostInASecond(fates: readonly Fate[], outcomes: readonly Fate['outcome'][] = ['served', 'limited']): number {
+  const sent = fates.filter(({ outcome }) => outcomes.includes(outcome)).map(({ sentAt }) => sentAt);
   sent.sort((a, b) => a - b);
   let most = 0;
   let first = 0;

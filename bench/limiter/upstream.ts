@@ -11,6 +11,8 @@ export interface Upstream {
   readonly url: string;
   /** Another application on the tenant: so many requests a second from now on, which nobody here sees but through the headers. */
   foreign(perSecond: number): void;
+  /** How many requests of that application there were, and how many were refused. */
+  foreigners(): { readonly asked: number; readonly refused: number };
   close(): Promise<void>;
 }
 
@@ -26,15 +28,18 @@ export async function startUpstream(limits: LimitRow): Promise<Upstream> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   let timer: NodeJS.Timeout | undefined;
+  let [asked, refused] = [0, 0];
   return {
     url: `http://127.0.0.1:${port}`,
     foreign(perSecond) {
       clearInterval(timer);
       if (perSecond === 0) return;
       timer = setInterval(() => {
-        takeRate(buckets, limits, { cost: 'read', user: undefined });
+        asked += 1;
+        if (!takeRate(buckets, limits, { cost: 'read', user: undefined }).drawn.allowed) refused += 1;
       }, 1_000 / perSecond);
     },
+    foreigners: () => ({ asked, refused }),
     close: () =>
       new Promise((resolve) => {
         clearInterval(timer);

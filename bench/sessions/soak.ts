@@ -146,6 +146,8 @@ export const soak = async (
         LOG_LEVEL: 'silent',
         RATE_LIMIT_USER_READ: '1000000',
         RATE_LIMIT_TENANT_READ: '1000000',
+        // Each read is to need a token.
+        READ_KEEP_SECONDS: '0',
       });
     const gateways = ports.map(startGateway);
     for (const port of ports) await untilReady(`http://localhost:${port}/readyz`);

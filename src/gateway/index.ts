@@ -7,7 +7,8 @@ import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
 import { createWebOrigin } from './http/web-origin.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
-import { createBudget, type BudgetEvent } from './limiter/budget.ts';
+import { createBudget } from './limiter/budget.ts';
+import { measureBudget } from './limiter/measure.ts';
 import { createRedis } from './redis/client.ts';
 import { createMemoryStore } from './session/memory-store.ts';
 import { createRedisStore } from './session/redis-store.ts';
@@ -55,7 +56,7 @@ export const createGateway = (
     }),
   };
   const budget = createBudget(
-    { plan: settings.AUTH0_PLAN, overrides, deadlineMs: settings.BUDGET_DEADLINE, observe: countDecisions(metrics) },
+    { plan: settings.AUTH0_PLAN, overrides, deadlineMs: settings.BUDGET_DEADLINE, observe: measureBudget(metrics) },
     redis,
   );
   const auth0 = createAuth0({
@@ -91,15 +92,3 @@ export const createGateway = (
 
 const frontOf = ({ WEB_ROOT: root, WEB_ORIGIN: origin }: Settings): RequestHandler | undefined =>
   root === undefined ? (origin === undefined ? undefined : createWebOrigin(origin)) : createFront(root);
-
-const countDecisions =
-  (metrics: Metrics) =>
-  (event: BudgetEvent): void => {
-    const { kind, cost } = event;
-    if (kind === 'limited') return;
-    metrics.budgetDecisions.inc({
-      class: cost,
-      decision: kind === 'refused' ? `refused_${event.by}` : event.alone ? 'admitted_alone' : 'admitted',
-    });
-    if (kind === 'admitted') metrics.budgetWaitSeconds.observe({ class: cost }, event.waitedMs / 1000);
-  };

@@ -5,7 +5,8 @@ import { startWorld, type World } from '../helpers/world.ts';
 let world: World;
 afterEach(async () => world.close());
 const methods = '/api/me/v1/authentication-methods';
-const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', AUTH0_DPOP: 'true' };
+// Each read is to reach the API: what it does with tokens is what is looked at.
+const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', READ_KEEP_SECONDS: '0', AUTH0_DPOP: 'true' };
 const upstream = () => world.tenant.requests().filter(({ path }) => path.startsWith('/me/'));
 
 test('with DPoP every token is bound to the key of its session, at the token endpoint and at the API, through a refresh', async () => {

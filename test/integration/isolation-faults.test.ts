@@ -9,6 +9,8 @@ const methods = '/api/me/v1/authentication-methods';
 const settings = {
   RATE_LIMIT_USER_READ: '100000',
   RATE_LIMIT_TENANT_READ: '100000',
+  // No answer is kept or joined: each call is to reach the API with a token.
+  READ_KEEP_SECONDS: '0',
   AUTH0_DPOP: 'true',
   UPSTREAM_ANSWER_TIMEOUT: '2000',
 };

@@ -117,10 +117,10 @@ async function account(session: Session): Promise<void> {
   void sessions.load();
   // What the user was sent away for comes before anything that only looks: both draw on the same few calls a minute.
   const resumed = await client.resume();
-  const carriedOn = resumed && methods.carryOn(resumed);
+  // An enrolment stands before the list and ends in what the list shows then: read now, it would have to be read again.
+  if (resumed) await methods.carryOn(resumed);
   await methods.load();
   await showAdd(client, methods);
-  await carriedOn;
 }
 
 async function open(): Promise<void> {

@@ -128,7 +128,6 @@ export function createExchange<C extends Caller>(parts: {
       case 'step_up':
         throw stepUp(meaning);
       case 'limited':
-        metrics.upstreamRateLimited.inc({ kind: meaning.by });
         throw limited(meaning.by, meaning.retryAfterSeconds, verdict, target);
       case 'foreign':
         read.rest?.destroy();

@@ -90,7 +90,8 @@ export const createMemoryKept = (now: () => number = Date.now): KeptStore => {
       room.epoch++;
       for (const [field, kept] of room.answers) {
         const sealed = how === 'untouched' ? kept.sealed : how === 'applied' ? answers.get(field) : undefined;
-        if (alone && kept.epoch === epoch - 1 && sealed !== undefined) room.answers.set(field, { ...kept, epoch: room.epoch, sealed });
+        const storedAt = how === 'applied' ? now() : kept.storedAt;
+        if (alone && kept.epoch === epoch - 1 && sealed !== undefined) room.answers.set(field, { storedAt, epoch: room.epoch, sealed });
         else room.answers.delete(field);
       }
       const begun = room.writes.get(name)?.begun;

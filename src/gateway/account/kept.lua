@@ -113,9 +113,9 @@ if alone and how == 'applied' then
   for i = 9, #ARGV, 2 do
     local value = redis.call('HGET', key, ARGV[i])
     if value then
-      local at, stored = struct.unpack('>I6I6', value)
-      if at == began - 1 then
-        redis.call('HSET', key, ARGV[i], struct.pack('>I6I6', following, stored) .. ARGV[i + 1])
+      if struct.unpack('>I6', value) == began - 1 then
+        -- Brought up to date by the API's own word: from here its time runs anew.
+        redis.call('HSET', key, ARGV[i], struct.pack('>I6I6', following, now) .. ARGV[i + 1])
       end
     end
   end

@@ -17,7 +17,7 @@ export interface KeptStore {
   end(room: string, write: WriteName, end: End): Promise<void>;
 }
 
-/** An answer as kept, and when it came from the API. */
+/** An answer as kept, and when it came from the API or was last brought up to date by a write of the user's own. */
 export interface KeptAnswer {
   readonly storedAt: number;
   readonly sealed: Buffer;
@@ -54,7 +54,7 @@ export type Begin =
   | { readonly kind: 'other' }
   | { readonly kind: 'done'; readonly sealed: Buffer };
 
-/** What a write did to the kept answers: `applied` replaces the given ones and drops the rest, `untouched` leaves them, `unknown` drops all. */
+/** What a write did to the kept answers: `applied` replaces the given ones, whose time runs anew, and drops the rest, `untouched` leaves them, `unknown` drops all. */
 export interface End {
   readonly epoch: number;
   readonly how: 'applied' | 'untouched' | 'unknown';

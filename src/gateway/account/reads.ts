@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { KeptAnswer, KeptStore } from './kept.ts';
+import type { KeptAnswer, KeptStore, Look } from './kept.ts';
 import type { Read } from './response.ts';
 import type { Vault } from './vault.ts';
 import type { Answer } from './write-through.ts';
@@ -25,6 +25,13 @@ export interface ReadWish {
   readonly fetch: Fetch;
 }
 
+/** A kept answer that may be shown: how long ago the API was asked for it, and how long it is given without asking again. */
+interface Held {
+  readonly answer: Answer;
+  readonly ageMs: number;
+  readonly leftMs: number;
+}
+
 interface Flight {
   readonly leaving: AbortController;
   readonly outcome: Promise<Fetched & { readonly moved: boolean; readonly newer: KeptAnswer | undefined; readonly now: number }>;
@@ -35,6 +42,8 @@ const name = 'my-account-bff';
 const largestKept = 65_536;
 // An answer that a write overtook is asked for once more. A second one overtaken is shown: it is younger than every write that had ended when it was asked for.
 const rounds = 2;
+// Own writes keep an answer current, but what was changed elsewhere must show in the end: after so many times its time it is asked for again.
+const longestTimes = 10;
 
 /** A strong validator of these bytes (RFC 9110 section 8.8.3). */
 export const etagOf = (body: Buffer): string => `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
@@ -47,16 +56,23 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
   const { store, keepMs, metrics } = parts;
   const flights = new Map<string, Flight>();
 
-  const told = (answer: Answer, ageMs: number, detail: string): Fetched => {
-    const age = Math.max(0, Math.floor(ageMs / 1000));
-    const status = `${name}; hit; ttl=${Math.floor((keepMs - ageMs) / 1000)}${detail}`;
+  const open = ({ vault, url }: ReadWish, kept: KeptAnswer | undefined, now: number): Held | undefined => {
+    const answer = kept && vault.openAnswer(vault.nameOf(url), kept.sealed);
+    if (kept === undefined || answer === undefined || answer.awaits !== undefined) return undefined;
+    const ageMs = Math.max(0, now - answer.askedAt);
+    return { answer, ageMs, leftMs: Math.min(kept.storedAt + keepMs - now, longestTimes * keepMs - ageMs) };
+  };
+
+  const told = ({ answer, ageMs, leftMs }: Held, detail: string): Fetched => {
+    const age = Math.floor(ageMs / 1000);
+    const status = `${name}; hit; ttl=${Math.floor(leftMs / 1000)}${detail}`;
     return {
       read: { status: 200, headers: { 'content-type': answer.type }, body: answer.body, rest: undefined },
       extra: { Age: String(age), 'Cache-Status': status },
     };
   };
 
-  const start = (wish: ReadWish, key: string, epoch: number, how: { again: boolean; patient: boolean }): Flight => {
+  const start = (wish: ReadWish, key: string, look: Look, how: { again: boolean; patient: boolean }): Flight => {
     const leaving = new AbortController();
     const run = async () => {
       const fetched = await wish.fetch(leaving.signal, how);
@@ -67,7 +83,8 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       }
       const { vault, url } = wish;
       const field = vault.nameOf(url);
-      const kept = await store.keep(vault.room, field, epoch, vault.closeAnswer(field, { url, type, body }));
+      const sealed = vault.closeAnswer(field, { url, type, body, askedAt: look.now });
+      const kept = await store.keep(vault.room, field, look.epoch, sealed);
       return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
     };
     const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };
@@ -100,25 +117,24 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     const field = vault.nameOf(url);
     for (let round = 0; ; round++) {
       const look = await store.look(vault.room, field);
-      const answer = look.kept && vault.openAnswer(field, look.kept.sealed);
-      const ageMs = look.kept === undefined ? 0 : Math.max(0, look.now - look.kept.storedAt);
-      if (answer !== undefined && ageMs < keepMs && (!wish.again || round > 0)) {
+      const held = open(wish, look.kept, look.now);
+      if (held !== undefined && held.leftMs > 0 && (!wish.again || round > 0)) {
         metrics.reads.inc({ outcome: 'kept' });
-        return told(answer, ageMs, '');
+        return told(held, '');
       }
       const key = `${field} ${look.epoch} ${wish.joinable}`;
       const joined = flights.get(key);
-      const why = wish.again ? 'request' : answer === undefined ? 'uri-miss' : 'stale';
+      const why = wish.again ? 'request' : held === undefined ? 'uri-miss' : 'stale';
       try {
-        const flight = joined ?? start(wish, key, look.epoch, { again: answer !== undefined, patient: answer === undefined });
+        const flight = joined ?? start(wish, key, look, { again: held !== undefined, patient: held === undefined });
         const outcome = await board(flight, signal);
         // A stream is read once: whoever joined one fetches its own.
         if (joined !== undefined && outcome.read.rest !== undefined) return await wish.fetch(signal, { again: false, patient: true });
         if (outcome.moved) {
-          const newer = outcome.newer && vault.openAnswer(field, outcome.newer.sealed);
-          if (newer !== undefined && outcome.newer !== undefined) {
+          const newer = open(wish, outcome.newer, outcome.now);
+          if (newer !== undefined) {
             metrics.reads.inc({ outcome: 'kept' });
-            return told(newer, outcome.now - outcome.newer.storedAt, '');
+            return told(newer, '');
           }
           if (round + 1 < rounds) continue;
         }
@@ -127,9 +143,9 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
         return { read: outcome.read, extra: { ...outcome.extra, Age: '0', 'Cache-Status': status } };
       } catch (error) {
         const full = error instanceof Failure && (error.code === 'rate_limited' || error.code === 'tenant_busy');
-        if (!full || answer === undefined) throw error;
+        if (!full || held === undefined) throw error;
         metrics.reads.inc({ outcome: 'kept_over_budget' });
-        return told(answer, ageMs, '; detail="no room in the budget"');
+        return told(held, '; detail="no room in the budget"');
       }
     }
   };

@@ -37,13 +37,17 @@ export function openVault(seal: Seal, secret: Buffer | undefined, caller: Caller
     nameOf: (url) => `r:${own}:${digest(url)}`,
     close: (name, plain) => seal.close(plain, secret, bound(name)),
     open: (name, sealed) => seal.open(sealed, secret, bound(name)),
-    closeAnswer: (name, { url, type, body }) => vault.close(name, Buffer.concat([Buffer.from(`${JSON.stringify([url, type])}\n`), body])),
+    closeAnswer(name, { url, type, body, askedAt, awaits }) {
+      return vault.close(name, Buffer.concat([Buffer.from(`${JSON.stringify([url, type, askedAt, awaits])}\n`), body]));
+    },
     openAnswer(name, sealed) {
       const plain = vault.open(name, sealed);
       const end = plain?.indexOf('\n') ?? -1;
       if (plain === undefined || end === -1) return undefined;
-      const [url, type] = JSON.parse(plain.toString('utf8', 0, end)) as [string, string];
-      return { url, type, body: plain.subarray(end + 1) };
+      const [url, type, askedAt, awaits] = JSON.parse(plain.toString('utf8', 0, end)) as [string, string, number?, (string | null)?];
+      // Kept by a version before this one.
+      if (askedAt === undefined) return undefined;
+      return { url, type, askedAt, body: plain.subarray(end + 1), ...(typeof awaits === 'string' && { awaits }) };
     },
   };
   return vault;

@@ -5,6 +5,10 @@ export interface Answer {
   readonly url: string;
   readonly type: string;
   readonly body: Buffer;
+  /** When the API was asked for it, on the store's clock in milliseconds; own writes that it followed do not make it younger. */
+  readonly askedAt: number;
+  /** The method whose enrolment began since: whether the list shows it already only the API can tell, so until it is confirmed this is no answer. */
+  readonly awaits?: string;
 }
 
 const listPath = '/me/v1/authentication-methods';
@@ -23,10 +27,25 @@ function parse(body: Buffer): Record<string, unknown> | undefined {
 // There is one of each, and a new one takes the place of the old: what becomes of that in the list only the API can tell.
 const oneOfAKind = new Set(['password', 'recovery-code']);
 
-function changedList(answer: Answer, id: string, method: Record<string, unknown> | undefined, added: boolean): Answer | undefined {
-  const list = parse(answer.body);
+function listOf({ body }: Answer): { list: Record<string, unknown>; methods: Record<string, unknown>[] } | undefined {
+  const list = parse(body);
   const methods = list?.['authentication_methods'];
-  if (list === undefined || !Array.isArray(methods) || !methods.every(isObject)) return undefined;
+  return list !== undefined && Array.isArray(methods) && methods.every(isObject) ? { list, methods } : undefined;
+}
+
+/** The list set aside while an enrolment is under way; not with an unfinished one in it, which the new one may have replaced. */
+const setAside = (answer: Answer, id: string): Answer | undefined => {
+  const methods = listOf(answer)?.methods;
+  return methods === undefined || methods.some((each) => each['confirmed'] === false) ? undefined : { ...answer, awaits: id };
+};
+
+function changedList(before: Answer, id: string, method: Record<string, unknown> | undefined, added: boolean): Answer | undefined {
+  const { awaits, ...answer } = before;
+  // Only its own confirmation says what became of an enrolment.
+  if (awaits !== undefined && (!added || awaits !== id)) return undefined;
+  const known = listOf(answer);
+  if (known === undefined) return undefined;
+  const { list, methods } = known;
   const at = methods.findIndex((each) => each['id'] === id);
   const filter = new URLSearchParams(answer.url.slice(listPath.length + 1)).get('type');
   const belongs = method !== undefined && (filter === null || filter === method['type']);
@@ -39,21 +58,23 @@ function changedList(answer: Answer, id: string, method: Record<string, unknown>
 
 /**
  * What the kept answers of authentication methods are after a write that the API confirmed: verify and rename answer the method as it is now,
- * delete removes it. Answers that cannot be told are left out, and every other write leaves out all.
+ * delete removes it; a list from before an enrolment began is set aside until that is confirmed. Answers that cannot be told are left out, and
+ * every other write leaves out all.
  */
 export function writeThrough(target: Target, confirmed: Buffer, kept: ReadonlyMap<string, Answer>): Map<string, Answer> {
   const { name } = target.operation;
+  const begun = name === 'createAuthenticationMethod';
   const added = name === 'confirmAuthenticationMethod';
   const removed = name === 'deleteAuthenticationMethod';
   const after = new Map<string, Answer>();
-  if (!added && !removed && name !== 'updateAuthenticationMethod') return after;
+  if (!begun && !added && !removed && name !== 'updateAuthenticationMethod') return after;
   const method = removed ? undefined : parse(confirmed);
   const id = removed ? target.id : method?.['id'];
-  if (typeof id !== 'string' || (!removed && typeof method?.['type'] !== 'string')) return after;
+  if (typeof id !== 'string' || (!begun && !removed && typeof method?.['type'] !== 'string')) return after;
   for (const [key, answer] of kept) {
     const [path = ''] = answer.url.split('?');
     if (path !== listPath) continue;
-    const changed = changedList(answer, id, method, added);
+    const changed = !begun ? changedList(answer, id, method, added) : answer.awaits === undefined ? setAside(answer, id) : undefined;
     if (changed !== undefined) after.set(key, changed);
   }
   return after;

@@ -8,11 +8,14 @@ export interface Metrics {
   /** The text of `GET /metrics` and its content type. */
   expose(): Promise<{ contentType: string; text: string }>;
   readonly registry: Registry;
+  /** Runs this each time the metrics are asked for: for a value that is dear to keep up to date. */
+  beforeExpose(update: () => void): void;
   readonly requestSeconds: Timing<'method' | 'route' | 'status'>;
   readonly upstreamRequests: Tally<'operation' | 'status'>;
   readonly upstreamSeconds: Timing<'operation'>;
   readonly upstreamRateLimited: Tally<'kind'>;
   readonly reads: Tally<'outcome'>;
+  readonly budgetOffered: Tally<'class'>;
   readonly budgetDecisions: Tally<'class' | 'decision'>;
   readonly budgetWaitSeconds: Timing<'class'>;
   readonly budgetFairness: Gauge;
@@ -27,6 +30,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const registry = new Registry();
   const registers = [registry];
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  const updates: (() => void)[] = [];
   const timings: { text(): string }[] = [];
   const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Tally<T> =>
     createTally(registry, name, help, labelNames);
@@ -37,19 +41,28 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   };
   return {
     registry,
-    expose: async () => ({
-      contentType: registry.contentType,
-      text: `${await registry.metrics()}\n${timings.map((timing) => timing.text()).join('\n')}`,
-    }),
+    beforeExpose: (update) => void updates.push(update),
+    async expose() {
+      for (const update of updates) update();
+      return {
+        contentType: registry.contentType,
+        text: `${await registry.metrics()}\n${timings.map((timing) => timing.text()).join('\n')}`,
+      };
+    },
     // The name and labels of OpenTelemetry's semantic conventions, so existing dashboards fit.
     requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', ['method', 'route', 'status']),
     upstreamRequests: counter('my_account_upstream_requests_total', 'Requests sent to the My Account API', ['operation', 'status']),
     upstreamSeconds: histogram('my_account_upstream_duration_seconds', 'Time until the My Account API began to answer', ['operation']),
     upstreamRateLimited: counter('my_account_upstream_rate_limited_total', '429 answers of the My Account API: user or tenant', ['kind']),
     reads: counter('my_account_reads_total', 'Reads by how they were answered', ['outcome']),
+    budgetOffered: counter('my_account_budget_offered_total', 'Requests that asked the limiter for a place', ['class']),
     budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', ['class', 'decision']),
     budgetWaitSeconds: histogram('my_account_budget_wait_seconds', 'Time spent in line for a slot', ['class']),
-    budgetFairness: new Gauge({ name: 'my_account_budget_fairness', help: 'Jain index over users, last minute', registers }),
+    budgetFairness: new Gauge({
+      name: 'my_account_budget_fairness',
+      help: 'Jain index over users, what each got of their fair share, last minute',
+      registers,
+    }),
     tokenRefreshes: counter('my_account_token_refreshes_total', 'Refreshes of access tokens', ['outcome']),
     stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),
     sessions: counter('my_account_sessions_total', 'Sessions made and ended', ['event']),

@@ -90,14 +90,27 @@ end
 
 if op == 'ask' or op == 'claim' then
   local id, offset, start, leave_at = ARGV[5], tonumber(ARGV[6]), nil, nil
+  for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)) do
+    if lapsed ~= id then step_out(lapsed) end
+  end
+  -- Those ahead keep their tokens, even when their gateway wakes a moment later than this one.
+  local function place_and_wait()
+    local place = redis.call('ZRANK', KEYS[3], id)
+    local ahead = place or redis.call('ZCOUNT', KEYS[3], '-inf', start + offset)
+    return place, wait_for(t, rate, ahead + 1)
+  end
   if op == 'ask' then
     local max_wait = tonumber(ARGV[7])
     leave_at = now + max_wait
-    local wait = wait_for(u, l.user.perMs, 1)
-    if wait > max_wait then return answer('refused', 'user', wait) end
-    u.level = u.level - 1
     -- Start-time fair queueing: a user's next request is due one turn after their last, or now for one who was idle.
     start = math.max(t.virtual, u.finish)
+    local wait = wait_for(u, l.user.perMs, 1)
+    if wait > max_wait then
+      -- Both may be empty: what is told is the later of the two.
+      local _, tenants = place_and_wait()
+      return answer('refused', 'user', math.max(wait, tenants))
+    end
+    u.level = u.level - 1
     u.finish = start + 1
     if wait > 0 then
       save_user()
@@ -107,13 +120,7 @@ if op == 'ask' or op == 'claim' then
   else
     start, leave_at = tonumber(ARGV[7]), tonumber(ARGV[8])
   end
-  for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)) do
-    step_out(lapsed)
-  end
-  local place = redis.call('ZRANK', KEYS[3], id)
-  local ahead = place or redis.call('ZCOUNT', KEYS[3], '-inf', start + offset)
-  -- Those ahead keep their tokens, even when their gateway wakes a moment later than this one.
-  local wait = wait_for(t, rate, ahead + 1)
+  local place, wait = place_and_wait()
   if wait == 0 then
     if place then step_out(id) end
     t.level = t.level - 1

@@ -37,9 +37,10 @@ export type Verdict =
   | { readonly admitted: true; readonly quota: Quota; readonly giveBack: () => void }
   | { readonly admitted: false; readonly by: 'user' | 'tenant'; readonly retryAfterSeconds: number; readonly quota: Quota };
 
-/** For metrics: what became of each request, and each 429 of the API. */
+/** For metrics: each request offered, what became of it, and each 429 of the API. One that is offered and no more was left by its browser. */
 export type BudgetEvent =
-  | { readonly kind: 'admitted'; readonly cost: CostClass; readonly waitedMs: number; readonly alone: boolean }
+  | { readonly kind: 'offered'; readonly cost: CostClass; readonly user: string }
+  | { readonly kind: 'admitted'; readonly cost: CostClass; readonly user: string; readonly waitedMs: number; readonly alone: boolean }
   | { readonly kind: 'refused'; readonly cost: CostClass; readonly by: 'user' | 'tenant' }
   | { readonly kind: 'limited'; readonly cost: CostClass; readonly by: 'user' | 'tenant' };
 
@@ -106,6 +107,7 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
     const priority = request.priority ?? (cost === 'write' ? 'write' : 'first');
     const key = `${user} ${cost} ${priority}`;
     const began = now();
+    observe({ kind: 'offered', cost, user });
     const known = refusals.find(key);
     const { outcome, alone } = known
       ? { outcome: known, alone: false }
@@ -116,7 +118,7 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
       observe({ kind: 'refused', cost, by: outcome.by });
       return { admitted: false, by: outcome.by, retryAfterSeconds: secondsOf(outcome.retryMs), quota };
     }
-    observe({ kind: 'admitted', cost, waitedMs: now() - began, alone });
+    observe({ kind: 'admitted', cost, user, waitedMs: now() - began, alone });
     let given = false;
     const giveBack = () => {
       if (given) return;

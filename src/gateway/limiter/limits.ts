@@ -38,7 +38,7 @@ export const defaultMargins: Margins = { tenantBurst: 0.8, tenantRate: 0.98, use
 
 /** The buckets to keep for a plan, margins taken off. Every number of the plan must be above 0. */
 export function limitsOf(plan: Plan, margins: Margins = defaultMargins): Limits {
-  return each((cost) => {
+  return perClass((cost) => {
     const tenant = plan.tenantPerSecond[cost];
     const user = plan.userPerMinute[cost];
     const burst = Math.max(1, Math.floor(tenant * margins.tenantBurst));
@@ -53,10 +53,11 @@ export function limitsOf(plan: Plan, margins: Margins = defaultMargins): Limits 
 /** What one of several gateways may spend while they cannot count together: rates and bursts divided, never below one request. */
 export function shareOf(limits: Limits, share: number): Limits {
   const part = ({ perMs, burst }: Bucket): Bucket => ({ perMs: perMs * share, burst: Math.max(1, Math.floor(burst * share)) });
-  return each((cost) => ({ tenant: part(limits[cost].tenant), user: part(limits[cost].user), reserve: limits[cost].reserve }));
+  return perClass((cost) => ({ tenant: part(limits[cost].tenant), user: part(limits[cost].user), reserve: limits[cost].reserve }));
 }
 
-function each<T>(make: (cost: CostClass) => T): Record<CostClass, T> {
+/** One of something for each class. */
+export function perClass<T>(make: (cost: CostClass) => T): Record<CostClass, T> {
   const [read, write, filtered] = costClasses;
   return { read: make(read), write: make(write), filtered: make(filtered) };
 }

@@ -1,7 +1,6 @@
-import type { CostClass } from '../../../config/plans.ts';
-import { costClasses } from '../../../config/plans.ts';
+import { costClasses, type CostClass } from '../../../config/plans.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
-import type { Limits } from './limits.ts';
+import { perClass, type Limits } from './limits.ts';
 
 interface State {
   level: number;
@@ -93,15 +92,20 @@ export function createMemoryLedger(limits: () => Limits, now: () => number): Led
     state.finish = Math.max(0, state.finish - 1);
   }
 
-  function place(ticket: Ticket): Answer {
-    const { id, ask, start, leaveAt } = ticket;
-    const { user, cost, offset } = ask;
+  // Where in the line this request stands, or would, and how long the tenant's bucket has it wait there.
+  function standing(cost: CostClass, score: number, id?: string): { known: number; ahead: number; waitMs: number } {
     const { state, rate } = tenantOf(cost);
     const line = (lines[cost] = lines[cost].filter((each) => each.lapsesAt > now() || each.id === id));
     const known = line.findIndex((each) => each.id === id);
-    const score = start + offset;
     const ahead = known >= 0 ? known : count(line, score);
-    const waitMs = waitFor(state, rate, ahead + 1);
+    return { known, ahead, waitMs: waitFor(state, rate, ahead + 1) };
+  }
+
+  function place(ticket: Ticket): Answer {
+    const { id, start, leaveAt } = ticket;
+    const { user, cost, offset } = ticket.ask;
+    const { state } = tenantOf(cost);
+    const { known, ahead, waitMs } = standing(cost, start + offset, id);
     if (waitMs === 0) {
       stepOut(cost, id);
       state.level -= 1;
@@ -113,18 +117,22 @@ export function createMemoryLedger(limits: () => Limits, now: () => number): Led
       returnUserToken(user, cost);
       return { kind: 'refused', by: 'tenant', retryMs: waitMs, levels: levels(user) };
     }
-    if (known < 0) line.splice(ahead, 0, { id, score, lapsesAt: leaveAt + 250 });
+    if (known < 0) lines[cost].splice(ahead, 0, { id, score: start + offset, lapsesAt: leaveAt + 250 });
     return { kind: 'wait', waitMs, ticket, levels: levels(user) };
   }
 
   function ask(asked: Ask): Answer {
-    const { user, cost, maxWaitMs } = asked;
+    const { user, cost, offset, maxWaitMs } = asked;
     const bucket = limits()[cost].user;
     const state = userOf(user)[cost];
-    const wait = waitFor(state, bucket.perMs, 1);
-    if (wait > maxWaitMs) return { kind: 'refused', by: 'user', retryMs: wait, levels: levels(user) };
-    state.level -= 1;
     const start = Math.max(tenantOf(cost).state.virtual, state.finish);
+    const wait = waitFor(state, bucket.perMs, 1);
+    if (wait > maxWaitMs) {
+      // Both may be empty: what is told is the later of the two.
+      const retryMs = Math.max(wait, standing(cost, start + offset).waitMs);
+      return { kind: 'refused', by: 'user', retryMs, levels: levels(user) };
+    }
+    state.level -= 1;
     state.finish = start + 1;
     const ticket: Ticket = { ask: asked, id: String(++sequence), start, leaveAt: now() + maxWaitMs };
     if (wait > 0) return { kind: 'wait', waitMs: wait, ticket, levels: levels(user) };
@@ -189,8 +197,4 @@ function count(line: readonly Place[], score: number): number {
     else high = middle;
   }
   return low;
-}
-
-function perClass<T>(make: (cost: CostClass) => T): Record<CostClass, T> {
-  return { read: make('read'), write: make('write'), filtered: make('filtered') };
 }

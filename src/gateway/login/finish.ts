@@ -103,7 +103,9 @@ export const createFinish = (parts: {
       throw failed(transaction, refused, objections[refused]);
     }
     const before = req.account;
-    await cookie.begin(req, (now) => recordOf(grant, transaction, expected.audience, now, dpop));
+    // What was kept for the page before a step-up is still the same user's at the same browser: reading it again would cost of their few reads.
+    const vault = transaction.kind === 'step-up' && before?.record.sub === grant.sub ? before.vault.toString('base64url') : undefined;
+    await cookie.begin(req, (now) => ({ ...recordOf(grant, transaction, expected.audience, now, dpop), vault }));
     if (before !== undefined) await sessions.end(before);
     metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
     log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');

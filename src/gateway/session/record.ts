@@ -25,6 +25,8 @@ export interface SessionRecord {
   readonly denied?: readonly string[] | undefined;
   /** The private JWK that sender-constrained tokens are bound to (RFC 9449). */
   readonly dpop?: JsonWebKeyPair | undefined;
+  /** The vault of the session that this one followed by a step-up, so that what was kept there needs no new read; base64url. */
+  readonly vault?: string | undefined;
 }
 
 /** A P-256 private key as JWK (RFC 7517, RFC 7518 section 6.2). */
@@ -81,6 +83,7 @@ type Facts = [
   dpop: JsonWebKeyPair | null,
   refresh: 0 | 1,
   tokens: [audience: string, scope: string, expiresAt: number, renewAt: number][],
+  vault?: string,
 ];
 
 /** Writes a record as compact bytes: facts as JSON, tokens decoded from base64url. */
@@ -95,6 +98,7 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
     record.refreshToken === undefined ? 0 : 1,
     record.tokens.map(({ audience, scope, expiresAt, renewAt }) => [audience, packScopes(scope), expiresAt, renewAt]),
   ];
+  if (record.vault !== undefined) facts.push(record.vault);
   const json = Buffer.from(JSON.stringify(facts));
   const length = Buffer.alloc(2);
   length.writeUInt16BE(json.length);
@@ -115,7 +119,7 @@ export const decodeRecord = (bytes: Buffer): SessionRecord => {
     at = end;
     return unpack;
   };
-  const [sub, sid, authTime, steppedUpAt, denied, dpop, refresh, tokens] = facts;
+  const [sub, sid, authTime, steppedUpAt, denied, dpop, refresh, tokens, vault] = facts;
   const idToken = next();
   const refreshToken = refresh === 1 ? next() : undefined;
   return {
@@ -143,5 +147,6 @@ export const decodeRecord = (bytes: Buffer): SessionRecord => {
     steppedUpAt: steppedUpAt ?? undefined,
     denied: denied ?? undefined,
     dpop: dpop ?? undefined,
+    vault,
   };
 };

@@ -17,7 +17,10 @@ export interface Session {
   readonly createdAt: number;
   readonly endsAt: number;
   readonly idleLeftMs: number;
-  /** A secret that comes out of the cookie's: what is sealed with it can be opened by nobody once the session has ended. */
+  /**
+   * A secret that comes out of the cookie's, or of the one before a step-up: what is sealed with it can be opened by nobody once the session, and
+   * those it passed into, have ended.
+   */
   readonly vault: Buffer;
   /** The store's clock now, in milliseconds, however wrong this machine's is. */
   now(): number;
@@ -102,7 +105,9 @@ export const createSessions = (options: {
       get idleLeftMs() {
         return idleLeftMs;
       },
-      vault,
+      get vault() {
+        return record.vault === undefined ? vault : Buffer.from(record.vault, 'base64url');
+      },
       now: () => storeNow + (performance.now() - readAt),
       unearth: () => unearth(ticket),
       take(found) {

@@ -9,6 +9,7 @@ interface Method {
   readonly id: string;
   readonly type: string;
   name?: string;
+  confirmed?: boolean;
 }
 
 /** An API with a list of methods that writes change, and two gateways in front that keep answers in one store. */
@@ -17,15 +18,20 @@ export async function startKeeping(store: KeptStore = createMemoryKept(), forMs 
   let next = 1;
   /** Every list there has been, in order. */
   const versions = ['[]'];
-  const state = { delayMs: () => 0, methods, versions };
+  /** Enrolments begun: Auth0 does not say whether its list shows them. */
+  const begun: string[] = [];
+  const state = { delayMs: (_method: string): number => 0, methods, versions, begun, showsBegun: false };
   const upstream: Upstream = await startUpstream((req, res, body) => {
     const { method, url = '' } = req;
     const id = decodeURIComponent(url.split('/')[4] ?? '');
     const send = (status: number, value?: unknown): void => {
-      setTimeout(() => {
-        res.writeHead(status, { 'content-type': 'application/json' });
-        res.end(value === undefined ? undefined : JSON.stringify(value));
-      }, state.delayMs());
+      setTimeout(
+        () => {
+          res.writeHead(status, { 'content-type': 'application/json' });
+          res.end(value === undefined ? undefined : JSON.stringify(value));
+        },
+        state.delayMs(method ?? ''),
+      );
     };
     // What is read or changed is read or changed at once; only the answer takes its time.
     if (method === 'GET') send(200, { authentication_methods: structuredClone(methods) });
@@ -37,10 +43,16 @@ export async function startKeeping(store: KeptStore = createMemoryKept(), forMs 
       if (found === undefined) send(404, { status: 404 });
       else send(200, Object.assign(found, JSON.parse(body)));
     } else if (url.endsWith('/verify')) {
-      const made: Method = { id: `totp|dev_${next++}`, type: 'totp' };
-      methods.push(made);
+      const made: Method = { id: begun.includes(id) ? id : `totp|dev_${next++}`, type: 'totp' };
+      const shown = methods.findIndex((each) => each.id === id);
+      methods.splice(shown === -1 ? methods.length : shown, shown === -1 ? 0 : 1, made);
       send(201, made);
-    } else send(202, { id: 'totp|dev_x', auth_session: 's' });
+    } else {
+      const enrolled = `totp|dev_${next++}`;
+      begun.push(enrolled);
+      if (state.showsBegun) methods.push({ id: enrolled, type: 'totp', confirmed: false });
+      send(202, { id: enrolled, auth_session: 's' });
+    }
     if (JSON.stringify(methods) !== versions.at(-1)) versions.push(JSON.stringify(methods));
   });
   const secret = randomBytes(32);

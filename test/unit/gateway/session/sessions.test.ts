@@ -28,6 +28,7 @@ const record: SessionRecord = {
   ],
   steppedUpAt: 1_700_000_000_123,
   denied: ['delete:me:authentication_methods'],
+  vault: Buffer.alloc(32, 1).toString('base64url'),
 };
 const [old, newer] = ['o'.repeat(32), 'n'.repeat(32)];
 const store = createMemoryStore();
