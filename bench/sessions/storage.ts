@@ -11,7 +11,7 @@ import type { Table } from '../table.ts';
 const scope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
 
 /** A JSON Web Token of this many characters or one less, as far as its size goes. */
-const tokenOf = (length: number): string => {
+export const tokenOf = (length: number): string => {
   const header = Buffer.from('{"alg":"RS256","typ":"JWT","kid":"0123456789abcdefghijk"}').toString('base64url');
   const signature = randomBytes(256).toString('base64url');
   // Whole bytes, as a real payload has them: a text that no bytes encode to would be kept as it is.
