@@ -17,13 +17,14 @@ export interface Round extends Outcome {
   readonly shares: { readonly measured: number; readonly load: number; readonly upstream: number; readonly redis: number };
   /** Share of a core that was used by nothing of ours, or given to another machine: a neighbour. */
   readonly others: number;
-  /** Requests the upstream answered meanwhile. */
+  /** Requests the upstream answered meanwhile, and how many of them came with an access token. */
   readonly upstream: number;
+  readonly withToken: number;
   /** Answers that were not good, and connections that broke. */
   readonly failed: number;
 }
 
-const countOf = async (upstream: ChildProcess): Promise<number> => ((await ask(upstream, {})) as { answered: number }).answered;
+const countOf = async (upstream: ChildProcess) => (await ask(upstream, {})) as { answered: number; withToken: number };
 
 /** Loads one arrangement once, and says what it cost whom. */
 export const measure = async (around: Around, pids: readonly number[], job: Job): Promise<Round> => {
@@ -47,6 +48,7 @@ export const measure = async (around: Around, pids: readonly number[], job: Job)
   const share = (side: keyof typeof before): number => (after[side] - before[side]) / seconds;
   const shares = { measured: share('measured'), load: share('load'), upstream: share('upstream'), redis: share('redis') };
   const ours = shares.measured + shares.load + shares.upstream + shares.redis;
+  const seenAfter = await countOf(around.upstream);
   const all = Object.values(outcome.statuses).reduce((sum, count) => sum + count, 0);
   return {
     ...outcome,
@@ -54,7 +56,8 @@ export const measure = async (around: Around, pids: readonly number[], job: Job)
     cpu: ((after.measured - before.measured) * 1e6) / Math.max(1, outcome.good),
     shares,
     others: Math.max(0, share('busy') + share('stolen') - ours),
-    upstream: (await countOf(around.upstream)) - seen,
+    upstream: seenAfter.answered - seen.answered,
+    withToken: seenAfter.withToken - seen.withToken,
     failed: all - outcome.good + outcome.broken,
   };
 };

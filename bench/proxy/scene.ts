@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, untilReady } from '../sessions/stage.ts';
 import type { Around } from './measure.ts';
-import { cores, startOn } from './processes.ts';
+import { cores, startOn, treeOf } from './processes.ts';
 import { secrets } from './seed.ts';
 
 /** One arrangement that runs: where, as which processes, and the cookies of people who are signed in there. */
@@ -18,6 +18,8 @@ export interface Arrangement {
 /** Everything that runs for one benchmark: upstream, Redis and load on one core, what is measured on the other. */
 export interface Scene {
   readonly around: Around;
+  /** A second process that makes load, for what is asked beside the first. */
+  readonly beside: ChildProcess;
   readonly redisUrl: string;
   readonly upstream: string;
   readonly folder: string;
@@ -42,6 +44,14 @@ export const path = '/api/me/v1/connected-accounts/accounts';
 
 const node = process.execPath;
 
+const end = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+};
+
 /** Starts what stands around. */
 export const openScene = async (): Promise<Scene> => {
   const folder = mkdtempSync(join(tmpdir(), 'bench-proxy-'));
@@ -56,12 +66,14 @@ export const openScene = async (): Promise<Scene> => {
     startOn(cores.around, redisServer, ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--dir', folder]),
   );
   const upstream = own(startOn(cores.around, node, ['bench/proxy/upstream.ts', String(upPort)], { ipc: true }));
-  const load = own(startOn(cores.around, node, ['bench/proxy/load-side.ts'], { ipc: true }));
+  const startLoad = (): ChildProcess => own(startOn(cores.around, node, ['bench/proxy/load-side.ts'], { ipc: true }));
+  const [load, beside] = [startLoad(), startLoad()];
   const redisUrl = `redis://127.0.0.1:${redisPort}`;
   const url = `http://127.0.0.1:${upPort}`;
   await untilReady(`${url}/`);
   return {
     around: { load, upstream, redis },
+    beside,
     redisUrl,
     upstream: url,
     folder,
@@ -103,7 +115,10 @@ export const openScene = async (): Promise<Scene> => {
       children.push(child);
     },
     end() {
-      for (const child of children) child.kill('SIGKILL');
+      for (const { pid } of children) {
+        // Apache's worker processes would outlive their parent.
+        for (const each of pid === undefined ? [] : treeOf(pid)) end(each);
+      }
       rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };

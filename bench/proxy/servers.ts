@@ -1,5 +1,7 @@
-// One of the arrangements the gateway is measured beside: `UPSTREAM=URL REDIS_URL=URL node bench/proxy/servers.ts bare|usual PORT`. All answer /up themselves.
+// One of the arrangements the gateway is measured beside: `UPSTREAM=URL REDIS_URL=URL TENANT=URL node bench/proxy/servers.ts bare|usual|eoc PORT`.
+// All answer /up themselves.
 import { Agent, createServer, request } from 'node:http';
+import { startEoc } from './eoc.ts';
 import { startUsual } from './usual.ts';
 
 const [kind = '', port = '0'] = process.argv.slice(2);
@@ -23,8 +25,10 @@ const startBare = (): void => {
   }).listen(Number(port), '127.0.0.1');
 };
 
+const redisUrl = process.env['REDIS_URL'] ?? '';
 const kinds: Record<string, () => void> = {
   bare: startBare,
-  usual: () => startUsual({ port: Number(port), upstream, redisUrl: process.env['REDIS_URL'] ?? '' }),
+  usual: () => startUsual({ port: Number(port), upstream, redisUrl }),
+  eoc: () => startEoc({ port: Number(port), upstream, redisUrl, tenant: process.env['TENANT'] ?? '' }),
 };
 kinds[kind]?.();

@@ -1,5 +1,5 @@
 // The API that everything is measured before, as lean as can be: `node bench/proxy/upstream.ts PORT`. Answers every request with the same 650 bytes of JSON,
-// and says over IPC how many it has answered. Requests have no body here, so a blank line ends one.
+// and says over IPC how many it has answered, and how many of them brought an access token. Requests have no body here, so a blank line ends one.
 import { createServer } from 'node:net';
 
 const body = JSON.stringify({ accounts: [], filler: 'x'.repeat(623) });
@@ -11,21 +11,21 @@ let answer = answerOf(new Date().toUTCString());
 setInterval(() => (answer = answerOf(new Date().toUTCString())), 1_000);
 
 let answered = 0;
+let withToken = 0;
 createServer({ noDelay: true }, (socket) => {
-  const buffered: string[] = [];
+  let text = '';
   socket.on('data', (piece: Buffer) => {
-    let text = piece.toString('latin1');
-    if (buffered.length > 0) text = `${buffered.splice(0).join('')}${text}`;
-    let from = 0;
-    for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n', from)) {
-      from = end + 4;
+    text += piece.toString('latin1');
+    for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
+      const token = text.indexOf(': Bearer eyJ');
+      if (token !== -1 && token < end) withToken += 1;
       answered += 1;
+      text = text.slice(end + 4);
       socket.write(answer);
     }
-    if (from < text.length) buffered.push(text.slice(from));
   });
   socket.on('error', () => socket.destroy());
 }).listen(Number(process.argv[2]), '127.0.0.1');
 
-process.on('message', () => process.send?.({ answered }));
+process.on('message', () => process.send?.({ answered, withToken }));
 process.once('disconnect', () => process.exit());
