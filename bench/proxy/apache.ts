@@ -19,6 +19,7 @@ export const startApache = async (scene: Scene, tenant: string): Promise<{ port:
   const folder = join(scene.folder, 'apache');
   mkdirSync(join(folder, 'web'), { recursive: true });
   writeFileSync(join(folder, 'web/up'), '');
+  writeFileSync(join(folder, 'web/home'), 'home');
   // Its worker processes are another user's.
   chmodSync(scene.folder, 0o711);
   const redis = new URL(scene.redisUrl).host;
@@ -57,6 +58,7 @@ export const startApache = async (scene: Scene, tenant: string): Promise<{ port:
     `OIDCRedisCacheServer ${redis}`,
     'OIDCPassClaimsAs environment',
     'ProxyPass /up !',
+    'ProxyPass /home !',
     'ProxyPass /callback !',
     `ProxyPass / ${scene.upstream}/ keepalive=On`,
     '<Location />',

@@ -49,9 +49,9 @@ const openArrangements = async (scene: Scene, quick: boolean) => {
     ...(apache === undefined ? [] : [at(names.apache, apache, await signIn(tenant, origin(apache.port), path, few))]),
   ];
   const doors: Door[] = [
-    { name: names.ours, origin: origin(door.port), pid: door.pid, start: '/auth/login?returnTo=/healthz' },
-    { name: names.eoc, origin: origin(eoc.port), pid: eoc.pid, start: path },
-    ...(apache === undefined ? [] : [{ name: names.apache, origin: origin(apache.port), pid: apache.pid, start: path }]),
+    { name: names.ours, origin: origin(door.port), pid: door.pid, start: '/auth/login?returnTo=/auth/profile' },
+    { name: names.eoc, origin: origin(eoc.port), pid: eoc.pid, start: '/home' },
+    ...(apache === undefined ? [] : [{ name: names.apache, origin: origin(apache.port), pid: apache.pid, start: '/home' }]),
   ];
   return { tenant, running, doors };
 };

@@ -24,6 +24,7 @@ export const startEoc = (to: { port: number; upstream: string; redisUrl: string;
       session: { store: new JsonStore(new Redis(redisUrl)) as never },
     }),
   );
+  app.get('/home', (req, res) => void res.json(req.oidc.user));
   app.use((req, _res, next) => {
     req.headers.authorization = `Bearer ${req.oidc.accessToken?.access_token ?? ''}`;
     delete req.headers.cookie;

@@ -51,7 +51,7 @@ export const logins = async (
     ],
     table: {
       title: 'Logins',
-      about: `A login by somebody the local tenant knows already, from the first address to the page after the callback; processor time of the arrangement alone, medians of ${rounds} alternating rounds of ${each}. The page after the callback is a proxied read where the arrangement has no other that answers 200.`,
+      about: `A login by somebody the local tenant knows already, from the first address to a small page after the callback that only the signed-in see; processor time of the arrangement alone, medians of ${rounds} alternating rounds of ${each}.`,
       columns: ['arrangement', 'logins per second per core'],
       rows: [ours, eoc, ...rest].map((door) => [door?.name ?? '', shown(door)]),
     },

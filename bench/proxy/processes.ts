@@ -44,39 +44,54 @@ export const ask = async (child: ChildProcess, message: object): Promise<unknown
     child.send(message);
   });
 
+const numbersIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+};
+
+const textOf = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Ended between the two looks, or not Linux.
+    return undefined;
+  }
+};
+
+// The fields of /proc/PID/stat from the third on: a program's name may hold anything but its closing bracket comes last.
+const statOf = (pid: number | string): string[] | undefined => textOf(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ');
+
 /** A process and all below it: Apache is several. */
 export const treeOf = (pid: number): number[] => {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      parents.set(Number(name), Number(readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]));
-    } catch {
-      // Ended between the two looks.
-    }
-  }
-  const below = (of: number): number[] => [of, ...[...parents].filter(([, parent]) => parent === of).flatMap(([child]) => below(child))];
+  const parents = numbersIn('/proc').map((name) => [Number(name), Number(statOf(name)?.[1])] as const);
+  const below = (of: number): number[] => [of, ...parents.filter(([, parent]) => parent === of).flatMap(([child]) => below(child))];
   return below(pid);
 };
 
-/** Seconds of processor time these processes have used so far, all threads, to the nanosecond (Linux; NaN elsewhere). */
+/** Seconds of processor time these processes have used so far, all threads: to the nanosecond where Linux counts so, else in its ticks; NaN elsewhere. */
 export const cpuOf = (pids: readonly number[]): number => {
-  let nanoseconds = 0;
+  let seconds = 0;
   for (const pid of pids) {
-    try {
-      for (const task of readdirSync(`/proc/${pid}/task`)) {
-        nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-      }
-    } catch {
-      return NaN;
-    }
+    const threads = numbersIn(`/proc/${pid}/task`).map((task) => textOf(`/proc/${pid}/task/${task}/schedstat`));
+    const stat = statOf(pid);
+    if (threads.length > 0 && threads.every((each) => each !== undefined)) {
+      seconds += threads.reduce((sum, each) => sum + Number(each.split(' ')[0]), 0) / 1e9;
+    } else if (stat !== undefined) seconds += (Number(stat[11]) + Number(stat[12])) / 100;
+    else return NaN;
   }
-  return nanoseconds / 1e9;
+  return seconds;
 };
 
 /** Seconds all cores of the machine have been busy so far, and seconds the hypervisor gave to others. */
 export const machineOf = (): { busy: number; stolen: number } => {
-  const fields = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]?.split(' ').map(Number) ?? [];
+  const fields =
+    /^cpu +(.*)$/m
+      .exec(textOf('/proc/stat') ?? '')?.[1]
+      ?.split(' ')
+      .map(Number) ?? [];
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
   return { busy: (user + nice + system + irq + softirq) / 100, stolen: steal / 100 };
 };

@@ -60,6 +60,15 @@ export const openScene = async (): Promise<Scene> => {
     children.push(child);
     return child;
   };
+  const endAll = (): void => {
+    process.removeListener('exit', endAll);
+    for (const { pid } of children) {
+      // Apache's worker processes would outlive their parent.
+      for (const each of pid === undefined ? [] : treeOf(pid)) end(each);
+    }
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', endAll);
   const [upPort, redisPort] = [await freePort(), await freePort()];
   const redisServer = process.env['REDIS_SERVER'] ?? 'redis-server';
   const redis = own(
@@ -114,12 +123,6 @@ export const openScene = async (): Promise<Scene> => {
     owns(child) {
       children.push(child);
     },
-    end() {
-      for (const { pid } of children) {
-        // Apache's worker processes would outlive their parent.
-        for (const each of pid === undefined ? [] : treeOf(pid)) end(each);
-      }
-      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-    },
+    end: endAll,
   };
 };
