@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Bench, Table } from '../table.ts';
 import { hasApache, startApache } from './apache.ts';
 import { flood } from './flood.ts';
@@ -8,10 +10,11 @@ import { latencies, names, proxiedReads } from './reads.ts';
 import { redisCalls } from './redis-calls.ts';
 import { openScene, path, type Arrangement, type Scene } from './scene.ts';
 import { seedOurs, seedUsual } from './seed.ts';
-import { builtProgram, starting } from './starting.ts';
+import { builtProgram, isBuilt, starting } from './starting.ts';
 import { application, openTenant, signIn } from './tenant.ts';
 import { twoGateways } from './two.ts';
 
+const root = join(import.meta.dirname, '../..');
 const people = 64;
 
 /** Starts everybody who is measured; those that have a sign-in of their own are signed in at for real. */
@@ -21,7 +24,7 @@ const openArrangements = async (scene: Scene, quick: boolean) => {
   const usual = await scene.server('usual');
   const eoc = await scene.server('eoc', { TENANT: tenant.url });
   const ours = await scene.gateway();
-  const built = quick || builtProgram === undefined ? undefined : await scene.gateway({ program: builtProgram });
+  const built = quick || !isBuilt() ? undefined : await scene.gateway({ program: builtProgram });
   const apache = hasApache ? await startApache(scene, tenant.url) : undefined;
   const door = await scene.gateway({
     env: { AUTH0_DOMAIN: tenant.url, AUTH0_CLIENT_ID: application.id, AUTH0_CLIENT_SECRET: application.secret },
@@ -60,11 +63,15 @@ const openArrangements = async (scene: Scene, quick: boolean) => {
 export const proxy: Bench = async ({ quick, say }) => {
   const scene = await openScene();
   try {
+    if (!quick) {
+      say('building');
+      execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'ignore' });
+    }
     say('starting, and signing in');
     const { tenant, running, doors } = await openArrangements(scene, quick);
     const [bare, ours] = running;
     if (bare === undefined || ours === undefined) throw new Error('nothing to measure');
-    const pace = (rounds: number, seconds: number) => (quick ? { rounds: 1, seconds: 1, warm: 0.5 } : { rounds, seconds, warm: 2 });
+    const pace = (rounds: number, seconds: number) => (quick ? { rounds: 1, seconds: 0.7, warm: 0.3 } : { rounds, seconds, warm: 2 });
     say('proxied reads');
     const reads = await proxiedReads(scene, running, pace(5, 4));
     const findings: Finding[] = [...reads.findings, ...(await latencies(scene, running, pace(5, 3), say))];

@@ -10,8 +10,11 @@ import { secrets } from './seed.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** The program as `npm run build` leaves it; undefined where it was not built. */
-export const builtProgram = existsSync(join(root, 'dist/src/main.js')) ? 'dist/src/main.js' : undefined;
+/** The program as `npm run build` leaves it. */
+export const builtProgram = 'dist/src/main.js';
+
+/** Whether it was built here. */
+export const isBuilt = (): boolean => existsSync(join(root, builtProgram));
 
 const answers = async (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -65,7 +68,7 @@ export const starting = async (scene: Scene, times: number): Promise<Finding[]> 
     { name: 'without Redis', env: base },
   ];
   const findings: Finding[] = [];
-  for (const program of ['src/main.ts', ...(builtProgram === undefined ? [] : [builtProgram])]) {
+  for (const program of ['src/main.ts', ...(isBuilt() ? [builtProgram] : [])]) {
     for (const { name, env } of ways) {
       const seconds: number[] = [];
       for (let i = 0; i < times; i += 1) seconds.push(await once(program, env));
