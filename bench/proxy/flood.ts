@@ -52,6 +52,7 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
   }, 0);
   const rate = median(found.flood.map((each, i) => refused(each) / (found.bare[i]?.perSecond ?? NaN)));
   const slower = median(found.during.map((each, i) => each.p99 / (found.before[i]?.p99 ?? NaN)));
+  const late = median(found.during.map((each) => each.late));
   const cpu = median(found.flood.map((each) => each.cpu)).toFixed(0);
   return [
     judge(
@@ -66,7 +67,7 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
       slower,
       { most: 2, stretch: 1.3 },
       `${perSecond} reads a second of others: ${median(found.before.map(({ p99 }) => p99)).toFixed(2)} ms before, ${median(found.during.map(({ p99 }) => p99)).toFixed(2)} ms during; errors ${disturbed}`,
-      doubts(found.flood, true),
+      [...doubts(found.flood, true), ...(late > 3 ? [`the pacer of the others came ${late.toFixed(1)} ms late`] : [])],
     ),
   ];
 };
