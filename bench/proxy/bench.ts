@@ -71,7 +71,7 @@ export const proxy: Bench = async ({ quick, say }) => {
     const { tenant, running, doors } = await openArrangements(scene, quick);
     const [bare, ours] = running;
     if (bare === undefined || ours === undefined) throw new Error('nothing to measure');
-    const pace = (rounds: number, seconds: number) => (quick ? { rounds: 1, seconds: 0.7, warm: 0.3 } : { rounds, seconds, warm: 2 });
+    const pace = (rounds: number, seconds: number) => (quick ? { rounds: 1, seconds: 0.7, warm: 0.3 } : { rounds, seconds, warm: 10 });
     say('proxied reads');
     const reads = await proxiedReads(scene, running, pace(5, 4));
     const findings: Finding[] = [...reads.findings, ...(await latencies(scene, running, pace(5, 3), say))];

@@ -2,7 +2,7 @@ import { doubts, judge, type Finding } from './judge.ts';
 import type { Outcome } from './load.ts';
 import { measure, median, type Round } from './measure.ts';
 import { ask } from './processes.ts';
-import type { Pace } from './rounds.ts';
+import { warmRequests, type Pace } from './rounds.ts';
 import { answerLength, path, type Arrangement, type Scene } from './scene.ts';
 import { seedOurs } from './seed.ts';
 
@@ -34,8 +34,8 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
   const flooding = { port: gateway.port, path, unique: true, cookies: [one], connections: 32, length: answerLength, also: 429 };
   const yard = { port: bare.port, path, unique: true, cookies: [], connections: 32, length: answerLength };
   const found: { bare: Round[]; flood: Round[]; before: Round[]; during: Outcome[] } = { bare: [], flood: [], before: [], during: [] };
-  await measure(scene.around, [gateway.pid], { ...flooding, seconds: warm });
-  await measure(scene.around, [gateway.pid], quiet(warm));
+  await measure(scene.around, [gateway.pid], { ...flooding, seconds: warm, atMost: warmRequests });
+  await measure(scene.around, [gateway.pid], quiet(Math.min(warm, seconds)));
   for (let round = 0; round < rounds; round += 1) {
     found.bare.push(await measure(scene.around, bare.pids, { ...yard, seconds }));
     found.before.push(await measure(scene.around, [gateway.pid], quiet(quietSeconds)));

@@ -10,6 +10,8 @@ export interface Job {
   readonly cookies: readonly string[];
   readonly connections: number;
   readonly seconds: number;
+  /** Ends earlier when so many are answered. */
+  readonly atMost?: number;
   /** Bytes of the body of a right answer of 200. */
   readonly length: number;
   /** Another status that is right, whatever its body. */
@@ -70,6 +72,8 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
   let ended = false;
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
+  let stop: () => void = () => undefined;
+  const enough = new Promise<void>((resolve) => (stop = resolve));
   // Open loop only: connections nobody needs, and since when requests wait that no connection is free for.
   const [idle, due]: [((since: number) => void)[], number[]] = [[], []];
   const closers = new Set<() => void>();
@@ -106,6 +110,7 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
         if ((status === '200' && length === job.length) || status === String(job.also)) good += 1;
         else if (status === '200') broken += 1;
         times.push(performance.now() - since);
+        if (times.length === job.atMost) stop();
         done();
         next();
       },
@@ -140,7 +145,7 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
       else free(now);
     }
   };
-  await new Promise((resolve) => setTimeout(resolve, job.seconds * 1_000));
+  await Promise.race([enough, new Promise((resolve) => setTimeout(resolve, job.seconds * 1_000))]);
   ended = true;
   clearInterval(pacing);
   const seconds = (performance.now() - began) / 1_000;

@@ -9,7 +9,10 @@ export interface Turn {
   readonly job: Pick<Job, 'port' | 'path' | 'cookies'> & Partial<Job>;
 }
 
-/** How often and how long everybody takes a turn; one more before that warms up and is not counted. */
+/**
+ * How often and how long everybody takes a turn. One more before that warms up and is not counted: it ends after so many requests, since what the engine has
+ * made of the code depends on how often it ran, and at latest after `warm` seconds.
+ */
 export interface Pace {
   readonly rounds: number;
   readonly seconds: number;
@@ -19,12 +22,15 @@ export interface Pace {
 /** Everybody's rounds, by name. */
 export type Rounds = ReadonlyMap<string, readonly Round[]>;
 
+/** Requests after which the code of everybody here has been compiled for good. */
+export const warmRequests = 15_000;
+
 /** Lets everybody take turns, so that what the machine does meanwhile befalls them all. */
 export const takeTurns = async (scene: Scene, turns: readonly Turn[], { rounds, seconds, warm }: Pace): Promise<Rounds> => {
   const found = new Map<string, Round[]>(turns.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const { name, pids, job } of turns) {
-      const whole = { connections: 32, length: answerLength, ...job, seconds: round === 0 ? warm : seconds };
+      const whole = { connections: 32, length: answerLength, ...job, seconds, ...(round === 0 && { seconds: warm, atMost: warmRequests }) };
       const one = await measure(scene.around, pids, whole);
       if (round > 0) found.get(name)?.push(one);
     }

@@ -1,8 +1,9 @@
-// node bench/proxy/run-one.ts [--profile] [--rounds N] [--seconds N] [--only ours,usual] [--path PATH --kept]: in some twenty seconds, what a proxied read costs the
+// node bench/proxy/run-one.ts [--profile] [--rounds N] [--seconds N] [--only ours,usual] [--path PATH --kept]: in half a minute, what a proxied read costs the
 // gateway and what it costs a bare proxy. With --profile the gateway runs under --cpu-prof meanwhile, and the functions with the most time of their own are printed.
 import { parseArgs } from 'node:util';
 import { median, measure, type Round } from './measure.ts';
 import { printProfile, profileClock } from './profile.ts';
+import { warmRequests } from './rounds.ts';
 import { answerLength, openScene, path, type Arrangement } from './scene.ts';
 import { seedOurs, seedUsual } from './seed.ts';
 
@@ -38,7 +39,13 @@ try {
   for (let round = 0; round <= Number(values.rounds); round += 1) {
     if (round === 1) since = profileClock();
     for (const { name, port, pids, cookies } of running) {
-      const one = await measure(scene.around, pids, { ...job, port, cookies, seconds: round === 0 ? 1.5 : Number(values.seconds) });
+      const one = await measure(scene.around, pids, {
+        ...job,
+        port,
+        cookies,
+        seconds: Number(values.seconds),
+        ...(round === 0 && { seconds: 8, atMost: warmRequests }),
+      });
       if (round > 0) found.get(name)?.push(one);
     }
   }

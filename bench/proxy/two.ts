@@ -3,7 +3,7 @@ import { judge, type Finding } from './judge.ts';
 import type { Outcome } from './load.ts';
 import { measure, median } from './measure.ts';
 import { ask, cores, cpuOf } from './processes.ts';
-import type { Pace } from './rounds.ts';
+import { warmRequests, type Pace } from './rounds.ts';
 import { answerLength, path, type Scene } from './scene.ts';
 import { seedOurs } from './seed.ts';
 
@@ -16,7 +16,7 @@ export const twoGateways = async (scene: Scene, { rounds, seconds, warm }: Pace)
   const rates: number[] = [];
   const byCost: number[] = [];
   let failed = 0;
-  for (const { port, pid } of [first, second]) await measure(scene.around, [pid], job(port, warm));
+  for (const { port, pid } of [first, second]) await measure(scene.around, [pid], { ...job(port, warm), atMost: warmRequests });
   for (let round = 0; round < rounds; round += 1) {
     const alone = await measure(scene.around, [first.pid], job(first.port, seconds));
     const before = cpuOf([second.pid]);
