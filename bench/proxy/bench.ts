@@ -1,163 +1,102 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { createRedis } from '../../src/gateway/redis/client.ts';
-import { createEvents } from '../../src/gateway/session/events.ts';
-import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { createSeal } from '../../src/gateway/session/seal.ts';
-import { createSessions } from '../../src/gateway/session/sessions.ts';
-import { newTicket } from '../../src/gateway/session/ticket.ts';
-import { freePort, openStage, untilReady } from '../sessions/stage.ts';
 import type { Bench, Table } from '../table.ts';
-import { load, median, pin, type Round } from './measure.ts';
+import { hasApache, startApache } from './apache.ts';
+import { flood } from './flood.ts';
+import { columns, type Finding } from './judge.ts';
+import { logins, type Door } from './logins.ts';
+import { fromMemory } from './memory.ts';
+import { latencies, names, proxiedReads } from './reads.ts';
+import { redisCalls } from './redis-calls.ts';
+import { openScene, path, type Arrangement, type Scene } from './scene.ts';
+import { seedOurs, seedUsual } from './seed.ts';
+import { builtProgram, isBuilt, starting } from './starting.ts';
+import { application, openTenant, signIn } from './tenant.ts';
+import { twoGateways } from './two.ts';
 
 const root = join(import.meta.dirname, '../..');
-const secret = 'the secret of the gateway that is measured';
-const path = '/api/me/v1/connected-accounts/connections';
 const people = 64;
-const token = `${Buffer.from('{"alg":"RS256"}').toString('base64url')}.${'a'.repeat(900)}.${'b'.repeat(300)}`;
 
-const signatureOf = (key: string, value: string): string => createHmac('sha256', key).update(value).digest('base64').replace(/=+$/, '');
-
-/** Sessions of people who signed in a moment ago, as each arrangement keeps them; answers the cookies. */
-const seed = async (redisUrl: string, tenant: string): Promise<{ ours: string[]; usual: string[] }> => {
-  const redis = createRedis({ url: redisUrl }, { info: () => undefined, warn: () => undefined });
-  const bare = createRedis({ url: redisUrl, keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
-  await Promise.all([redis.opened(5_000), bare.opened(5_000)]);
-  const sessions = createSessions({
-    store: createRedisStore(redis),
-    seal: createSeal([secret], 'session'),
-    listSeal: createSeal([secret], 'session list'),
-    issuer: `${tenant}/`,
-    idleMs: 3_600_000,
-    absoluteMs: 3_600_000,
-    events: createEvents(),
+/** Starts everybody who is measured; those that have a sign-in of their own are signed in at for real. */
+const openArrangements = async (scene: Scene, quick: boolean) => {
+  const tenant = await openTenant(scene);
+  const bare = await scene.server('bare');
+  const usual = await scene.server('usual');
+  const eoc = await scene.server('eoc', { TENANT: tenant.url });
+  const ours = await scene.gateway();
+  const built = quick || !isBuilt() ? undefined : await scene.gateway({ program: builtProgram });
+  const apache = hasApache ? await startApache(scene, tenant.url) : undefined;
+  const door = await scene.gateway({
+    env: { AUTH0_DOMAIN: tenant.url, AUTH0_CLIENT_ID: application.id, AUTH0_CLIENT_SECRET: application.secret },
   });
-  const key = createHmac('sha256', secret).update('my-account-bff cookie').digest('base64url');
-  const ours: string[] = [];
-  const usual: string[] = [];
-  for (let i = 0; i < people; i += 1) {
-    const ticket = newTicket();
-    const audience = `${tenant}/me/`;
-    await sessions.begin(
-      ticket,
-      (now) => ({
-        sub: `auth0|${i}`,
-        idToken: token,
-        refreshToken: 'r',
-        tokens: [{ audience, scope: ['read:me:connected_accounts'], value: token, expiresAt: now + 3_600_000, renewAt: now + 3_600_000 }],
-      }),
-      {},
-    );
-    ours.push(`my_account_session=${encodeURIComponent(`s:${ticket}.${signatureOf(key, ticket)}`)}`);
-    const sid = newTicket();
-    await bare.command(
-      'SET',
-      `sess:${sid}`,
-      JSON.stringify({ cookie: { originalMaxAge: null }, tokens: { access_token: token, id_token: token, refresh_token: 'r' } }),
-    );
-    usual.push(`usual=${encodeURIComponent(`s:${sid}.${signatureOf('the secret of the usual way', sid)}`)}`);
-  }
-  await Promise.all([redis.close(), bare.close()]);
-  return { ours, usual };
+  const origin = (port: number): string => `http://localhost:${port}`;
+  await tenant.callbacks([
+    `${origin(door.port)}/auth/callback`,
+    `${origin(eoc.port)}/callback`,
+    ...(apache === undefined ? [] : [`${origin(apache.port)}/callback`]),
+  ]);
+  const few = quick ? 8 : 32;
+  const cookies = await seedOurs(scene.redisUrl, scene.upstream, people);
+  const at = (name: string, { port, pid }: { port: number; pid: number }, known: readonly string[]): Arrangement => ({
+    name,
+    port,
+    pids: [pid],
+    cookies: known,
+  });
+  const running = [
+    at(names.bare, bare, []),
+    at(names.ours, ours, cookies),
+    ...(built === undefined ? [] : [at(names.built, built, cookies)]),
+    at(names.usual, usual, await seedUsual(scene.redisUrl, people)),
+    at(names.eoc, eoc, await signIn(tenant, origin(eoc.port), path, few)),
+    ...(apache === undefined ? [] : [at(names.apache, apache, await signIn(tenant, origin(apache.port), path, few))]),
+  ];
+  const doors: Door[] = [
+    { name: names.ours, origin: origin(door.port), pid: door.pid, start: '/auth/login?returnTo=/auth/profile' },
+    { name: names.eoc, origin: origin(eoc.port), pid: eoc.pid, start: '/home' },
+    ...(apache === undefined ? [] : [{ name: names.apache, origin: origin(apache.port), pid: apache.pid, start: '/home' }]),
+  ];
+  return { tenant, running, doors };
 };
 
-/** The gateway in its default configuration beside a bare Node proxy and the same packages put together the usual way, in one run. */
+/** What the gateway costs, in its default configuration with everything on, beside a bare Node proxy and beside what others put in its place, in one run. */
 export const proxy: Bench = async ({ quick, say }) => {
-  const stage = openStage();
-  const children: ChildProcess[] = [];
+  const scene = await openScene();
   try {
-    const [redisPort, upPort, barePort, usualPort, ourPort] = [
-      await freePort(),
-      await freePort(),
-      await freePort(),
-      await freePort(),
-      await freePort(),
-    ];
-    const [redisUrl, tenant] = [`redis://127.0.0.1:${redisPort}`, `http://127.0.0.1:${upPort}`];
-    const redis = stage.redis(['--port', String(redisPort)]);
-    const server = (kind: string, port: number): ChildProcess => {
-      const child = spawn(process.execPath, ['bench/proxy/servers.ts', kind, String(port), tenant, redisUrl], {
-        cwd: root,
-        stdio: 'ignore',
-      });
-      children.push(child);
-      return child;
-    };
-    const upstream = server('upstream', upPort);
-    const bare = server('bare', barePort);
-    const { ours, usual } = await seed(redisUrl, tenant);
-    const usualWay = server('usual', usualPort);
-    const roomy = Object.fromEntries(['USER', 'TENANT'].map((who) => [`RATE_LIMIT_${who}_READ`, '1000000']));
-    const gateway = stage.program(['start'], {
-      AUTH0_DOMAIN: tenant,
-      AUTH0_CLIENT_ID: 'x',
-      AUTH0_CLIENT_SECRET: 'x',
-      AUTH0_SECRET: secret,
-      APP_BASE_URL: 'http://localhost:1',
-      REDIS_URL: redisUrl,
-      PORT: String(ourPort),
-      ADMIN_PORT: '0',
-      HOST: '127.0.0.1',
-      ...roomy,
-    });
-    gateway.stdout?.resume();
-    await Promise.all([
-      untilReady(`${tenant}/`),
-      untilReady(`http://127.0.0.1:${barePort}/`),
-      untilReady(`http://127.0.0.1:${ourPort}/readyz`),
-      untilReady(`http://127.0.0.1:${usualPort}/`),
-    ]);
-    for (const { pid } of [redis, upstream]) pin(pid ?? 0, 1);
-    pin(process.pid, 1);
-    for (const { pid } of [bare, usualWay, gateway]) pin(pid ?? 0, 0);
-
-    const targets = [
-      { name: 'bare Node proxy', url: `http://127.0.0.1:${barePort}${path}`, pid: bare.pid ?? 0, cookies: [], status: 200 },
-      { name: 'this gateway', url: `http://127.0.0.1:${ourPort}${path}`, pid: gateway.pid ?? 0, cookies: ours, status: 200 },
-      { name: 'the usual way', url: `http://127.0.0.1:${usualPort}${path}`, pid: usualWay.pid ?? 0, cookies: usual, status: 200 },
-    ];
-    const [rounds, seconds] = quick ? [2, 2] : [5, 5];
-    const found = new Map<string, Round[]>(targets.map(({ name }) => [name, []]));
-    for (const target of targets) await load(target, 32, 2);
-    for (let round = 0; round < rounds; round += 1) {
-      say(`round ${round + 1} of ${rounds}`);
-      for (const target of targets) found.get(target.name)?.push(await load(target, 32, seconds));
+    if (!quick) {
+      say('building');
+      execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'ignore' });
     }
-    const row = (name: string): Record<keyof Round, number> => {
-      const all = found.get(name) ?? [];
-      const of = (what: keyof Round): number => median(all.map((each) => each[what]));
-      return {
-        perSecond: of('perSecond'),
-        p50: of('p50'),
-        p99: of('p99'),
-        cpuPerRequest: of('cpuPerRequest'),
-        loadShare: of('loadShare'),
-        failed: Math.max(...all.map(({ failed }) => failed)),
-      };
+    say('starting, and signing in');
+    const { tenant, running, doors } = await openArrangements(scene, quick);
+    const [bare, ours] = running;
+    if (bare === undefined || ours === undefined) throw new Error('nothing to measure');
+    const pace = (rounds: number, seconds: number) => (quick ? { rounds: 1, seconds: 0.7, warm: 0.3 } : { rounds, seconds, warm: 10 });
+    say('proxied reads');
+    const reads = await proxiedReads(scene, running, pace(5, 4));
+    const findings: Finding[] = [...reads.findings, ...(await latencies(scene, running, pace(5, 3), say))];
+    say('reads from memory');
+    findings.push(...(await fromMemory(scene, bare, ours, pace(5, 2))));
+    say('a flood');
+    findings.push(...(await flood(scene, bare, pace(5, 2))));
+    say('calls to Redis');
+    findings.push(...(await redisCalls(scene, quick ? 1 : 4)));
+    say('logins');
+    const signedIn = await logins(tenant, doors, quick ? 1 : 5, quick ? 5 : 30);
+    findings.push(...signedIn.findings);
+    say('two gateways');
+    findings.push(...(await twoGateways(scene, pace(5, 3))));
+    say('starts');
+    findings.push(...(await starting(scene, quick ? 1 : 7)));
+    const missing = hasApache ? [] : [[names.apache, ...reads.table.columns.slice(1).map((_, i) => (i === 0 ? 'not installed here' : ''))]];
+    const targets: Table = {
+      title: 'What the gateway costs, beside its targets',
+      about: `The gateway as \`npm start\` runs it, in its default configuration with a Redis (sealed sessions, budget, checks, logs, metrics, answers kept for 30 s); only the numbers of the budget are raised, so that it is asked and admits everything. What is measured runs on one core; load, upstream and Redis on another. Ratios are medians over alternating rounds of one run${quick ? ' (the quick form: one short round, to see that all of it runs)' : ''}. Stored bytes per session: see the sessions benchmark.`,
+      columns: [...columns],
+      rows: findings,
     };
-    const yard = row('bare Node proxy');
-    const two = (value: number): string => value.toFixed(2);
-    const table: Table = {
-      title: 'What the gateway costs',
-      about: `32 connections, a 650-byte answer over keep-alive, medians of ${rounds} alternating rounds of ${seconds} s; measured processes on one core, load, upstream and Redis on the other. The gateway runs in its default configuration with a Redis: sealed sessions, budget, checks, logs, metrics. Ratios are to the bare proxy of the same run. A row whose load side was busy for more than 0.95 is not to be trusted.`,
-      columns: ['arrangement', 'throughput / bare', 'CPU per request / bare', 'p50 / bare', 'p99 / bare', 'errors', 'load side busy'],
-      rows: targets.map(({ name }) => {
-        const one = row(name);
-        return [
-          name,
-          two(one.perSecond / yard.perSecond),
-          two(one.cpuPerRequest / yard.cpuPerRequest),
-          two(one.p50 / Math.max(1, yard.p50)),
-          two(one.p99 / Math.max(1, yard.p99)),
-          one.failed,
-          two(one.loadShare),
-        ];
-      }),
-    };
-    return [table];
+    return [targets, { ...reads.table, rows: [...reads.table.rows, ...missing] }, signedIn.table];
   } finally {
-    for (const child of children) child.kill('SIGKILL');
-    stage.end();
+    scene.end();
   }
 };

@@ -1,64 +1,64 @@
-import autocannon from 'autocannon';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import type { Job, Outcome } from './load.ts';
+import { ask, cpuOf, machineOf, treeOf } from './processes.ts';
 
-/** What one round over one arrangement gave. */
-export interface Round {
+/** The processes around what is measured. */
+export interface Around {
+  readonly load: ChildProcess;
+  readonly upstream: ChildProcess;
+  readonly redis: ChildProcess;
+}
+
+/** What one round over one arrangement gave; shares are of one core. */
+export interface Round extends Outcome {
   readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  /** Microseconds of processor time of the measured process per answered request. */
-  readonly cpuPerRequest: number;
-  /** Share of its core that the load generator and everything beside it used; near 1 the row is not to be trusted. */
-  readonly loadShare: number;
+  /** Microseconds of processor time of the measured processes per good answer. */
+  readonly cpu: number;
+  readonly shares: { readonly measured: number; readonly load: number; readonly upstream: number; readonly redis: number };
+  /** Share of a core that was used by nothing of ours, or given to another machine: a neighbour. */
+  readonly others: number;
+  /** Requests the upstream answered meanwhile, and how many of them came with an access token. */
+  readonly upstream: number;
+  readonly withToken: number;
+  /** Answers that were not good, and connections that broke. */
   readonly failed: number;
 }
 
-const ticksPerSecond = 100;
+const countOf = async (upstream: ChildProcess) => (await ask(upstream, {})) as { answered: number; withToken: number };
 
-/** Processor seconds that a process has used so far (Linux). */
-export const cpuOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-};
-
-/** Binds a process to a processor where `taskset` is there; without it the processes share all of them. */
-export const pin = (pid: number, cpu: number): void => {
-  try {
-    execFileSync('taskset', ['-a', '-cp', String(cpu), String(pid)], { stdio: 'ignore' });
-  } catch {
-    // Measured all the same: the ratios are wider, and the table says how busy the load side was.
-  }
-};
-
-/** Loads one arrangement with so many connections for so many seconds; only answers of the expected status count. */
-export const load = async (
-  target: { url: string; pid: number; cookies: readonly string[]; status: number },
-  connections: number,
-  seconds: number,
-): Promise<Round> => {
-  const before = cpuOf(target.pid);
-  const own = process.cpuUsage();
-  let turn = 0;
-  const result = await autocannon({
-    url: target.url,
-    connections,
-    duration: seconds,
-    setupClient(client) {
-      const cookie = target.cookies[turn++ % Math.max(1, target.cookies.length)];
-      client.setHeaders({ 'x-csrf': '1', ...(cookie !== undefined && { cookie }) });
-    },
+/** Loads one arrangement once, and says what it cost whom. */
+export const measure = async (around: Around, pids: readonly number[], job: Job): Promise<Round> => {
+  const measured = pids.flatMap(treeOf);
+  const sides = { measured, load: [around.load.pid ?? 0], upstream: [around.upstream.pid ?? 0], redis: [around.redis.pid ?? 0] };
+  const look = (): Record<keyof typeof sides, number> & { busy: number; stolen: number } => ({
+    measured: cpuOf(sides.measured),
+    load: cpuOf(sides.load),
+    upstream: cpuOf(sides.upstream),
+    redis: cpuOf(sides.redis),
+    ...machineOf(),
   });
-  const used = cpuOf(target.pid) - before;
-  const { user, system } = process.cpuUsage(own);
-  const good = result.statusCodeStats?.[`${target.status}`]?.count ?? 0;
+  const seen = await countOf(around.upstream);
+  const before = look();
+  const began = performance.now();
+  const answer = (await ask(around.load, job)) as { outcome?: Outcome; error?: string };
+  const seconds = (performance.now() - began) / 1_000;
+  const after = look();
+  const { outcome } = answer;
+  if (outcome === undefined) throw new Error(`the load failed: ${answer.error ?? 'no answer'}`);
+  const share = (side: keyof typeof before): number => (after[side] - before[side]) / seconds;
+  const shares = { measured: share('measured'), load: share('load'), upstream: share('upstream'), redis: share('redis') };
+  const ours = shares.measured + shares.load + shares.upstream + shares.redis;
+  const seenAfter = await countOf(around.upstream);
+  const all = Object.values(outcome.statuses).reduce((sum, count) => sum + count, 0);
   return {
-    perSecond: good / result.duration,
-    p50: result.latency.p50,
-    p99: result.latency.p99,
-    cpuPerRequest: (used * 1e6) / Math.max(1, good),
-    loadShare: (user + system) / 1e6 / result.duration,
-    failed: result.requests.total - good + result.errors,
+    ...outcome,
+    perSecond: outcome.good / outcome.seconds,
+    cpu: ((after.measured - before.measured) * 1e6) / Math.max(1, outcome.good),
+    shares,
+    others: Math.max(0, share('busy') + share('stolen') - ours),
+    upstream: seenAfter.answered - seen.answered,
+    withToken: seenAfter.withToken - seen.withToken,
+    failed: all - outcome.good + outcome.broken,
   };
 };
 

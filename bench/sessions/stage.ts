@@ -39,6 +39,12 @@ export const openStage = (): Stage => {
     children.push(child);
     return child;
   };
+  const end = (): void => {
+    process.removeListener('exit', end);
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', end);
   const redisServer = process.env['REDIS_SERVER'] ?? 'redis-server';
   return {
     program: (args, env = {}) => start(process.execPath, ['src/main.ts', ...args], env, 'pipe'),
@@ -48,10 +54,7 @@ export const openStage = (): Stage => {
       writeFileSync(file, sentinel);
       return start(redisServer, [file, '--sentinel'], {}, 'ignore');
     },
-    end() {
-      for (const child of children) child.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-    },
+    end,
   };
 };
 

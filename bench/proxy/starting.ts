@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { freePort } from '../sessions/stage.ts';
+import { spawn } from 'node:child_process';
+import { judge, type Finding } from './judge.ts';
+import { median } from './measure.ts';
+import type { Scene } from './scene.ts';
+import { secrets } from './seed.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** The program as `npm run build` leaves it. */
+export const builtProgram = 'dist/src/main.js';
+
+/** Whether it was built here. */
+export const isBuilt = (): boolean => existsSync(join(root, builtProgram));
+
+const answers = async (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    request({ port, host: '127.0.0.1', path: '/readyz', agent: false }, (message) => {
+      message.resume();
+      resolve(message.statusCode === 200);
+    })
+      .once('error', () => resolve(false))
+      .end();
+  });
+
+/** Seconds from the start of a program until it says that it is ready, on both cores as for users; everything else is idle meanwhile. */
+const once = async (program: string, env: Record<string, string>): Promise<number> => {
+  const port = await freePort();
+  const began = performance.now();
+  const child = spawn(process.execPath, [program, 'start'], {
+    cwd: root,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      PORT: String(port),
+      ADMIN_PORT: '0',
+      HOST: '127.0.0.1',
+      APP_BASE_URL: `http://localhost:${port}`,
+      ...env,
+    },
+    stdio: 'ignore',
+  });
+  try {
+    while (!(await answers(port))) {
+      if (performance.now() - began > 20_000 || child.exitCode !== null) throw new Error(`${program} did not get ready`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return (performance.now() - began) / 1_000;
+  } finally {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+};
+
+/** From the command to a ready gateway, with Redis and without, from the source (`npm start`) and built. */
+export const starting = async (scene: Scene, times: number): Promise<Finding[]> => {
+  const base = {
+    AUTH0_DOMAIN: scene.upstream,
+    AUTH0_CLIENT_ID: 'bench',
+    AUTH0_CLIENT_SECRET: 'a client secret of the benchmark',
+    AUTH0_SECRET: secrets.ours,
+  };
+  const ways = [
+    { name: 'with Redis', env: { ...base, REDIS_URL: scene.redisUrl } },
+    { name: 'without Redis', env: base },
+  ];
+  const findings: Finding[] = [];
+  for (const program of ['src/main.ts', ...(isBuilt() ? [builtProgram] : [])]) {
+    for (const { name, env } of ways) {
+      const seconds: number[] = [];
+      for (let i = 0; i < times; i += 1) seconds.push(await once(program, env));
+      const how = `median of ${times} starts of node ${program} start, ${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)} s`;
+      findings.push(
+        judge(
+          `start to ready ${name}${program.startsWith('dist') ? ', built' : ''}, s`,
+          median(seconds),
+          { most: 0.5, stretch: 0.3 },
+          how,
+          [],
+        ),
+      );
+    }
+  }
+  return findings;
+};
