@@ -9,6 +9,7 @@ import { createWebOrigin } from './http/web-origin.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createBudget, type BudgetEvent } from './limiter/budget.ts';
 import { createRedis } from './redis/client.ts';
+import { watchHealth } from './redis/health.ts';
 import { createMemoryStore } from './session/memory-store.ts';
 import { createRedisStore } from './session/redis-store.ts';
 
@@ -69,7 +70,8 @@ export const createGateway = (
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
   });
-  const ready = async (): Promise<boolean> => Promise.resolve(redis?.ready() ?? true);
+  const health = redis && watchHealth(redis, log);
+  const ready = async (): Promise<boolean> => health?.serves() ?? true;
   const front = options.front ?? frontOf(settings);
   const { app, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {

@@ -1,6 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import { isCluster, meansUnavailable, openConnection } from './connection.ts';
 import type { Connection, RedisTls } from './connection.ts';
+import { createTold } from './told.ts';
 import { createTurn, skipped } from './turn.ts';
 import type { Chain } from './turn.ts';
 
@@ -73,12 +74,13 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   let subscriber: Connection | undefined;
   let lostAt: number | undefined = performance.now();
   let closed = false;
+  const told = createTold(log, () => closed);
   const waiting = new Set<() => void>();
   const listeners = new Map<string, Set<(message: string) => void>>();
   const onReadyListeners = new Set<() => void>();
 
   main.on('ready', () => {
-    if (lostAt !== undefined) log.info({ store: 'redis' }, 'connected to Redis');
+    told.reached();
     lostAt = undefined;
     for (const go of waiting) go();
     waiting.clear();
@@ -86,19 +88,20 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   });
   for (const event of ['close', 'end'] as const) {
     main.on(event, () => {
-      if (lostAt === undefined && !closed) log.warn({ store: 'redis' }, 'lost the connection to Redis, reconnecting');
+      told.lost();
       lostAt ??= performance.now();
     });
   }
   main.on('error', (error: Error) => {
-    // Attempts follow each other several times a second: the first tells all.
-    if (lostAt !== undefined && performance.now() - lostAt < 50) log.warn({ store: 'redis', reason: error.message }, 'cannot reach Redis');
+    told.failed(error, 'connection');
   });
 
   const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
   const storeError = (error: unknown): Error => {
     if (error instanceof Failure) return error;
-    return meansUnavailable(error) || !(error instanceof Error) ? unavailable(error) : error;
+    if (error instanceof Error && !meansUnavailable(error)) return error;
+    told.failed(error, 'command');
+    return unavailable(error);
   };
 
   async function readyWithin(ms: number): Promise<boolean> {

@@ -27,6 +27,16 @@ export const isCluster = (connection: Connection): boolean => connection instanc
 
 const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.75 + Math.random() / 2);
 
+// Once in two seconds: where a replica was given by mistake, a reconnection for every refused write would be a storm.
+const createLeave = (): ((error: Error) => boolean) => {
+  let leftAt = -Infinity;
+  return ({ message }) => {
+    if (!message.startsWith('READONLY') || performance.now() - leftAt < 2_000) return false;
+    leftAt = performance.now();
+    return true;
+  };
+};
+
 /**
  * Opens what the address names: one server, the primary a set of Sentinels agrees on, or a Cluster. It reconnects for ever with back-off (50 ms to 2 s),
  * keeps no queue while it is not connected, and never sends a command a second time by itself.
@@ -45,7 +55,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // After a failover the old primary refuses writes: leave it, the address now means another server.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: createLeave(),
     disableClientInfo: true,
   } satisfies CommonRedisOptions;
   if (address.kind === 'cluster') {
