@@ -69,8 +69,10 @@ const openLab = () => {
 export const startSentinels = async (): Promise<RedisLab & { readonly primary: Node; readonly replica: Node }> => {
   const lab = openLab();
   try {
-    const primary = await lab.node();
-    const replica = await lab.node(['--replicaof', '127.0.0.1', String(primary.port), '--repl-diskless-sync-delay', '0']);
+    // Both: either may be the one to send its data to the other.
+    const atOnce = ['--repl-diskless-sync-delay', '0'];
+    const primary = await lab.node(atOnce);
+    const replica = await lab.node(['--replicaof', '127.0.0.1', String(primary.port), ...atOnce]);
     await must(async () => /state=online/.test(String(await primary.ask('INFO', 'replication'))), 10_000, 'the replica is in sync');
     const folder = lab.folder('sentinel');
     const config = join(folder, 'sentinel.conf');

@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import { isCluster, meansUnavailable, openConnection } from './connection.ts';
+import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
 import type { Connection, RedisTls } from './connection.ts';
 import { createTold } from './told.ts';
 import { createTurn, skipped } from './turn.ts';
@@ -69,11 +69,15 @@ export interface RedisLog {
 export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const deadlineMs = options.deadlineMs ?? 800;
   const keyPrefix = options.keyPrefix ?? 'mab:';
-  const connect = () => openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+  let closed = false;
+  const connect = () => {
+    const made = openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+    keepOpen(made, () => closed);
+    return made;
+  };
   const main = connect();
   let subscriber: Connection | undefined;
   let lostAt: number | undefined = performance.now();
-  let closed = false;
   const told = createTold(log, () => closed);
   const waiting = new Set<() => void>();
   const listeners = new Map<string, Set<(message: string) => void>>();
