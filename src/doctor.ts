@@ -3,7 +3,7 @@ import { createAuth0 } from './gateway/auth0/client.ts';
 import { createRedis } from './gateway/redis/client.ts';
 import { examineRedis } from './gateway/redis/health.ts';
 
-const connectMs = 4_000;
+const connectMs = 2_500;
 
 const examineStore = async (url: string, say: (line: string) => void): Promise<boolean> => {
   let reason = 'it does not answer';
@@ -51,6 +51,9 @@ export const examine = async (environment: Record<string, string | undefined>, s
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    clockDiffers(seconds) {
+      say(`note  this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} that of Auth0: set it (NTP)`);
+    },
   });
   let metadata;
   try {

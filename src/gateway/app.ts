@@ -80,6 +80,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
     issuer: auth0.issuer,
     idleMs,
     absoluteMs,
+    refreshMs: settings.AUTH0_REFRESH_LIFETIME * 1000,
     events,
   });
   const list = createSessionList({ store, listSeal, issuer: auth0.issuer, idleMs, events });
@@ -143,8 +144,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
-    metadata: auth0.metadata,
-    timeoutMs: 3_000,
+    ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
   app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, once: store.once, log, metrics }));
   app.get('/auth/profile', cookie.attach, createProfile());

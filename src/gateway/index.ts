@@ -69,6 +69,9 @@ export const createGateway = (
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    clockDiffers(seconds) {
+      log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
+    },
   });
   const health = redis && watchHealth(redis, log);
   const ready = async (): Promise<boolean> => health?.serves() ?? true;

@@ -26,11 +26,11 @@ test.each([
     relay = await startRelay(server.port);
     world = await startWorld({
       settings: { REDIS_URL: `redis://127.0.0.1:${relay.port}`, RATE_LIMIT_USER_READ: '10000' },
-      tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: 12 } },
+      tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: 7 } },
     });
     const person = world.person();
     await person.signIn();
-    await sleep(12_100);
+    await sleep(7_100);
     relay.loseAnswerTo(verb);
     const first = await person.call('GET', methods);
     expect(relay.lost()).toBe(true);

@@ -1,7 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
 import type { Connection, RedisTls } from './connection.ts';
-import { createTold } from './told.ts';
+import { createTold, type RedisLog } from './told.ts';
 import { createTurn, skipped } from './turn.ts';
 import type { Chain } from './turn.ts';
 
@@ -53,12 +53,6 @@ export interface RedisOptions {
   /** Every command answers or fails within this many milliseconds. */
   deadlineMs?: number;
   tls?: RedisTls;
-}
-
-/** Where losses and returns of the connection are told. */
-export interface RedisLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Failure } from '../http/errors.ts';
-import type { Redis, RedisLog } from './client.ts';
-import { mendOf } from './told.ts';
+import type { Redis } from './client.ts';
+import { mendOf, type RedisLog } from './told.ts';
 
 /** Something about a Redis that its operator should know; `grave` when the gateway cannot work with it at all. */
 export interface Finding {

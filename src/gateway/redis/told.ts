@@ -1,4 +1,8 @@
-import type { RedisLog } from './client.ts';
+/** Where losses and returns of the connection are told. */
+export interface RedisLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
 
 /** What may be wrong with a Redis and how to mend it, by how the failure begins or what it names; never by anything that holds a password. */
 const mends: readonly (readonly [RegExp, string])[] = [

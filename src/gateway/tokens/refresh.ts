@@ -111,11 +111,13 @@ export const createRefresh = (parts: {
   // twice, since what was sent over a connection that broke can be done after what was sent over the next.
   const giveBack = async (session: Session, holder: Buffer): Promise<void> => {
     const until = performance.now() + writeForMs;
-    for (let done = 0; done < 2 && performance.now() < until; await sleep(lookMs * 10)) {
-      done += await store.settle(session.key, holder, 0).then(
-        () => 1,
-        () => 0,
+    let done = 0;
+    while (done < 2 && performance.now() < until) {
+      await store.settle(session.key, holder, 0).then(
+        () => (done += 1),
+        () => undefined,
       );
+      await sleep(lookMs * 10);
     }
   };
 
