@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
-import { meansFull, scriptWhenFull } from '../redis/full.ts';
+import { meansFull } from '../redis/full.ts';
 import { retainMs, writeLastsMs } from './kept.ts';
 import type { KeptAnswer, KeptStore } from './kept.ts';
 
@@ -12,8 +12,8 @@ const bytes = (value: unknown): Buffer =>
 /** Keeps answers in Redis, shared by all gateways: one call per step. */
 export const createRedisKept = (redis: Redis): KeptStore => {
   // When Redis is full a write still says that it begins and ends: what is kept must never be older than it. Nothing more is kept then.
-  const note = scriptWhenFull(redis, lua, 'bytes');
-  const fill = redis.script(lua, 'bytes');
+  const note = redis.script(lua, 'bytes');
+  const fill = redis.script(lua, 'bytes', 'grows');
   const call = async (room: string, verb: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> => {
     const reply: unknown = await (verb === 'keep' ? fill : note)([`kept:${room}`], [verb, retainMs, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from '../redis/client.ts';
-import { scriptWhenFull } from '../redis/full.ts';
 
 /** Where the gateways on one Redis are counted. */
 export const GATEWAYS_KEY = '{budget}:gateways';
@@ -25,7 +24,7 @@ export interface Gateways {
 
 /** Tells the others that this gateway lives, every ten seconds, and counts them: the number to divide by when Redis is gone. */
 export function countGateways(redis: Redis): Gateways {
-  const count = scriptWhenFull(redis, COUNT);
+  const count = redis.script(COUNT);
   const self = randomBytes(9).toString('base64url');
   let seen = 1;
   const heard = (count: number) => {

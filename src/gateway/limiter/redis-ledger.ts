@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
-import type { Argument, Redis } from '../redis/client.ts';
-import { scriptWhenFull } from '../redis/full.ts';
+import type { Redis } from '../redis/client.ts';
+import type { Argument } from '../redis/turn.ts';
 import { GATEWAYS_KEY } from './gateways.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
 import type { Limits } from './limits.ts';
@@ -20,8 +20,8 @@ export function createRedisLedger(
   onForgotten: () => Promise<void>,
   onCount: (gateways: number) => void,
 ): Ledger {
-  // Small, and gone within minutes: a full Redis has room for them, and without them every gateway would be on its own.
-  const run = scriptWhenFull(redis, source);
+  // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
+  const run = redis.script(source);
   const numbers = JSON.stringify(limits);
   const gateway = randomBytes(6).toString('base64url');
   let sequence = 0;

@@ -1,12 +1,13 @@
 import { Failure } from '../http/errors.ts';
 import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
-import type { Connection, RedisTls } from './connection.ts';
+import type { RedisTls } from './connection.ts';
+import { evenWhenFull } from './full.ts';
+import { createSubscriber } from './subscriber.ts';
 import { createTold, type RedisLog } from './told.ts';
 import { createTurn, skipped } from './turn.ts';
-import type { Chain } from './turn.ts';
+import type { Argument, Chain, Evaluate } from './turn.ts';
+import { within } from './within.ts';
 
-/** What a command takes. */
-export type Argument = string | Buffer | number;
 
 /** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
 export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
@@ -29,8 +30,11 @@ export interface Redis {
   command(name: string, ...args: Argument[]): Promise<unknown>;
   /** One command, every string of its reply as bytes. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown>;
-  /** A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. */
-  script(lua: string, replies?: 'text' | 'bytes'): Script;
+  /**
+   * A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. It runs even when the
+   * server's memory is full, unless it is one that `grows`: whose keys take more room than they had and keep it.
+   */
+  script(lua: string, replies?: 'text' | 'bytes', room?: 'stays' | 'grows'): Script;
   chain(): ScriptChain;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
@@ -70,11 +74,10 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     return made;
   };
   const main = connect();
-  let subscriber: Connection | undefined;
+  const subscriber = createSubscriber(connect, deadlineMs);
   let lostAt: number | undefined = performance.now();
   const told = createTold(log, () => closed);
   const waiting = new Set<() => void>();
-  const listeners = new Map<string, Set<(message: string) => void>>();
   const onReadyListeners = new Set<() => void>();
 
   main.on('ready', () => {
@@ -133,48 +136,24 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     }
   }
 
-  const turn = createTurn(
-    (lua, digest, keys, args) =>
-      run(async () => {
-        try {
-          return await main.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args);
-        } catch (error) {
-          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-          return main.callBuffer('EVAL', lua, keys.length, ...keys, ...args);
-        }
-      }),
-    // The nodes of a Cluster take no script over keys of two slots.
-    !isCluster(main),
-  );
-
-  async function subscribe(channel: string, listener: (message: string) => void): Promise<() => void> {
-    const name = keyPrefix + channel;
-    const known = listeners.get(name);
-    const set = known ?? new Set();
-    set.add(listener);
-    listeners.set(name, set);
-    if (!subscriber) {
-      subscriber = connect();
-      subscriber.on('message', (from: string, message: string) => {
-        for (const each of listeners.get(from) ?? []) each(message);
-      });
-      subscriber.on('error', () => undefined);
-      // Subscriptions asked for while the connection was down are made when it comes.
-      subscriber.on('ready', () => void subscriber?.subscribe(...listeners.keys()).catch(() => undefined));
-    }
-    if (!known && subscriber.status === 'ready') await within(subscriber.subscribe(name), deadlineMs).catch(() => undefined);
-    return () => {
-      set.delete(listener);
-      if (set.size > 0) return;
-      listeners.delete(name);
-      if (subscriber?.status === 'ready') void subscriber.unsubscribe(name).catch(() => undefined);
-    };
-  }
+  const evaluate: Evaluate = (lua, digest, keys, args) =>
+    run(async () => {
+      try {
+        return await main.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return main.callBuffer('EVAL', lua, keys.length, ...keys, ...args);
+      }
+    });
+  // The nodes of a Cluster take no script over keys of two slots.
+  const together = !isCluster(main);
+  const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together) };
 
   return {
     command: (name, ...args) => run(() => main.call(name, ...args)),
     commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
-    script(lua, replies = 'text') {
+    script(lua, replies = 'text', room = 'stays') {
+      const turn = turns[room];
       const script = turn.add(lua);
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
       return (keys, args, chain) =>
@@ -185,14 +164,15 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
           };
           const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
           if (chain === undefined) turn.send([call]);
-          else chain.calls.push(call);
+          else if (room === 'stays') chain.calls.push(call);
+          else throw new TypeError('a script that needs room goes in no chain');
         });
     },
     chain() {
       const calls: Chain = [];
-      return { calls, send: () => turn.send(calls) };
+      return { calls, send: () => turns.stays.send(calls) };
     },
-    subscribe,
+    subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {
       await run(() => main.call('PUBLISH', keyPrefix + channel, message));
     },
@@ -205,24 +185,10 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     close() {
       closed = true;
       main.disconnect();
-      subscriber?.disconnect();
+      subscriber.close();
       return Promise.resolve();
     },
   };
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error('Command timed out'));
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const textOf = (reply: unknown): unknown => {

@@ -1,23 +1,26 @@
+import { createHash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
-import type { Redis, Script } from './client.ts';
-
-const flags = '#!lua flags=allow-oom\n';
+import type { Evaluate } from './turn.ts';
 
 /**
- * A script that runs even when Redis has reached its `maxmemory`, for what takes no more room than it had or gives it back soon. A Redis older
- * than 7.0 does not know such scripts; there it runs as any other, and is refused while memory is full.
+ * Runs Lua even when Redis has reached its `maxmemory`, which is right for what takes no more room than it had or gives it back soon. A Redis
+ * older than 7.0 does not know such scripts; there it runs as any other, and its writes are refused while memory is full.
  */
-export function scriptWhenFull(redis: Redis, lua: string, replies?: 'text' | 'bytes'): Script {
-  const flagged = redis.script(flags + lua, replies);
-  const plain = redis.script(lua, replies);
-  let run = flagged;
-  return async (keys, args) => {
+export function evenWhenFull(evaluate: Evaluate): Evaluate {
+  let known = true;
+  let last = { lua: '', flagged: '', digest: '' };
+  return async (lua, digest, keys, args) => {
+    if (!known) return evaluate(lua, digest, keys, args);
+    if (last.lua !== lua) {
+      const flagged = `#!lua flags=allow-oom\n${lua}`;
+      last = { lua, flagged, digest: createHash('sha1').update(flagged).digest('hex') };
+    }
     try {
-      return await run(keys, args);
+      return await evaluate(last.flagged, last.digest, keys, args);
     } catch (error) {
-      if (run === plain || !(error instanceof Error && /compiling script.*'#'/.test(error.message))) throw error;
-      run = plain;
-      return plain(keys, args);
+      if (!(error instanceof Error && /compiling script.*'#'/.test(error.message))) throw error;
+      known = false;
+      return evaluate(lua, digest, keys, args);
     }
   };
 }

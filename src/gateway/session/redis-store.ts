@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
-import { scriptWhenFull } from '../redis/full.ts';
 import { readEntry, writeEntry, type Found, type Lease, type Store } from './store.ts';
 
 const lua = readFileSync(new URL('store.lua', import.meta.url), 'utf8');
@@ -8,7 +7,7 @@ const lua = readFileSync(new URL('store.lua', import.meta.url), 'utf8');
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
   // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
-  const run = scriptWhenFull(redis, lua, 'bytes');
+  const run = redis.script(lua, 'bytes');
   const call = async (key: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> =>
     (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);

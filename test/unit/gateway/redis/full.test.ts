@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createRedis, type Redis } from '../../../../src/gateway/redis/client.ts';
-import { meansFull, scriptWhenFull } from '../../../../src/gateway/redis/full.ts';
+import { evenWhenFull, meansFull } from '../../../../src/gateway/redis/full.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 
 const write = "return redis.call('SET', KEYS[1], ARGV[1])";
@@ -16,24 +16,22 @@ afterEach(async () => {
   await server.stop();
 });
 
-test('runs where any other script is refused', async () => {
-  await expect(scriptWhenFull(redis, write)(['key'], ['x'])).resolves.toBe('OK');
-  const refused: unknown = await redis
-    .script(write)(['key'], ['x'])
-    .catch((error: unknown) => error);
-  expect(refused).toMatchObject({ code: 'store_unavailable' });
-  expect(meansFull(refused)).toBe(true);
+test('on a full Redis scripts run, but for those whose keys grow, also when both are sent in one turn', async () => {
+  const [stays, grows] = [redis.script(write), redis.script(write, 'text', 'grows')];
+  const [done, refused] = await Promise.allSettled([stays(['key'], ['x']), grows(['key'], ['x'])]);
+  expect(done).toMatchObject({ status: 'fulfilled', value: 'OK' });
+  expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+  expect(meansFull(refused.status === 'rejected' && refused.reason)).toBe(true);
 });
 
-test('runs as any other on a Redis that does not know such scripts', async () => {
+test('on a Redis that does not know such scripts they run as any other', async () => {
   // As 6.2 says it; such a server is not at hand.
   const unknown = new Error("ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'");
-  const older: Redis = {
-    ...redis,
-    script: (lua, replies) => (lua.startsWith('#!') ? async () => Promise.reject(unknown) : redis.script(lua, replies)),
-  };
-  await redis.command('CONFIG', 'SET', 'maxmemory', 0);
-  const run = scriptWhenFull(older, write);
-  await expect(run(['key'], ['x'])).resolves.toBe('OK');
-  await expect(run(['key'], ['y'])).resolves.toBe('OK');
+  const seen: string[] = [];
+  const run = evenWhenFull(async (lua) => {
+    seen.push(lua.startsWith('#!') ? 'flagged' : 'plain');
+    return lua.startsWith('#!') ? Promise.reject(unknown) : Promise.resolve('OK');
+  });
+  expect([await run(write, 'digest', [], []), await run(write, 'digest', [], [])]).toEqual(['OK', 'OK']);
+  expect(seen).toEqual(['flagged', 'plain', 'plain']);
 });
