@@ -29,6 +29,10 @@ export const settings = {
   AUTH0_REQUEST_OBJECTS: { check: onOff.default(false), meaning: 'sign authorization requests (JAR, RFC 9101); needs the signing key' },
   AUTH0_DPOP: { check: onOff.default(false), meaning: 'sender-constrained tokens (RFC 9449), an ES256 key per session' },
   AUTH0_REFRESH_LEEWAY: { check: whole(0, 300).default(0), meaning: 'seconds the tenant lets the previous refresh token be used again' },
+  AUTH0_REFRESH_LIFETIME: {
+    check: whole(60, 3_650 * 86_400).default(30 * 86_400),
+    meaning: "seconds after sign-in at which the tenant's refresh tokens end (absolute lifetime); no session outlives them",
+  },
   AUTH0_PASSWORD_REALM: { check: optional, meaning: 'switches POST /auth/password on, for this database connection' },
   AUTH0_PASSKEYS: { check: onOff.default(false), meaning: 'switches the native passkey routes on (the tenant needs a custom domain)' },
   APP_BASE_URL: { check: origin, meaning: 'the public origin of the gateway' },

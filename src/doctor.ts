@@ -1,5 +1,33 @@
 import { readSettings, SettingsError } from '../config/settings.ts';
 import { createAuth0 } from './gateway/auth0/client.ts';
+import { createRedis } from './gateway/redis/client.ts';
+import { examineRedis } from './gateway/redis/health.ts';
+
+const connectMs = 2_500;
+
+const examineStore = async (url: string, say: (line: string) => void): Promise<boolean> => {
+  let reason = 'it does not answer';
+  const redis = createRedis(
+    { url },
+    {
+      info: () => undefined,
+      warn: (fields, message) => (reason = 'reason' in fields ? `${message} (${String(fields.reason)})` : message),
+    },
+  );
+  try {
+    const found = (await redis.opened(connectMs)) && (await examineRedis(redis).catch(() => false as const));
+    if (found === false) {
+      say(`FAIL  REDIS_URL: ${reason}`);
+      return false;
+    }
+    for (const { grave, text } of found) say(`${grave ? 'FAIL' : 'note'}  REDIS_URL: ${text}`);
+    const serves = found.every(({ grave }) => !grave);
+    if (serves) say('ok    Redis answers');
+    return serves;
+  } finally {
+    await redis.close();
+  }
+};
 
 /** Checks the settings and what the tenant publishes, says each finding on a line of its own, and answers the exit code: 0 when nothing is wrong. */
 export const examine = async (environment: Record<string, string | undefined>, say: (line: string) => void): Promise<number> => {
@@ -23,6 +51,9 @@ export const examine = async (environment: Record<string, string | undefined>, s
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    clockDiffers(seconds) {
+      say(`note  this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} that of Auth0: set it (NTP)`);
+    },
   });
   let metadata;
   try {
@@ -43,7 +74,8 @@ export const examine = async (environment: Record<string, string | undefined>, s
       ? 'ok    pushed authorization requests are offered'
       : 'note  pushed authorization requests are not offered',
   );
-  say(settings.REDIS_URL === undefined ? 'note  without REDIS_URL sessions and limits live in one process' : 'ok    REDIS_URL is set');
+  if (settings.REDIS_URL === undefined) say('note  without REDIS_URL sessions and limits live in one process');
+  else if (!(await examineStore(settings.REDIS_URL, say))) return 1;
   say(
     `next  allow ${callback} (and ${settings.APP_BASE_URL}/auth/connect/callback for connected accounts) as callback URL, and ${settings.APP_BASE_URL}/ as logout URL of the application,`,
   );

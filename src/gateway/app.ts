@@ -75,7 +75,13 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const listSeal = createSeal(secrets, 'session list');
   const revoke = createRevoke({ auth0, log });
   const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };
-  const sessions = createSessions({ ...kept, seal: createSeal(secrets, 'session'), absoluteMs, revoke });
+  const sessions = createSessions({
+    ...kept,
+    seal: createSeal(secrets, 'session'),
+    absoluteMs,
+    refreshMs: settings.AUTH0_REFRESH_LIFETIME * 1000,
+    revoke,
+  });
   const list = createSessionList(kept);
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
   const streams = createEventStreams({ events, sessions });
@@ -136,8 +142,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
-    metadata: auth0.metadata,
-    timeoutMs: 3_000,
+    ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
   app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, marks: store, log, metrics }));
   app.get('/auth/profile', cookie.attach, createProfile());

@@ -10,6 +10,7 @@ import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createBudget } from './limiter/budget.ts';
 import { measureBudget } from './limiter/measure.ts';
 import { createRedis } from './redis/client.ts';
+import { watchHealth } from './redis/health.ts';
 import { createMemoryStore } from './session/memory-store.ts';
 import { createRedisStore } from './session/redis-store.ts';
 
@@ -69,8 +70,12 @@ export const createGateway = (
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    clockDiffers(seconds) {
+      log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
+    },
   });
-  const ready = async (): Promise<boolean> => Promise.resolve(redis?.ready() ?? true);
+  const health = redis && watchHealth(redis, log);
+  const ready = async (): Promise<boolean> => health?.serves() ?? true;
   const front = options.front ?? frontOf(settings);
   const { app, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {

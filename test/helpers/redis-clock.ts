@@ -6,9 +6,9 @@ export function withClock(redis: Redis): { redis: Redis; set(ms: number): Promis
   return {
     redis: {
       ...redis,
-      script: (lua, replies) => {
+      script: (lua, replies, room) => {
         if (!lua.includes("redis.call('TIME')")) throw new Error('the script does not ask for the time');
-        return redis.script(lua.replaceAll("redis.call('TIME')", read), replies);
+        return redis.script(lua.replaceAll("redis.call('TIME')", read), replies, room);
       },
     },
     async set(ms) {

@@ -36,7 +36,8 @@ export const startWorld = async (
   } = {},
 ): Promise<World> => {
   const { gateways: count = 1, settings = {} } = options;
-  const redis = options.redis === true || count > 1 ? await startRedis() : undefined;
+  const shared = options.redis === true || (count > 1 && settings['REDIS_URL'] === undefined);
+  const redis = shared ? await startRedis() : undefined;
   const front: Alternating = await startAlternating();
   const origin = front.url;
   const clientSecret = `world-client-secret-${'x'.repeat(16)}`;

@@ -1,7 +1,3 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createBudget } from '../../src/gateway/limiter/budget.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
@@ -13,7 +9,8 @@ import { createSeal } from '../../src/gateway/session/seal.ts';
 import { createSessions } from '../../src/gateway/session/sessions.ts';
 import { newTicket, readTicket } from '../../src/gateway/session/ticket.ts';
 import { certificate } from '../helpers/certificate.ts';
-import { freePort, startRedis } from '../helpers/redis.ts';
+import { startCluster, startSentinels, startTlsRedis, until } from '../helpers/redis-lab.ts';
+import { startRedis } from '../helpers/redis.ts';
 import type { RedisServer } from '../helpers/redis.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
@@ -31,52 +28,21 @@ const connect = (url: string, more: Partial<Parameters<typeof createRedis>[0]> =
   toEnd.push(() => redis.close());
   return redis;
 };
-const until = async (holds: () => Promise<boolean>, ms: number): Promise<boolean> => {
-  const end = performance.now() + ms;
-  while (performance.now() < end) {
-    if (await holds().catch(() => false)) return true;
-    await sleep(50);
-  }
-  return false;
-};
-
 describe('Redis as it is run', () => {
   test('Sentinels: after the primary dies the gateway finds the new one by itself', async () => {
-    const primary = await server();
-    await server(['--replicaof', '127.0.0.1', String(primary.port), '--repl-diskless-sync-delay', '0']);
-    const direct = connect(primary.url);
-    expect(await until(async () => /state=online/.test(String(await direct.command('INFO', 'replication'))), 10_000)).toBe(true);
-    const config = join(mkdtempSync(join(tmpdir(), 'sentinel-')), 'sentinel.conf');
-    const watch = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 1`;
-    const times = 'sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 2000\n';
-    writeFileSync(config, `${watch}\n${times}`);
-    // A Sentinel is a redis-server with another configuration.
-    const sentinel = await server(['--sentinel'], [config]);
-    const redis = connect(`redis+sentinel://127.0.0.1:${sentinel.port}/mymaster`);
+    const lab = await startSentinels();
+    toEnd.push(lab.stop);
+    const redis = connect(lab.url);
     await redis.command('SET', 'kept', 'yes');
-    const watcher = connect(sentinel.url, { keyPrefix: '' });
-    // Known to the Sentinel, and in good order: only then can the replica take over.
-    const ready = async () => /slave-repl-offset,[1-9]/.test(String(await watcher.command('SENTINEL', 'replicas', 'mymaster')));
-    expect(await until(ready, 15_000)).toBe(true);
-    await primary.stop();
+    await lab.primary.stop();
     expect(await until(async () => (await redis.command('SET', 'after', 'yes')) === 'OK', 20_000)).toBe(true);
     expect(await redis.command('GET', 'kept')).toBe('yes');
   }, 60_000);
 
   test('a Cluster: commands, scripts over one hash tag, messages, sessions that end wherever their keys lie, and the budget', async () => {
-    const nodes = await Promise.all([1, 2, 3].map(() => server(['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'])));
-    const direct = nodes.map(({ url }) => connect(url, { keyPrefix: '' }));
-    const bounds = [0, 5_461, 10_923, 16_384];
-    for (const [index, node] of direct.entries()) {
-      await node.command('CLUSTER', 'ADDSLOTSRANGE', bounds[index] ?? 0, (bounds[index + 1] ?? 0) - 1);
-      for (const { port } of nodes) await node.command('CLUSTER', 'MEET', '127.0.0.1', port);
-    }
-    for (const node of direct) {
-      expect(
-        await until(async () => /cluster_state:ok[^]*cluster_known_nodes:3/.test(String(await node.command('CLUSTER', 'INFO'))), 15_000),
-      ).toBe(true);
-    }
-    const redis = connect(`redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
+    const lab = await startCluster();
+    toEnd.push(lab.stop);
+    const redis = connect(lab.url);
     expect(await redis.opened(10_000)).toBe(true);
     for (let turn = 0; turn < 20; turn++) await redis.command('SET', `key ${String(turn)}`, turn);
     await expect(redis.command('GET', 'key 7')).resolves.toBe('7');
@@ -124,24 +90,8 @@ describe('Redis as it is run', () => {
   });
 
   test('TLS: the certificate is checked', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'redis-tls-'));
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    writeFileSync(key, certificate.key);
-    writeFileSync(cert, certificate.cert);
-    const port = await freePort();
-    await server([
-      '--tls-port',
-      String(port),
-      '--tls-cert-file',
-      cert,
-      '--tls-key-file',
-      key,
-      '--tls-ca-cert-file',
-      cert,
-      '--tls-auth-clients',
-      'no',
-    ]);
-    const url = `rediss://127.0.0.1:${port}`;
+    const { url, stop } = await startTlsRedis();
+    toEnd.push(stop);
     await expect(connect(url, { tls: { ca: certificate.cert } }).command('PING')).resolves.toBe('PONG');
     await expect(connect(url).command('PING')).rejects.toMatchObject({ code: 'store_unavailable' });
   });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
+import { meansFull } from '../redis/full.ts';
 import { retainMs, writeLastsMs } from './kept.ts';
 import type { KeptAnswer, KeptStore } from './kept.ts';
 
@@ -10,9 +11,11 @@ const bytes = (value: unknown): Buffer =>
 
 /** Keeps answers in Redis, shared by all gateways: one call per step. */
 export const createRedisKept = (redis: Redis): KeptStore => {
-  const run = redis.script(lua, 'bytes');
+  // When Redis is full a write still says that it begins and ends: what is kept must never be older than it. Nothing more is kept then.
+  const note = redis.script(lua, 'bytes');
+  const fill = redis.script(lua, 'bytes', 'grows');
   const call = async (room: string, verb: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> => {
-    const reply: unknown = await run([`kept:${room}`], [verb, retainMs, ...args]);
+    const reply: unknown = await (verb === 'keep' ? fill : note)([`kept:${room}`], [verb, retainMs, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];
   };
   const answer = (storedAt: unknown, sealed: unknown): KeptAnswer | undefined =>
@@ -24,7 +27,11 @@ export const createRedisKept = (redis: Redis): KeptStore => {
       return { epoch: Number(epoch), now: Number(now), kept: answer(storedAt, sealed) };
     },
     async keep(room, name, epoch, sealed) {
-      const [word, , now, storedAt, newer] = await call(room, 'keep', name, epoch, sealed);
+      const reply = await call(room, 'keep', name, epoch, sealed).catch((failure: unknown) => {
+        if (meansFull(failure)) return ['open', epoch, 0];
+        throw failure;
+      });
+      const [word, , now, storedAt, newer] = reply;
       const kind = String(word);
       return { kind: kind === 'kept' || kind === 'open' ? kind : 'moved', now: Number(now), kept: answer(storedAt, newer) };
     },

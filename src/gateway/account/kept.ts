@@ -8,7 +8,7 @@ export interface KeptStore {
   look(room: string, name: string): Promise<Look>;
   /**
    * Keeps an answer to a read that began in this epoch. `moved`: a write began or ended meanwhile, so the answer may be older than it; what is
-   * kept by now comes instead. `open`: a write is under way, and the answer, though true enough to show, is not kept.
+   * kept by now comes instead. `open`: a write is under way, or the store is full, and the answer, though true enough to show, is not kept.
    */
   keep(room: string, name: string, epoch: number, sealed: Buffer): Promise<Keep>;
   /** A write begins. `busy`: the same one is under way; `done`: it was, here is its outcome; `other`: its key belongs to another request. */

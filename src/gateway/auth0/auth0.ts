@@ -8,6 +8,8 @@ export interface Auth0 {
   readonly issuer: string;
   /** The audience of the My Account API on the same domain. */
   readonly audience: string;
+  /** Seconds to add to this machine's time for the tenant's, as its last answer told: what is signed for it is signed in its time. */
+  skewSeconds(): number;
   /** Where to send the browser for the code flow (PKCE S256, state, nonce; pushed and signed as configured). */
   startLogin(ask: LoginRequest): Promise<URL>;
   /** Exchanges the code of a callback; checks state, nonce, issuer and ID token (OpenID Connect Core 3.1.3.7). */
@@ -60,4 +62,6 @@ export interface Auth0Options {
   readonly pushed: 'auto' | 'on' | 'off';
   readonly requestObjects: boolean;
   readonly answerTimeoutMs: number;
+  /** Told when the tenant's clock and this machine's differ so much that an operator should know: by how many seconds the tenant's is ahead. */
+  readonly clockDiffers?: (seconds: number) => void;
 }

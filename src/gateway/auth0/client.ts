@@ -3,9 +3,11 @@ import { importPKCS8 } from 'jose';
 import * as oidc from 'openid-client';
 import { Failure } from '../http/errors.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
+import { createTenantClock } from './clock.ts';
 import { createDirect } from './direct.ts';
 import { OAuthError, sortRefreshFailure } from './grant.ts';
 import { commonGrant, fullGrant } from './read-grant.ts';
+import { createSend } from './send.ts';
 
 // Auth0, Redis and this machine may disagree by minutes. What must be exact is measured between two times of the same clock instead.
 const clockToleranceSeconds = 330;
@@ -21,20 +23,34 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
       ? undefined
       : importPKCS8(createPrivateKey(signingKey).export({ type: 'pkcs8', format: 'pem' }).toString(), signingAlg);
 
-  const metadata = {
+  const clock = createTenantClock(options.clockDiffers ?? (() => undefined));
+  const metadata = () => ({
     [oidc.clockTolerance]: clockToleranceSeconds,
+    // Assertions and proofs are made in the tenant's time: they live a minute, less than clocks may differ.
+    [oidc.clockSkew]: clock.skewSeconds(),
     ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
-  };
+  });
   const authentication = async (): Promise<oidc.ClientAuth> => {
     const key = await privateKey;
     return key === undefined ? oidc.ClientSecretPost(clientSecret) : oidc.PrivateKeyJwt(key);
   };
-  const discover = async (): Promise<oidc.Configuration> =>
-    oidc.discovery(new URL(issuer), clientId, metadata, await authentication(), {
+  const configured = async (server: oidc.ServerMetadata, send: oidc.CustomFetch = createSend(clock)): Promise<oidc.Configuration> => {
+    const config = new oidc.Configuration(server, clientId, metadata(), await authentication());
+    if (domain.startsWith('http:')) oidc.allowInsecureRequests(config);
+    config.timeout = answerTimeoutMs / 1000;
+    config[oidc.customFetch] = send;
+    return config;
+  };
+  const discover = async (): Promise<oidc.ServerMetadata> => {
+    const config = await oidc.discovery(new URL(issuer), clientId, metadata(), oidc.None(), {
       timeout: answerTimeoutMs / 1000,
+      [oidc.customFetch]: createSend(clock),
       ...(domain.startsWith('http:') ? { execute: [oidc.allowInsecureRequests] } : {}),
     });
-  let discovered: Promise<oidc.Configuration> | undefined;
+    return config.serverMetadata();
+  };
+  let discovered: Promise<oidc.ServerMetadata> | undefined;
+  let made: { readonly skew: number; readonly config: Promise<oidc.Configuration> } | undefined;
   let failedAt = -Infinity;
   const configuration = async (): Promise<oidc.Configuration> => {
     if (discovered === undefined) {
@@ -45,7 +61,10 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
         failedAt = performance.now();
       });
     }
-    return ask(() => discovered ?? discover());
+    const server = await ask(() => discovered ?? discover());
+    const skew = clock.skewSeconds();
+    if (made?.skew !== skew) made = { skew, config: configured(server) };
+    return made.config;
   };
 
   const dpopOption = (config: oidc.Configuration, pair: KeyPair | undefined): oidc.DPoPOptions =>
@@ -54,6 +73,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
   return {
     issuer,
     audience,
+    skewSeconds: clock.skewSeconds,
     async startLogin({ state, nonce, verifier, scope, extra }) {
       const config = await configuration();
       const parameters = new URLSearchParams({
@@ -120,22 +140,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     },
     async grant(type, parameters, { dpop, nested, forwardedFor } = {}) {
       // A configuration for this one request: what is added to it cannot reach another.
-      const config = new oidc.Configuration((await configuration()).serverMetadata(), clientId, metadata, await authentication());
-      if (domain.startsWith('http:')) oidc.allowInsecureRequests(config);
-      config.timeout = answerTimeoutMs / 1000;
-      config[oidc.customFetch] = async (url, { method, headers, body, signal }) => {
-        const sent = { ...headers, ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }) };
-        if (nested === undefined || !(body instanceof URLSearchParams))
-          return fetch(url, { method, headers: sent, body: body ?? null, redirect: 'manual', signal: signal ?? null });
-        const json = JSON.stringify({ ...Object.fromEntries(body), ...nested });
-        return fetch(url, {
-          method,
-          headers: { ...sent, 'content-type': 'application/json' },
-          body: json,
-          redirect: 'manual',
-          signal: signal ?? null,
-        });
-      };
+      const config = await configured((await configuration()).serverMetadata(), createSend(clock, { nested, forwardedFor }));
       return fullGrant(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
     },
     direct: createDirect({

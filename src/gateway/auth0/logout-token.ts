@@ -16,6 +16,7 @@ export type VerifyLogoutToken = (token: string) => Promise<LogoutToken>;
 const event = 'http://schemas.openid.net/event/backchannel-logout';
 // Auth0 writes plain JWT where the standard asks for logout+jwt (RFC 8725 section 3.11); an ID token never has `events`, so neither is taken for the other.
 const types = new Set(['jwt', 'logout+jwt', 'application/logout+jwt']);
+const timely = new Set(['exp', 'nbf', 'iat']);
 const clockToleranceSeconds = 330;
 const longestLifeSeconds = 600;
 
@@ -28,8 +29,10 @@ export const createLogoutTokens = (options: {
   clientId: string;
   metadata: () => Promise<Readonly<Record<string, unknown>>>;
   timeoutMs: number;
+  /** What to add to this machine's time for the tenant's. */
+  skewSeconds?: () => number;
 }): VerifyLogoutToken => {
-  const { issuer, clientId, metadata, timeoutMs } = options;
+  const { issuer, clientId, metadata, timeoutMs, skewSeconds = () => 0 } = options;
   let keys: JWTVerifyGetKey | undefined;
   const keyFor: JWTVerifyGetKey = async (header, token) => {
     keys ??= createRemoteJWKSet(new URL(String((await metadata())['jwks_uri'])), { timeoutDuration: timeoutMs, [customFetch]: fetch });
@@ -44,14 +47,19 @@ export const createLogoutTokens = (options: {
         audience: clientId,
         algorithms: ['RS256'],
         clockTolerance: clockToleranceSeconds,
+        currentDate: new Date(Date.now() + skewSeconds() * 1000),
         requiredClaims: ['iat', 'exp', 'jti', 'events'],
       });
       if (!types.has((verified.protectedHeader.typ ?? '').toLowerCase())) throw refuse('its type is not that of a logout token');
       payload = verified.payload;
     } catch (cause) {
       if (cause instanceof Failure) throw cause;
+      const late =
+        cause instanceof errors.JWTExpired ||
+        (cause instanceof errors.JWTClaimValidationFailed && cause.reason === 'check_failed' && timely.has(cause.claim));
+      if (late) throw refuse('it has expired or is not yet valid, or the clocks of Auth0 and of this gateway are too far apart', cause);
       if (cause instanceof errors.JOSEError && !(cause instanceof errors.JWKSTimeout))
-        throw refuse('signature, issuer, audience or times are wrong', cause);
+        throw refuse('signature, issuer, audience or form are wrong', cause);
       throw new Failure('upstream_unreachable', { cause });
     }
     const { jti, sub, iat = 0, exp = 0 } = payload;

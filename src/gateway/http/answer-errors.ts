@@ -41,7 +41,7 @@ export function createAnswerErrors(parts: {
     }
     const target = failure.members[wayOn[failure.code] ?? ''];
     if (typeof target === 'string') redirect(res, target, req.method);
-    else sendPage(res, failure, req.id);
+    else sendPage(res, failure, req.id, failure.code === 'store_unavailable' && req.method === 'GET' ? req.originalUrl : undefined);
   };
 }
 
@@ -62,10 +62,10 @@ function redirect(res: Response, target: string, method: string): void {
   res.end();
 }
 
-function sendPage(res: Response, failure: Failure, requestId: string | undefined): void {
+function sendPage(res: Response, failure: Failure, requestId: string | undefined, again: string | undefined): void {
   res.statusCode = failure.status;
   for (const [name, value] of Object.entries(failure.headers)) res.setHeader(name, value);
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Content-Type', 'text/html; charset=utf-8');
-  res.end(failurePage(failure, requestId));
+  res.end(failurePage(failure, requestId, again));
 }

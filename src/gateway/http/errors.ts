@@ -34,7 +34,7 @@ export const failures = {
   internal: { status: 500, title: 'Something went wrong here' },
   upstream_unreachable: { status: 502, title: 'The account service could not be reached' },
   tenant_busy: { status: 503, title: 'The account service is busy', type: `${iana}#temporary-reduced-capacity` },
-  store_unavailable: { status: 503, title: 'Sessions cannot be read just now' },
+  store_unavailable: { status: 503, title: 'Sessions cannot be read or stored just now' },
   shutting_down: { status: 503, title: 'This server is stopping' },
   upstream_timeout: { status: 504, title: 'The account service took too long' },
 } as const satisfies Record<string, Row>;

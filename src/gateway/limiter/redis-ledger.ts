@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
-import type { Argument, Redis } from '../redis/client.ts';
+import type { Redis } from '../redis/client.ts';
+import type { Argument } from '../redis/turn.ts';
 import { GATEWAYS_KEY } from './gateways.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
 import type { Limits } from './limits.ts';
@@ -19,6 +20,7 @@ export function createRedisLedger(
   onForgotten: () => Promise<void>,
   onCount: (gateways: number) => void,
 ): Ledger {
+  // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
   const run = redis.script(source);
   const numbers = JSON.stringify(limits);
   const gateway = randomBytes(6).toString('base64url');

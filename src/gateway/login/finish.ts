@@ -31,6 +31,8 @@ const refusals: Readonly<Record<string, string>> = {
   login_required: 'Auth0 has no session to sign in from: sign in with your password or passkey.',
   consent_required: 'The sign-in needs your consent.',
   interaction_required: 'The sign-in needs you to answer a question first.',
+  OAUTH_JWT_TIMESTAMP_CHECK_FAILED:
+    'The clocks of Auth0 and of this gateway are too far apart. The operator has to set the clock of the machine the gateway runs on (NTP).',
 };
 
 /** Makes `GET /auth/callback`: the code is exchanged here, the session begins under a new id, the browser goes back where it was (303). */

@@ -1,11 +1,13 @@
 import { Failure } from '../http/errors.ts';
-import { isCluster, meansUnavailable, openConnection } from './connection.ts';
-import type { Connection, RedisTls } from './connection.ts';
+import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
+import type { RedisTls } from './connection.ts';
+import { evenWhenFull } from './full.ts';
+import { createSubscriber } from './subscriber.ts';
+import { createTold, type RedisLog } from './told.ts';
 import { createTurn, skipped } from './turn.ts';
-import type { Chain } from './turn.ts';
+import type { Argument, Chain, Evaluate } from './turn.ts';
+import { within } from './within.ts';
 
-/** What a command takes. */
-export type Argument = string | Buffer | number;
 
 /** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
 export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
@@ -28,8 +30,11 @@ export interface Redis {
   command(name: string, ...args: Argument[]): Promise<unknown>;
   /** One command, every string of its reply as bytes. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown>;
-  /** A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. */
-  script(lua: string, replies?: 'text' | 'bytes'): Script;
+  /**
+   * A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. It runs even when the
+   * server's memory is full, unless it is one that `grows`: whose keys take more room than they had and keep it.
+   */
+  script(lua: string, replies?: 'text' | 'bytes', room?: 'stays' | 'grows'): Script;
   chain(): ScriptChain;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
@@ -54,12 +59,6 @@ export interface RedisOptions {
   tls?: RedisTls;
 }
 
-/** Where losses and returns of the connection are told. */
-export interface RedisLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 /**
  * The door to Redis. Every command answers within the deadline (800 ms) or throws Failure `store_unavailable`; while the server is gone there is
  * no queue: commands wait for a reconnection under way no longer than their deadline, and fail at once when the loss has lasted longer.
@@ -68,17 +67,21 @@ export interface RedisLog {
 export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const deadlineMs = options.deadlineMs ?? 800;
   const keyPrefix = options.keyPrefix ?? 'mab:';
-  const connect = () => openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
-  const main = connect();
-  let subscriber: Connection | undefined;
-  let lostAt: number | undefined = performance.now();
   let closed = false;
+  const connect = () => {
+    const made = openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+    keepOpen(made, () => closed);
+    return made;
+  };
+  const main = connect();
+  const subscriber = createSubscriber(connect, deadlineMs);
+  let lostAt: number | undefined = performance.now();
+  const told = createTold(log, () => closed);
   const waiting = new Set<() => void>();
-  const listeners = new Map<string, Set<(message: string) => void>>();
   const onReadyListeners = new Set<() => void>();
 
   main.on('ready', () => {
-    if (lostAt !== undefined) log.info({ store: 'redis' }, 'connected to Redis');
+    told.reached();
     lostAt = undefined;
     for (const go of waiting) go();
     waiting.clear();
@@ -86,19 +89,20 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   });
   for (const event of ['close', 'end'] as const) {
     main.on(event, () => {
-      if (lostAt === undefined && !closed) log.warn({ store: 'redis' }, 'lost the connection to Redis, reconnecting');
+      told.lost();
       lostAt ??= performance.now();
     });
   }
   main.on('error', (error: Error) => {
-    // Attempts follow each other several times a second: the first tells all.
-    if (lostAt !== undefined && performance.now() - lostAt < 50) log.warn({ store: 'redis', reason: error.message }, 'cannot reach Redis');
+    told.failed(error, 'connection');
   });
 
   const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
   const storeError = (error: unknown): Error => {
     if (error instanceof Failure) return error;
-    return meansUnavailable(error) || !(error instanceof Error) ? unavailable(error) : error;
+    if (error instanceof Error && !meansUnavailable(error)) return error;
+    told.failed(error, 'command');
+    return unavailable(error);
   };
 
   async function readyWithin(ms: number): Promise<boolean> {
@@ -132,48 +136,24 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     }
   }
 
-  const turn = createTurn(
-    (lua, digest, keys, args) =>
-      run(async () => {
-        try {
-          return await main.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args);
-        } catch (error) {
-          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-          return main.callBuffer('EVAL', lua, keys.length, ...keys, ...args);
-        }
-      }),
-    // The nodes of a Cluster take no script over keys of two slots.
-    !isCluster(main),
-  );
-
-  async function subscribe(channel: string, listener: (message: string) => void): Promise<() => void> {
-    const name = keyPrefix + channel;
-    const known = listeners.get(name);
-    const set = known ?? new Set();
-    set.add(listener);
-    listeners.set(name, set);
-    if (!subscriber) {
-      subscriber = connect();
-      subscriber.on('message', (from: string, message: string) => {
-        for (const each of listeners.get(from) ?? []) each(message);
-      });
-      subscriber.on('error', () => undefined);
-      // Subscriptions asked for while the connection was down are made when it comes.
-      subscriber.on('ready', () => void subscriber?.subscribe(...listeners.keys()).catch(() => undefined));
-    }
-    if (!known && subscriber.status === 'ready') await within(subscriber.subscribe(name), deadlineMs).catch(() => undefined);
-    return () => {
-      set.delete(listener);
-      if (set.size > 0) return;
-      listeners.delete(name);
-      if (subscriber?.status === 'ready') void subscriber.unsubscribe(name).catch(() => undefined);
-    };
-  }
+  const evaluate: Evaluate = (lua, digest, keys, args) =>
+    run(async () => {
+      try {
+        return await main.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return main.callBuffer('EVAL', lua, keys.length, ...keys, ...args);
+      }
+    });
+  // The nodes of a Cluster take no script over keys of two slots.
+  const together = !isCluster(main);
+  const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together) };
 
   return {
     command: (name, ...args) => run(() => main.call(name, ...args)),
     commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
-    script(lua, replies = 'text') {
+    script(lua, replies = 'text', room = 'stays') {
+      const turn = turns[room];
       const script = turn.add(lua);
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
       return (keys, args, chain) =>
@@ -184,14 +164,15 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
           };
           const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
           if (chain === undefined) turn.send([call]);
-          else chain.calls.push(call);
+          else if (room === 'stays') chain.calls.push(call);
+          else throw new TypeError('a script that needs room goes in no chain');
         });
     },
     chain() {
       const calls: Chain = [];
-      return { calls, send: () => turn.send(calls) };
+      return { calls, send: () => turns.stays.send(calls) };
     },
-    subscribe,
+    subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {
       await run(() => main.call('PUBLISH', keyPrefix + channel, message));
     },
@@ -204,24 +185,10 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     close() {
       closed = true;
       main.disconnect();
-      subscriber?.disconnect();
+      subscriber.close();
       return Promise.resolve();
     },
   };
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error('Command timed out'));
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const textOf = (reply: unknown): unknown => {

@@ -25,10 +25,21 @@ export type Connection = Redis | Cluster;
 /** Whether a connection is to a Cluster, whose nodes take no script over keys of two slots. */
 export const isCluster = (connection: Connection): boolean => connection instanceof Cluster;
 
-const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.75 + Math.random() / 2);
+// A failover takes two seconds: whoever waits longer than half a second between attempts makes users wait for nothing.
+const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);
+
+// Once in two seconds: where a replica was given by mistake, a reconnection for every refused write would be a storm.
+const createLeave = (): ((error: Error) => boolean) => {
+  let leftAt = -Infinity;
+  return ({ message }) => {
+    if (!message.startsWith('READONLY') || performance.now() - leftAt < 2_000) return false;
+    leftAt = performance.now();
+    return true;
+  };
+};
 
 /**
- * Opens what the address names: one server, the primary a set of Sentinels agrees on, or a Cluster. It reconnects for ever with back-off (50 ms to 2 s),
+ * Opens what the address names: one server, the primary a set of Sentinels agrees on, or a Cluster. It reconnects for ever with back-off (50 ms to 500 ms),
  * keeps no queue while it is not connected, and never sends a command a second time by itself.
  */
 export function openConnection(options: ConnectionOptions): Connection {
@@ -45,7 +56,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // After a failover the old primary refuses writes: leave it, the address now means another server.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: createLeave(),
     disableClientInfo: true,
   } satisfies CommonRedisOptions;
   if (address.kind === 'cluster') {
@@ -80,6 +91,19 @@ export function openConnection(options: ConnectionOptions): Connection {
     ...(address.tls ? { sentinelTLS: tls.tls ?? {}, enableTLSForSentinelMode: true } : {}),
     ...(address.sentinelUsername === undefined ? {} : { sentinelUsername: address.sentinelUsername }),
     ...(address.sentinelPassword === undefined ? {} : { sentinelPassword: address.sentinelPassword }),
+  });
+}
+
+/**
+ * Begins anew whenever a connection has given itself up, until `closed` says it was meant. ioredis does so when the Sentinels tell of a new
+ * primary in the very moment it asks them for one: nothing would ever connect it again.
+ */
+export function keepOpen(connection: Connection, closed: () => boolean): void {
+  connection.on('end', () => {
+    if (closed()) return;
+    setTimeout(() => {
+      if (!closed() && connection.status === 'end') void connection.connect().catch(() => undefined);
+    }, backOff(1)).unref();
   });
 }
 

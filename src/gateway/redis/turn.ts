@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Argument } from './client.ts';
+
+/** What a command takes. */
+export type Argument = string | Buffer | number;
 
 /** Runs Lua on the server by its digest, in full when the server does not know it; replies are buffers, numbers, null, errors and arrays of them. */
 export type Evaluate = (lua: string, digest: string, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
@@ -48,8 +50,10 @@ while at <= #ARGV do
       local ok
       ok, value, stop = pcall(scripts[which], keys, args)
       if not ok then
-        value = type(value) == 'table' and value or { err = 'ERR ' .. tostring(value) }
-        if string.sub(value.err or '', 1, 8) == 'READONLY' then return value end
+        local text = type(value) == 'table' and value.err or tostring(value)
+        -- A refusal of the server's has a code of its own (OOM, READONLY), a fault of the script's has none.
+        value = { err = string.find(text, '^%u+ ') and text or 'ERR ' .. text }
+        if string.sub(value.err, 1, 8) == 'READONLY' then return value end
         stop = true
       end
       stopped = stop

@@ -8,8 +8,9 @@ const endsAtBytes = 6;
 
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
+  // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
   const run = redis.script(entries, 'bytes');
-  const enlist = redis.script(lists);
+  const enlist = redis.script(lists, 'text', 'grows');
   const call = async (key: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> =>
     (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);

@@ -50,7 +50,10 @@ interface Handle extends Session {
   put(record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
 }
 
-/** Makes sessions over a store; `idleMs` and `absoluteMs` are the two timeouts, kept by the store's clock. */
+/**
+ * Makes sessions over a store; `idleMs` and `absoluteMs` are the two timeouts, kept by the store's clock. None outlives what Auth0 gave for it:
+ * `refreshMs`, the life of a line of refresh tokens, or the access token's where there is no refresh token.
+ */
 export const createSessions = (options: {
   store: Store;
   seal: Seal;
@@ -58,11 +61,18 @@ export const createSessions = (options: {
   issuer: string;
   idleMs: number;
   absoluteMs: number;
+  refreshMs?: number;
   events: Events;
   /** Given what a session held that ended without anybody who could open it. */
   revoke?: (left: Pick<Session, 'record'>) => void;
 }): Sessions => {
-  const { store, seal, listSeal, issuer, idleMs, absoluteMs, events, revoke } = options;
+  const { store, seal, listSeal, issuer, idleMs, absoluteMs, refreshMs = Infinity, events, revoke } = options;
+
+  const lifeOf = ({ refreshToken, tokens }: SessionRecord, now: number): number => {
+    const given = refreshToken === undefined ? Math.max(...tokens.map(({ expiresAt }) => expiresAt - now)) : refreshMs;
+    // Without any token there is nothing to outlive.
+    return given > 0 ? Math.min(absoluteMs, given) : absoluteMs;
+  };
 
   const openWith = (secret: Buffer, entry: Entry): SessionRecord | undefined => {
     const plain = seal.open(entry.sealed, secret, boundHead(entry));
@@ -150,13 +160,14 @@ export const createSessions = (options: {
       if (ticket === undefined) throw new TypeError('not a ticket');
       const now = await store.now();
       const record = make(now);
-      const entry = closeWith(ticket.secret, { generation: 1, endsAt: now + absoluteMs, createdAt: now }, record);
+      const lifeMs = lifeOf(record, now);
+      const entry = closeWith(ticket.secret, { generation: 1, endsAt: now + lifeMs, createdAt: now }, record);
       const user = userKey(issuer, record.sub);
       const sid = record.sid === undefined ? undefined : sidKey(issuer, record.sid);
       const listed = listSeal.close(Buffer.from(JSON.stringify({ ...facts, createdAt: now, endsAt: entry.endsAt })), Buffer.from(user));
       // Listed before it lives: a logout from Auth0 that comes between finds it, and an ended name on a list harms nobody.
       await store.enlist({ user, sid }, ticket.key, listed, absoluteMs);
-      if (!(await store.create(ticket.key, entry, Math.min(idleMs, absoluteMs)))) {
+      if (!(await store.create(ticket.key, entry, Math.min(idleMs, lifeMs)))) {
         revoke?.({ record });
         throw new Failure('login_failed', {
           detail: 'This sign-in was ended while it was under way. Begin again.',

@@ -19,10 +19,10 @@ export const readSessionKey = async ({ d, ...open }: JsonWebKeyPair): Promise<Ke
   publicKey: await webcrypto.subtle.importKey('jwk', open, algorithm, true, ['verify']),
 });
 
-/** A proof for one request to a resource server (RFC 9449 section 4.2), with the access token's hash and, when it was demanded, a nonce. */
+/** A proof for one request to a resource server (RFC 9449 section 4.2), with the access token's hash and, when it was demanded, a nonce; `skewSeconds` makes its time that of the server. */
 export const proofFor = async (
   jwk: JsonWebKeyPair,
-  request: { method: string; url: string; token: string; nonce?: string | undefined },
+  request: { method: string; url: string; token: string; nonce?: string | undefined; skewSeconds?: number },
 ): Promise<string> => {
   const { d: _private, ...open } = jwk;
   const { privateKey } = await readSessionKey(jwk);
@@ -36,6 +36,6 @@ export const proofFor = async (
     ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
   })
     .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: open })
-    .setIssuedAt()
+    .setIssuedAt(Math.floor(Date.now() / 1000) + (request.skewSeconds ?? 0))
     .sign(privateKey);
 };

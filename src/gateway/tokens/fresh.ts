@@ -56,7 +56,8 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       scope: token.scope,
       async headers(method, url) {
         if (dpop === undefined) return { authorization: `Bearer ${token.value}` };
-        return { authorization: `DPoP ${token.value}`, dpop: await proofFor(dpop, { method, url, token: token.value, nonce }) };
+        const proof = await proofFor(dpop, { method, url, token: token.value, nonce, skewSeconds: auth0.skewSeconds() });
+        return { authorization: `DPoP ${token.value}`, dpop: proof };
       },
     };
   };

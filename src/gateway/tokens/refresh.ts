@@ -107,11 +107,28 @@ export const createRefresh = (parts: {
     }
   };
 
+  // The lease may have been granted and only its answer lost. Nobody will spend it, so it goes back, or the session would be taken for lost;
+  // twice, since what was sent over a connection that broke can be done after what was sent over the next.
+  const giveBack = async (session: Session, holder: Buffer): Promise<void> => {
+    const until = performance.now() + writeForMs;
+    let done = 0;
+    while (done < 2 && performance.now() < until) {
+      await store.settle(session.key, holder, 0).then(
+        () => (done += 1),
+        () => undefined,
+      );
+      await sleep(lookMs * 10);
+    }
+  };
+
   const attempt = async (session: Session, scope: readonly string[] | undefined, waitMs: number): Promise<RefreshOutcome> => {
     const until = performance.now() + waitMs;
     const holder = randomBytes(8);
     for (;;) {
-      const lease = await store.lease(session.key, session.generation, holder, leaseMs, leewayMs);
+      const lease = await store.lease(session.key, session.generation, holder, leaseMs, leewayMs).catch((failure: unknown) => {
+        void giveBack(session, holder);
+        throw failure;
+      });
       if (lease.kind === 'yours') return exchange(session, holder, scope);
       if (lease.kind === 'newer') return sessions.adopt(session, lease.found) ? { kind: 'renewed' } : { kind: 'ended' };
       if (lease.kind === 'gone') return { kind: 'ended' };

@@ -1,0 +1,26 @@
+import type { GrantOptions } from './auth0.ts';
+import type { TenantClock } from './clock.ts';
+
+interface Request {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: RequestInit['body'] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes the way requests go to the tenant: the clock learns of each answer, and what a grant carries beside its form is put in. */
+export const createSend =
+  (clock: TenantClock, { nested, forwardedFor }: Pick<GrantOptions, 'nested' | 'forwardedFor'> = {}) =>
+  async (url: string, { method, headers, body, signal }: Request): Promise<Response> => {
+    const sent = { ...headers, ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }) };
+    const json = nested !== undefined && body instanceof URLSearchParams;
+    const answer = await fetch(url, {
+      method,
+      headers: json ? { ...sent, 'content-type': 'application/json' } : sent,
+      body: json ? JSON.stringify({ ...Object.fromEntries(body), ...nested }) : (body ?? null),
+      redirect: 'manual',
+      signal: signal ?? null,
+    });
+    clock.observe(answer.headers);
+    return answer;
+  };
