@@ -75,8 +75,8 @@ test.each(['0', '30'])(
     const added = (verified.json() as { id: string }).id;
     const own = `${methods}/${encodeURIComponent(added)}`;
     expect((await confirmed(person, 'PATCH', own, { name: 'the one in the drawer' })).status).toBe(200);
-  expect((await list()).find((each) => each.id === added)).toMatchObject({ name: 'the one in the drawer' });
-  expect((await confirmed(person, 'DELETE', own)).status).toBe(204);
+    expect((await list()).find((each) => each.id === added)).toMatchObject({ name: 'the one in the drawer' });
+    expect((await confirmed(person, 'DELETE', own)).status).toBe(204);
     expect(await list()).toHaveLength(before);
     // Told to a page on whichever gateway.
     expect(await until(() => heard().includes('event: method_changed'), 3_000)).toBe(true);

@@ -8,7 +8,6 @@ import { createTurn, skipped } from './turn.ts';
 import type { Argument, Chain, Evaluate } from './turn.ts';
 import { within } from './within.ts';
 
-
 /** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
 export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
 
