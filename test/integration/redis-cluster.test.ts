@@ -145,6 +145,13 @@ test.each([
     if (hit === undefined) throw new Error('nobody lives there');
     const cookie = await hit.jar.getCookieString(at.origin);
 
+    // What was written a moment ago has reached the replica, as it would have in any second but the last.
+    const copied = async (): Promise<boolean> => {
+      const [, all = ''] = /master_repl_offset:(\d+)/.exec(String(await nodes[1]?.ask('INFO', 'replication'))) ?? [];
+      const [, copy = ''] = /slave0:[^\r]*state=online,offset=(\d+)/.exec(String(await nodes[1]?.ask('INFO', 'replication'))) ?? [];
+      return copy !== '' && Number(copy) >= Number(all);
+    };
+    if (replicas) expect(await until(copied, 10_000)).toBe(true);
     await nodes[1]?.stop();
     const seen: number[] = [];
     const during = performance.now() + 1_500;

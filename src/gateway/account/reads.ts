@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { KeptAnswer, KeptStore, Look } from './kept.ts';
@@ -45,8 +45,13 @@ const rounds = 2;
 // Own writes keep an answer current, but what was changed elsewhere must show in the end: after so many times its time it is asked for again.
 const longestTimes = 10;
 
+const onlyAway = (error: unknown): undefined => {
+  if (error instanceof Failure && error.code === 'store_unavailable') return undefined;
+  throw error;
+};
+
 /** A strong validator of these bytes (RFC 9110 section 8.8.3). */
-export const etagOf = (body: Buffer): string => `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+export const etagOf = (body: Buffer): string => `"${hash('sha256', body, 'base64url').slice(0, 27)}"`;
 
 /**
  * Reads that cost as little of the budget as they can: identical ones under way are joined, an answer younger than `keepMs` is given again, an
@@ -84,7 +89,9 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       const { vault, url } = wish;
       const field = vault.nameOf(url);
       const sealed = vault.closeAnswer(field, { url, type, body, askedAt: look.now });
-      const kept = await store.keep(vault.room, field, look.epoch, sealed);
+      // What cannot be kept is shown all the same: it is as true as it was when the API gave it.
+      const kept = await store.keep(vault.room, field, look.epoch, sealed).catch(onlyAway);
+      if (kept === undefined) return { ...fetched, moved: false, newer: undefined, now: 0 };
       return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
     };
     const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };
@@ -116,7 +123,9 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     const { vault, url, signal } = wish;
     const field = vault.nameOf(url);
     for (let round = 0; ; round++) {
-      const look = await store.look(vault.room, field);
+      const look = await store.look(vault.room, field).catch(onlyAway);
+      // On a Cluster the session may be there and what was kept out of reach: the API knows.
+      if (look === undefined) return await wish.fetch(signal, { again: false, patient: true });
       const held = open(wish, look.kept, look.now);
       if (held !== undefined && held.leftMs > 0 && (!wish.again || round > 0)) {
         metrics.reads.inc({ outcome: 'kept' });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Seal } from '../session/seal.ts';
 import type { Caller } from './parts.ts';
 import type { Target } from './path.ts';
@@ -18,23 +18,35 @@ export interface Vault {
   open(name: string, sealed: Buffer): Buffer | undefined;
 }
 
+// Each part with its length: no two lists of parts give the same text.
 const digest = (...parts: (string | Buffer)[]): string => {
-  const hash = createHash('sha256');
-  // Each part with its length: no two lists of parts give the same bytes.
-  for (const part of parts) hash.update(`${part.length}:`).update(part);
-  return hash.digest('base64url').slice(0, 22);
+  let text = '';
+  for (const part of parts) {
+    const each = typeof part === 'string' ? part : part.toString('base64url');
+    text += `${each.length}:${each}`;
+  }
+  return hash('sha256', text, 'base64url').slice(0, 22);
+};
+
+// A session's secret is one buffer for as long as its cookie is remembered: its name with it.
+const names = new WeakMap<Buffer, string>();
+const nameOf = (secret: Buffer): string => {
+  const known = names.get(secret) ?? digest('vault', secret);
+  names.set(secret, known);
+  return known;
 };
 
 /** Opens a session's vault for one request; undefined when the session holds no secret for it. */
 export function openVault(seal: Seal, secret: Buffer | undefined, caller: Caller, target: Target): Vault | undefined {
   if (secret === undefined || secret.length < 32) return undefined;
-  const own = digest('vault', secret);
+  const own = nameOf(secret);
   const [, , , area = ''] = target.url.split(/[/?]/);
+  let asked: string | undefined;
   const bound = (name: string): Buffer => Buffer.from(`${caller.user} ${name}`);
   const vault: Vault = {
     room: `${caller.user}:${area}`,
     prefix: `r:${own}:`,
-    nameOf: (url) => `r:${own}:${digest(url)}`,
+    nameOf: (url) => (url === target.url ? (asked ??= `r:${own}:${digest(url)}`) : `r:${own}:${digest(url)}`),
     close: (name, plain) => seal.close(plain, secret, bound(name)),
     open: (name, sealed) => seal.open(sealed, secret, bound(name)),
     closeAnswer(name, { url, type, body, askedAt, awaits }) {

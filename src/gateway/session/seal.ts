@@ -16,6 +16,17 @@ export interface Seal {
 const none = Buffer.alloc(0);
 const one = Buffer.from([0, 0, 0, 1]);
 
+// Asked for by the kilobyte: the system's generator costs as much for twelve bytes as for four thousand. No byte is given out twice.
+const createNonces = (): (() => Buffer) => {
+  let pool = none;
+  let at = 0;
+  return () => {
+    if (at + nonceBytes > pool.length) [pool, at] = [randomBytes(nonceBytes * 256), 0];
+    at += nonceBytes;
+    return pool.subarray(at - nonceBytes, at);
+  };
+};
+
 /** Makes the seal for a list of server secrets, the newest first; `purpose` separates its keys from those of every other use (RFC 5869 info). */
 export const createSeal = (secrets: readonly string[], purpose: string): Seal => {
   const keys = secrets.map((secret) => {
@@ -26,6 +37,7 @@ export const createSeal = (secrets: readonly string[], purpose: string): Seal =>
     return { kid, base, ready: new WeakMap<Buffer, KeyObject>() };
   });
   const [newest] = keys;
+  const nextNonce = createNonces();
   if (newest === undefined) throw new TypeError('a seal needs a secret');
   // NIST SP 800-56C section 4.1, with SHA-256 over two secrets, the first of fixed length: one digest, enough for one key.
   const derive = ({ base, ready }: (typeof keys)[number], secret: Buffer): KeyObject => {
@@ -38,7 +50,7 @@ export const createSeal = (secrets: readonly string[], purpose: string): Seal =>
 
   return {
     close(plain, secret, bound = none) {
-      const nonce = randomBytes(nonceBytes);
+      const nonce = nextNonce();
       const cipher = createCipheriv('aes-256-gcm', derive(newest, secret), nonce);
       cipher.setAAD(bound);
       return Buffer.concat([newest.kid, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);

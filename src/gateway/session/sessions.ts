@@ -4,7 +4,7 @@ import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
 import { boundHead, type Entry, type Found, type Store } from './store.ts';
-import { readTicket, sidKey, userKey, type Ticket } from './ticket.ts';
+import { readTicket, sidKey, userKey, userOf, vaultOf, type Ticket } from './ticket.ts';
 
 /** A signed-in session as one request sees it; it cannot be printed or serialised, so its tokens cannot slip into a log. */
 export interface Session {
@@ -92,11 +92,11 @@ export const createSessions = (options: {
   };
 
   const handle = (ticket: Ticket, first: Found, opened: SessionRecord): Handle => {
-    const { key, secret, vault } = ticket;
+    const { key, secret } = ticket;
     let { entry, now: storeNow, idleLeftMs } = first;
     let record = opened;
     let readAt = performance.now();
-    const user = userKey(issuer, record.sub);
+    const user = userOf(ticket, issuer, record.sub);
     return {
       key,
       user,
@@ -116,7 +116,7 @@ export const createSessions = (options: {
         return idleLeftMs;
       },
       get vault() {
-        return record.vault === undefined ? vault : Buffer.from(record.vault, 'base64url');
+        return vaultOf(ticket, record.vault);
       },
       now: () => storeNow + (performance.now() - readAt),
       unearth: () => unearth(ticket),

@@ -29,6 +29,23 @@ export const readTicket = (value: string): Ticket | undefined => {
   return { key: digest('session', bytes.toString('base64url', 0, idBytes)), secret, vault };
 };
 
+const users = new WeakMap<Ticket, string>();
+/** The name of the user whose session a ticket opens (see userKey), worked out once for one ticket. */
+export const userOf = (ticket: Ticket, issuer: string, subject: string): string => {
+  const known = users.get(ticket) ?? userKey(issuer, subject);
+  users.set(ticket, known);
+  return known;
+};
+
+const inherited = new WeakMap<Ticket, Buffer>();
+/** The vault of a session: its ticket's own, or the one (base64url) that it took over from the session before a step-up. One buffer for one ticket. */
+export const vaultOf = (ticket: Ticket, takenOver?: string): Buffer => {
+  if (takenOver === undefined) return ticket.vault;
+  const known = inherited.get(ticket) ?? Buffer.from(takenOver, 'base64url');
+  inherited.set(ticket, known);
+  return known;
+};
+
 /** Names a user in keys and buckets without showing who it is: a hash of issuer and subject (OpenID Connect Core 5.7). */
 export const userKey = (issuer: string, subject: string): string => digest('user', `${issuer}\0${subject}`).slice(0, 32);
 
