@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/account.ts';
 import { createKeep } from './account/keep.ts';
@@ -15,7 +15,7 @@ import type { Metrics } from './http/metrics.ts';
 import { createObserve } from './http/observe.ts';
 import { requestId } from './http/request-id.ts';
 import { createSameOrigin } from './http/same-origin.ts';
-import { createSecurityHeaders } from './http/security-headers.ts';
+import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
 import { traced } from './http/trace.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
@@ -91,7 +91,9 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
   const knownScopes: ReadonlySet<string> = new Set(operations.map(({ scope }) => scope));
+  const headers = securityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] });
   const account = createAccount<Session>({
+    headers: flat(headers),
     upstream: settings.AUTH0_DOMAIN,
     callerOf: (req) => req.account,
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
@@ -125,9 +127,11 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
       .set('Cache-Control', 'no-store')
       .json({ status: ready ? 'ready' : 'not ready' });
   });
-  app.use(createSecurityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] }));
-
-  app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle);
+  const dress = createSecurityHeaders(headers);
+  // Its answers write their whole head at once; its failures are answered like all others.
+  app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle, ((error, req, res, next) =>
+    dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
+  app.use(dress);
 
   app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
   app.get(

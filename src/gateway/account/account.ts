@@ -16,7 +16,7 @@ import type { Target } from './path.ts';
 import { createReads, etagOf } from './reads.ts';
 import type { Fetched } from './reads.ts';
 import { upstreamHeaders, wishedScopes } from './request.ts';
-import { BrokenAnswer, sendBody, setHead } from './response.ts';
+import { BrokenAnswer, headOf, send } from './response.ts';
 import type { Read } from './response.ts';
 import { openVault } from './vault.ts';
 import { createWrites } from './writes.ts';
@@ -32,6 +32,8 @@ export interface AccountParts<C extends Caller> {
   /** Told when a change went through. */
   readonly changed?: (caller: C) => void;
   readonly metrics: Metrics;
+  /** Names and values that every answer carries, in turn. */
+  readonly headers?: readonly string[];
   readonly connectMs?: number;
   readonly answerMs?: number;
   readonly body?: Partial<BodyLimits>;
@@ -61,7 +63,18 @@ const matches = (sent: string | undefined, etag: string): boolean =>
  * nothing that comes after. Mount it at `publicPath` before any body parser, behind the cross-site check.
  */
 export function createAccount<C extends Caller>(parts: AccountParts<C>): Account {
-  const { upstream, publicPath = '/api/me', tokens, budget, challenge, metrics, connectMs = 2_000, answerMs = 10_000, keep } = parts;
+  const {
+    upstream,
+    publicPath = '/api/me',
+    tokens,
+    budget,
+    challenge,
+    metrics,
+    connectMs = 2_000,
+    answerMs = 10_000,
+    keep,
+    headers: standing = [],
+  } = parts;
   const limits: BodyLimits = { bytes: 65_536, ms: answerMs, ...parts.body };
   const host = new URL(upstream).host;
   const forward = createForward({ upstream, connectMs, answerMs });
@@ -110,18 +123,18 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   };
 
   const respond = (req: Request, res: Response, { read, extra }: Fetched): void => {
-    const own = { upstream, publicPath, extra };
+    const standard = req.id === undefined ? standing : standing.concat('X-Request-Id', req.id);
+    const own = { upstream, publicPath, standard, extra };
     if (keep === undefined || req.method !== 'GET' || read.status !== 200 || read.rest !== undefined) {
-      setHead(res, read, own);
-      sendBody(res, read);
+      send(res, read, headOf(read, own));
       return;
     }
     const etag = etagOf(read.body);
     const same = matches(req.headers['if-none-match'], etag);
     const shown: Read = same ? { status: 304, headers: {}, body: Buffer.alloc(0), rest: undefined } : read;
-    setHead(res, shown, own);
-    res.setHeader('ETag', etag);
-    sendBody(res, shown);
+    const head = headOf(shown, own);
+    head.push('ETag', etag);
+    send(res, shown, head);
   };
 
   const handle: RequestHandler = async function account(req, res) {

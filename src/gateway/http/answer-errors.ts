@@ -30,6 +30,7 @@ export function createAnswerErrors(parts: {
       res.destroy();
       return;
     }
+    if (req.id !== undefined) res.setHeader('X-Request-Id', req.id);
     const navigation = isNavigation(req);
     if (failure.code === 'login_required' && failure.members['loginUrl'] === undefined) {
       const returnTo = navigation && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
