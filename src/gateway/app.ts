@@ -10,6 +10,7 @@ import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
 import { Failure } from './http/errors.ts';
+import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
 import { createObserve } from './http/observe.ts';
@@ -119,18 +120,11 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
   app.use(requestId, traced, createObserve({ log, metrics }), wellFormed);
-  app.get('/healthz', (_req, res) => void res.set('Cache-Control', 'no-store').json({ status: 'ok' }));
-  app.get('/readyz', async (_req, res) => {
-    const ready = await parts.ready();
-    res
-      .status(ready ? 200 : 503)
-      .set('Cache-Control', 'no-store')
-      .json({ status: ready ? 'ready' : 'not ready' });
-  });
   const dress = createSecurityHeaders(headers);
   // Its answers write their whole head at once; its failures are answered like all others.
   app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle, ((error, req, res, next) =>
     dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
+  app.use(createHealth(parts.ready));
   app.use(dress);
 
   app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));

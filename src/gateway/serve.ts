@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import type { Settings } from '../../config/settings.ts';
+import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
 
@@ -47,11 +48,7 @@ export const serve = async (gateway: Servable): Promise<Served> => {
   const ready = async (): Promise<boolean> => !draining && (await gateway.ready());
 
   const admin = express().disable('x-powered-by');
-  admin.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
-  admin.get('/readyz', async (_req, res) => {
-    const good = await ready();
-    res.status(good ? 200 : 503).json({ status: good ? 'ready' : 'not ready' });
-  });
+  admin.use(createHealth(ready));
   admin.get('/metrics', async (_req, res) => {
     const { contentType, text } = await metrics.expose();
     res.set('Content-Type', contentType).send(text);

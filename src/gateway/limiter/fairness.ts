@@ -23,9 +23,9 @@ export function createFairness(now: () => number, bound = 10_000): Fairness {
 
   function current(): Slice {
     const number = Math.floor(now() / sliceMs);
-    kept = kept.filter((slice) => slice.number > number - slices);
     const last = kept.at(-1);
     if (last?.number === number) return last;
+    kept = kept.filter((slice) => slice.number > number - slices);
     const slice: Slice = { number, users: new Map() };
     kept.push(slice);
     return slice;
