@@ -100,7 +100,7 @@ export const openScene = async (): Promise<Scene> => {
       const port = await freePort();
       const roomy = Object.fromEntries(['USER', 'TENANT'].map((who) => [`RATE_LIMIT_${who}_READ`, '1000000']));
       const child = own(
-        startOn(core, node, [...flags, program, 'start'], {
+        startOn(core, node, ['--max-semi-space-size=64', ...flags, program, 'start'], {
           env: {
             AUTH0_DOMAIN: url,
             AUTH0_CLIENT_ID: 'bench',
