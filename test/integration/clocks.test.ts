@@ -72,6 +72,8 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
     AUTH0_DPOP: 'true',
     APP_BASE_URL: origin,
     REDIS_URL: redis.url,
+    // Each read is to need a token and a place in the budget.
+    READ_KEEP_SECONDS: '0',
     PORT: String(port),
     ADMIN_PORT: '0',
     ...settings,

@@ -109,7 +109,7 @@ test.each(['0', '30'])(
 );
 
 test('on a Cluster an expired token is refreshed once for 20 requests on two gateways', async () => {
-  const at = await begin(false, {}, 3);
+  const at = await begin(false, { READ_KEEP_SECONDS: '0' }, 3);
   const person = at.person();
   await person.signIn();
   await sleep(3_100);

@@ -82,7 +82,7 @@ test.each(['0', '30'])(
 );
 
 test('the primary dies while a refresh is under way: the token is spent once, the new one is kept, and nobody is signed out', async () => {
-  const at = await begin(4);
+  const at = await begin(4, { READ_KEEP_SECONDS: '0' });
   const person = at.person();
   await person.signIn();
   await sleep(4_100);
