@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -142,6 +143,8 @@ describe('the stack of docker-compose.yml', () => {
       expect(list.status).toBe(200);
       expect(list.json()).toMatchObject({ authentication_methods: [{ type: 'password' }, { type: 'totp' }] });
     }
+    // Lines are written together, at latest a tenth of a second after they were made.
+    await sleep(500);
     for (const log of logs) expect(log()).toContain('/api/me');
   });
 });
