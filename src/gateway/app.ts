@@ -124,8 +124,8 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   // Its answers write their whole head at once; its failures are answered like all others.
   app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle, ((error, req, res, next) =>
     dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
-  app.use(createHealth(parts.ready));
   app.use(dress);
+  app.use(createHealth(parts.ready));
 
   app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
   app.get(

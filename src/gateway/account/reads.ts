@@ -89,9 +89,9 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       const { vault, url } = wish;
       const field = vault.nameOf(url);
       const sealed = vault.closeAnswer(field, { url, type, body, askedAt: look.now });
-      // What cannot be kept is shown all the same: it is as true as it was when the API gave it.
       const kept = await store.keep(vault.room, field, look.epoch, sealed).catch(onlyAway);
-      if (kept === undefined) return { ...fetched, moved: false, newer: undefined, now: 0 };
+      // Whether a write came between cannot be known then: the same as if one had.
+      if (kept === undefined) return { ...fetched, moved: true, newer: undefined, now: 0 };
       return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
     };
     const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };

@@ -4,7 +4,7 @@ import type { Evaluate } from './turn.ts';
 
 /**
  * Runs Lua even when Redis has reached its `maxmemory`, which is right for what takes no more room than it had or gives it back soon. A Redis
- * older than 7.0 does not know such scripts; there it runs as any other, and its writes are refused while memory is full.
+ * older than 7.0 does not know such scripts; there it runs without that right, and its writes are refused while memory is full.
  */
 export function evenWhenFull(evaluate: Evaluate): Evaluate {
   let known = true;

@@ -11,8 +11,8 @@ const recentAtMost = 10_000;
 const recentMs = 30_000;
 
 /**
- * Reads what express-session writes (`s:` value `.` HMAC-SHA256, percent-encoded) without running express-session, whose way through a request costs
- * as much as half a bare proxy (it parses, hashes and serialises twice for a session that is only read here). A cookie seen within the last minute is
+ * Reads what express-session writes (`s:` value `.` HMAC-SHA256, percent-encoded) without running express-session, which would hash
+ * and serialise a session that is only read here, and reads one cookie of the name and no other. A cookie seen within the last minute is
  * recognised as a whole, and the keys derived from its secret with it: they are the costly part of opening a session.
  */
 export const createCookieReader = (name: string, keys: readonly string[]): CookieReader => {

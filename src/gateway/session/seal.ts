@@ -16,7 +16,7 @@ export interface Seal {
 const none = Buffer.alloc(0);
 const one = Buffer.from([0, 0, 0, 1]);
 
-// Asked for by the kilobyte: the system's generator costs as much for twelve bytes as for four thousand. No byte is given out twice.
+// Asked for by the kilobyte: each question to the system's generator has its price, however few bytes. No byte is given out twice.
 const createNonces = (): (() => Buffer) => {
   let pool = none;
   let at = 0;

@@ -138,7 +138,7 @@ export const createSessions = (options: {
         }
         return outcome;
       },
-      // The length of what express-session hashes, and all that a careless log line could show.
+      // All that a careless log line could show.
       ...{ toJSON: () => 'session', [inspect.custom]: () => 'Session' },
     };
   };

@@ -289,6 +289,36 @@ describe('reads', () => {
     expect(keeping.reads()).toBe(2);
   });
 
+  test('are answered by the API when what is kept is out of reach', async () => {
+    keeping = await startKeeping(createRedisKept(redis));
+    await request(at(0)).get(list).expect(200);
+    server.freeze();
+    try {
+      await request(at(0)).get(list).expect(200);
+      expect(keeping.reads()).toBe(2);
+    } finally {
+      server.thaw();
+    }
+    expect(await redis.opened(5_000)).toBe(true);
+  });
+
+  test('are asked again when it cannot be known whether a write came between', async () => {
+    await redis.command('FLUSHALL');
+    keeping = await startKeeping(createRedisKept(redis));
+    keeping.state.delayMs = () => 300;
+    const answer = request(at(0)).get(list).expect(200);
+    const done = answer.then(({ status }) => status);
+    await sleep(150);
+    server.freeze();
+    try {
+      expect(await done).toBe(200);
+      expect(keeping.reads()).toBe(2);
+    } finally {
+      server.thaw();
+    }
+    expect(await redis.opened(5_000)).toBe(true);
+  });
+
   test("of another session do not get this one's answers", async () => {
     const store = createMemoryKept();
     keeping = await startKeeping(store);
