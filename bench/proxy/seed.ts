@@ -1,11 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createRedis } from '../../src/gateway/redis/client.ts';
-import { createEvents } from '../../src/gateway/session/events.ts';
-import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { createSeal } from '../../src/gateway/session/seal.ts';
-import { createSessions } from '../../src/gateway/session/sessions.ts';
 import { newTicket } from '../../src/gateway/session/ticket.ts';
 import { tokenOf } from '../sessions/storage.ts';
+import { openSessions } from '../sessions/open.ts';
 
 /** The secrets of the gateway and of the usual way while they are measured. */
 export const secrets = { ours: 'the secret of the gateway that is measured', usual: 'the secret of the usual way' } as const;
@@ -20,15 +17,7 @@ const tokens = () => ({ access: tokenOf(1_229), id: tokenOf(1_024), refresh: ran
 export const seedOurs = async (redisUrl: string, tenant: string, count: number): Promise<string[]> => {
   const redis = createRedis({ url: redisUrl }, quiet);
   await redis.opened(5_000);
-  const sessions = createSessions({
-    store: createRedisStore(redis),
-    seal: createSeal([secrets.ours], 'session'),
-    listSeal: createSeal([secrets.ours], 'session list'),
-    issuer: `${tenant}/`,
-    idleMs: 3_600_000,
-    absoluteMs: 3_600_000,
-    events: createEvents(),
-  });
+  const sessions = openSessions(redis, `${tenant}/`, secrets.ours);
   const key = createHmac('sha256', secrets.ours).update('my-account-bff cookie').digest('base64url');
   const cookies: string[] = [];
   for (let i = 0; i < count; i += 1) {

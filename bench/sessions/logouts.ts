@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { createEvents } from '../../src/gateway/session/events.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
-import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { createSeal } from '../../src/gateway/session/seal.ts';
-import { createSessions } from '../../src/gateway/session/sessions.ts';
 import { newTicket } from '../../src/gateway/session/ticket.ts';
 import { createPerson } from '../../test/helpers/person.ts';
 import type { Table } from '../table.ts';
 import { eachOf, freePort, openStage, untilReady } from './stage.ts';
 import { tokenOf } from './storage.ts';
+import { openSessions } from './open.ts';
 
 const secret = 'the secret of the gateway that is told of logouts';
 const clientSecret = 'the-client-secret-of-the-logouts';
@@ -73,15 +70,7 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
     });
     await untilReady(`${origin}/readyz`);
 
-    const sessions = createSessions({
-      store: createRedisStore(redis),
-      seal: createSeal([secret], 'session'),
-      listSeal: createSeal([secret], 'session list'),
-      issuer: `${tenant}/`,
-      idleMs: 3_600_000,
-      absoluteMs: 3_600_000,
-      events: createEvents(),
-    });
+    const sessions = openSessions(redis, `${tenant}/`, secret);
     const [access, id, refresh] = [tokenOf(1_229), tokenOf(1_024), randomBytes(48).toString('base64url')];
     const begin = async (sub: string): Promise<void> => {
       const tokens = (now: number) => [{ audience: `${tenant}/me/`, scope: ['openid'], value: access, expiresAt: now, renewAt: now }];

@@ -1,14 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
-import { createEvents } from '../../src/gateway/session/events.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
-import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { createSeal } from '../../src/gateway/session/seal.ts';
-import { createSessions } from '../../src/gateway/session/sessions.ts';
 import { newTicket } from '../../src/gateway/session/ticket.ts';
 import { eachOf, freePort, openStage, untilReady, type Stage } from './stage.ts';
 import type { Table } from '../table.ts';
+import { openSessions } from './open.ts';
 
 const secret = 'the secret of the gateways under the soak';
 const clientSecret = 'the-client-secret-of-the-soak';
@@ -55,15 +52,7 @@ const populate = async (tenant: string, redisUrl: string, count: number): Promis
   };
   const redis = createRedis({ url: redisUrl }, quiet);
   await redis.opened(5_000);
-  const sessions = createSessions({
-    store: createRedisStore(redis),
-    seal: createSeal([secret], 'session'),
-    listSeal: createSeal([secret], 'session list'),
-    issuer: `${tenant}/`,
-    idleMs: 3_600_000,
-    absoluteMs: 3_600_000,
-    events: createEvents(),
-  });
+  const sessions = openSessions(redis, `${tenant}/`, secret);
   const key = createHmac('sha256', secret).update('my-account-bff cookie').digest('base64url');
   const members: Member[] = [];
   await eachOf(users, 8, async ({ user_id: sub, email }) => {

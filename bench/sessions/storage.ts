@@ -1,12 +1,9 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
-import { createEvents } from '../../src/gateway/session/events.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
-import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { createSeal } from '../../src/gateway/session/seal.ts';
-import { createSessions } from '../../src/gateway/session/sessions.ts';
 import { newTicket, readTicket } from '../../src/gateway/session/ticket.ts';
 import { freePort, openStage } from './stage.ts';
 import type { Table } from '../table.ts';
+import { openSessions } from './open.ts';
 
 const scope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
 
@@ -27,15 +24,7 @@ export const storage = async (): Promise<Table> => {
   const redis = createRedis({ url: `redis://127.0.0.1:${port}`, keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
   try {
     await redis.opened(5_000);
-    const sessions = createSessions({
-      store: createRedisStore(redis),
-      seal: createSeal(['x'.repeat(32)], 'session'),
-      listSeal: createSeal(['x'.repeat(32)], 'session list'),
-      issuer: 'https://tenant.eu.auth0.com/',
-      idleMs: 1_000_000,
-      absoluteMs: 1_000_000,
-      events: createEvents(),
-    });
+    const sessions = openSessions(redis, 'https://tenant.eu.auth0.com/', 'x'.repeat(32));
     const [access, id, refresh] = [tokenOf(1_229), tokenOf(1_024), randomBytes(48).toString('base64url')];
     const sub = 'auth0|507f1f77bcf86cd799439011';
     const ticket = newTicket();
