@@ -73,7 +73,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     connectMs = 2_000,
     answerMs = 10_000,
     keep,
-    headers: standing = [],
+    headers: always = [],
   } = parts;
   const limits: BodyLimits = { bytes: 65_536, ms: answerMs, ...parts.body };
   const host = new URL(upstream).host;
@@ -123,7 +123,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   };
 
   const respond = (req: Request, res: Response, { read, extra }: Fetched): void => {
-    const standard = req.id === undefined ? standing : standing.concat('X-Request-Id', req.id);
+    const standard = req.id === undefined ? always : always.concat('X-Request-Id', req.id);
     const own = { upstream, publicPath, standard, extra };
     if (keep === undefined || req.method !== 'GET' || read.status !== 200 || read.rest !== undefined) {
       send(res, read, headOf(read, own));
