@@ -11,26 +11,32 @@ const enterprise: Numbers = { tenant: 25, user: 5 };
 
 /** The tenant's budget under load, beside what others would do; each contender has a tenant of its own and gets the same load at the same time. */
 export const limiter: Bench = async ({ quick, say }) => {
+  const parts: [string, (redis: RedisServer, quick: boolean) => Promise<Table>][] = [
+    ['overload', overload],
+    ['a greedy user', greedy],
+    ['others on the tenant come and go', foreign],
+    ['clocks five minutes apart', clocks],
+    ['Redis is killed and comes back', killed],
+  ];
   const redis = await startRedis();
   try {
-    say('overload');
-    const tables = [await overload(redis, quick)];
-    say('a greedy user');
-    tables.push(await greedy(redis, quick));
-    say('others on the tenant come and go');
-    tables.push(await foreign(redis, quick));
-    say('clocks five minutes apart');
-    tables.push(await clocks(redis, quick));
-    say('Redis is killed and comes back');
-    tables.push(await killed(redis, quick));
+    const tables: Table[] = [];
+    for (const [what, part] of parts) {
+      say(what);
+      tables.push(await part(redis, quick));
+    }
     return tables;
   } finally {
     await redis.stop();
   }
 };
 
+/** Beyond the limit of 25 a second; less far in the quick form, since some contenders let all that was asked wait, however long. */
+const beyond = (quick: boolean) => (quick ? 50 : 75);
+const timesBeyond = (quick: boolean) => (quick ? 'twice' : 'three times');
+
 async function overload(redis: RedisServer, quick: boolean): Promise<Table> {
-  const ms = quick ? 3_000 : 10_000;
+  const ms = quick ? 2_000 : 10_000;
   const rows: (string | number)[][] = [];
   for (const gateways of quick ? [3] : [1, 3, 10]) {
     for (const times of quick ? [2] : [0.9, 1, 2, 5, 10]) {
@@ -74,7 +80,7 @@ async function overload(redis: RedisServer, quick: boolean): Promise<Table> {
 
 async function greedy(redis: RedisServer, quick: boolean): Promise<Table> {
   const numbers = { tenant: 100, user: 1_000_000 };
-  const ms = quick ? 3_000 : 20_000;
+  const ms = quick ? 2_000 : 20_000;
   const modest = 0.9;
   const total = modest * (99 + 50);
   const load = (): Source => poisson(total, (random) => (random() < 50 / 149 ? 'greedy' : `user ${String(Math.floor(random() * 99))}`));
@@ -103,8 +109,8 @@ async function greedy(redis: RedisServer, quick: boolean): Promise<Table> {
 }
 
 async function foreign(redis: RedisServer, quick: boolean): Promise<Table> {
-  const [from, to, ms] = quick ? [1_000, 3_000, 5_000] : [5_000, 25_000, 45_000];
-  const load = () => poisson(75, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const [from, to, ms] = quick ? [1_000, 3_000, 4_500] : [5_000, 25_000, 45_000];
+  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
   const foreigners = new Map<readonly Fate[], string>();
   const rows = (
     await everybody(redis, 3, enterprise, async (gates, upstream) => {
@@ -123,15 +129,15 @@ async function foreign(redis: RedisServer, quick: boolean): Promise<Table> {
   });
   return {
     title: 'Another application spends ten of the twenty-five for a while',
-    about: `Plan Enterprise, 3 gateways, three times the load. Seen through the API's headers only. Used: of the fifteen left, and of the twenty-five afterwards, once ten seconds (quick: half the time) have passed.`,
+    about: `Plan Enterprise, 3 gateways, ${timesBeyond(quick)} the load. Seen through the API's headers only. Used: of the fifteen left, and of the twenty-five afterwards, once ten seconds (quick: half the time) have passed.`,
     columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while it lasts', 'of the other application refused', 'used afterwards'],
     rows,
   };
 }
 
 async function clocks(redis: RedisServer, quick: boolean): Promise<Table> {
-  const ms = quick ? 4_000 : 10_000;
-  const load = () => poisson(75, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const ms = quick ? 2_000 : 10_000;
+  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
   const run: Run = (gates, upstream) => drive(gates, upstream, load(), ms);
   const [right, wrong] = [
     new Map(await everybody(redis, 3, enterprise, run, [0, 0, 0])),
@@ -144,15 +150,15 @@ async function clocks(redis: RedisServer, quick: boolean): Promise<Table> {
   ];
   return {
     title: 'Gateways whose clocks are five minutes apart',
-    about: `Plan Enterprise, 3 gateways in threads of their own, three times the load, ${ms / 1_000} s: once with right clocks, once with one five minutes ahead and one five minutes behind.`,
+    about: `Plan Enterprise, 3 gateways in threads of their own, ${timesBeyond(quick)} the load, ${ms / 1_000} s: once with right clocks, once with one five minutes ahead and one five minutes behind.`,
     columns: ['', '429 per 10,000', 'used', 'wait p99 ms', 'clocks apart: 429 per 10,000', 'used', 'wait p99 ms'],
     rows: [...right].map(([name, fates]) => [name, ...of(fates), ...of(wrong.get(name) ?? [])]),
   };
 }
 
 async function killed(redis: RedisServer, quick: boolean): Promise<Table> {
-  const [from, to, ms] = quick ? [1_000, 2_500, 5_000] : [5_000, 10_000, 25_000];
-  const load = () => poisson(75, (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const [from, to, ms] = quick ? [1_000, 2_500, 4_500] : [5_000, 10_000, 25_000];
+  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
   const timers = [setTimeout(() => void redis.stop(), from), setTimeout(() => void redis.start(), to)];
   const rows = (await everybody(redis, 3, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))).map(([name, fates]) => {
     const during = Math.round((servedPerSecond(fates, from + 1_000, to) / 25) * 100);
@@ -163,7 +169,7 @@ async function killed(redis: RedisServer, quick: boolean): Promise<Table> {
   for (const timer of timers) clearTimeout(timer);
   return {
     title: 'Redis killed, and started again empty',
-    about: `Plan Enterprise, 3 gateways, three times the load; gone from second ${from / 1_000} to second ${to / 1_000} of ${ms / 1_000}. Used: of the twenty-five, while it is gone (from the second second on; without the shared count 80 % is all that is safe) and in the second half of what follows.`,
+    about: `Plan Enterprise, 3 gateways, ${timesBeyond(quick)} the load; gone from second ${from / 1_000} to second ${to / 1_000} of ${ms / 1_000}. Used: of the twenty-five, while it is gone (from the second second on; without the shared count 80 % is all that is safe) and in the second half of what follows.`,
     columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while gone', 'used afterwards', 'errors per 10,000'],
     rows,
   };

@@ -139,7 +139,7 @@ async function run(
 /** How many page loads a minute many users of one tenant can have. */
 export async function pageLoads(quick: boolean, say: (line: string) => void): Promise<Table> {
   const size = quick
-    ? { users: 100, perSecond: 250, coldMs: 6_000, warmMs: 6_000 }
+    ? { users: 40, perSecond: 150, coldMs: 1_500, warmMs: 1_500 }
     : { users: 500, perSecond: 400, coldMs: 20_000, warmMs: 60_000 };
   const conditions: Conditions = {
     ...{ plan: 'enterprise', tenantPerSecond: 25, userPerMinute: 5, gateways: 3 },

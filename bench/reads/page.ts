@@ -74,6 +74,8 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
       return undefined;
     }
   };
+  /** The same for what the page does not wait for: broken off, nobody is told. */
+  const aside = (what: string, work: Promise<unknown>): void => void attempt(what, work).catch(() => undefined);
   const names = (methods: readonly { id: string; name?: string }[]): string[] =>
     methods.map(({ id, name }) => `${id} ${name ?? ''}`.trim());
 
@@ -90,7 +92,7 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
     async open(): Promise<string[] | undefined> {
       page = client();
       await attempt('session', page.session());
-      void attempt('sessions', page.sessions.list());
+      aside('sessions', page.sessions.list());
       return look();
     },
     /** Begins an enrolment; sent away to confirm who they are, the user comes back to a page that goes on with it. */
@@ -106,7 +108,7 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
       left = undefined;
       page = client();
       await attempt('session', page.session());
-      void attempt('sessions', page.sessions.list());
+      aside('sessions', page.sessions.list());
       const resumed = await attempt('create', page.resume());
       if (resumed?.problem !== undefined) met.failures.push(`create: ${resumed.problem.status} ${resumed.problem.code}`);
       return resumed?.answer as Enrolment | undefined;

@@ -7,7 +7,7 @@ import { storage } from './storage.ts';
 export const sessions: Bench = async ({ quick, say }) => {
   const stored = await storage();
   const told = await logouts(quick, say);
-  const [count, seconds] = quick ? [300, 9] : [10_000, 60];
+  const [count, seconds] = quick ? [200, 6] : [10_000, 60];
   const rows = [];
   for (const leeway of quick ? [0] : [30, 0]) rows.push(await soak(count, seconds, leeway, say));
   return [
