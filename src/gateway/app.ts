@@ -15,7 +15,7 @@ import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
 import { createObserve } from './http/observe.ts';
 import { requestId } from './http/request-id.ts';
-import { createSameOrigin } from './http/same-origin.ts';
+import { createSameOrigin, foreign } from './http/same-origin.ts';
 import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
 import { traced } from './http/trace.ts';
 import { wellFormed } from './http/well-formed.ts';
@@ -96,7 +96,8 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   const account = createAccount<Session>({
     headers: flat(headers),
     upstream: settings.AUTH0_DOMAIN,
-    callerOf: (req) => req.account,
+    callers: { find: cookie.find, one: cookie.one, foreign: (req) => foreign(req, origin) },
+    ...(parts.redis && { chain: parts.redis.chain }),
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
     challenge,
@@ -122,8 +123,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   app.use(requestId, traced, createObserve({ log, metrics }), wellFormed);
   const dress = createSecurityHeaders(headers);
   // Its answers write their whole head at once; its failures are answered like all others.
-  app.use('/api/me', cookie.attach, signedIn, sameOrigin, account.handle, ((error, req, res, next) =>
-    dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
+  app.use('/api/me', account.handle, ((error, req, res, next) => dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
   app.use(dress);
   app.use(createHealth(parts.ready));
 

@@ -3,19 +3,21 @@ import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
 import type { Budget } from '../limiter/budget.ts';
-import type { Seal } from '../session/seal.ts';
+import type { ScriptChain } from '../redis/client.ts';
 import { checkBodyHead, readBody } from './body.ts';
 import type { BodyLimits } from './body.ts';
+import { createEarly } from './early.ts';
+import type { Early } from './early.ts';
 import { createExchange } from './exchange.ts';
 import type { Turn } from './exchange.ts';
 import { createForward } from './forward.ts';
-import type { KeptStore } from './kept.ts';
-import type { Caller, Challenge, Tokens } from './parts.ts';
+import { isLimited } from './limited.ts';
+import type { Caller, Callers, Challenge, Keep, Tokens } from './parts.ts';
 import { readTarget } from './path.ts';
 import type { Target } from './path.ts';
 import { createReads, etagOf } from './reads.ts';
 import type { Fetched } from './reads.ts';
-import { upstreamHeaders, wishedScopes } from './request.ts';
+import { asksAgain, upstreamHeaders, wishedScopes } from './request.ts';
 import { BrokenAnswer, headOf, send } from './response.ts';
 import type { Read } from './response.ts';
 import { openVault } from './vault.ts';
@@ -25,7 +27,7 @@ import { createWrites } from './writes.ts';
 export interface AccountParts<C extends Caller> {
   readonly upstream: string;
   readonly publicPath?: string;
-  readonly callerOf: (req: Request) => C | undefined;
+  readonly callers: Callers<C>;
   readonly tokens: Tokens<C>;
   readonly budget: Budget;
   readonly challenge: Challenge<C>;
@@ -37,13 +39,10 @@ export interface AccountParts<C extends Caller> {
   readonly connectMs?: number;
   readonly answerMs?: number;
   readonly body?: Partial<BodyLimits>;
-  /** Where answers are kept, for how long they are given again, and the session's own secret they are sealed with; without it every read is sent. */
-  readonly keep?: {
-    readonly store: KeptStore;
-    readonly seal: Seal;
-    readonly forMs: number;
-    readonly secretOf: (caller: C) => Buffer | undefined;
-  };
+  /** Without it every read is sent. */
+  readonly keep?: Keep<C>;
+  /** Begins a trip to the store that takes several questions; without it each is a trip of its own. */
+  readonly chain?: () => ScriptChain;
 }
 
 /** The handler of `/api/me`, and how to end its idle connections. */
@@ -80,6 +79,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   const forward = createForward({ upstream, connectMs, answerMs });
   const exchange = createExchange({ upstream, tokens, budget, forward, metrics });
   const reads = keep && createReads({ store: keep.store, keepMs: keep.forMs, metrics });
+  const early = createEarly({ publicPath, callers: parts.callers, budget, keep, chain: parts.chain });
   const writes = keep && createWrites({ store: keep.store, waitMs: answerMs });
 
   const stepUpFor =
@@ -96,20 +96,21 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
       return failure;
     };
 
-  const fetch = async (req: Request, turn: Turn<C>, signal: AbortSignal): Promise<Fetched> => {
+  const fetch = async (req: Request, turn: Turn<C>, signal: AbortSignal, begun: Early<C> | undefined): Promise<Fetched> => {
     const { target, caller, body } = turn;
-    const vault = keep && openVault(keep.seal, keep.secretOf(caller), caller, target);
+    const vault = begun?.kept?.vault ?? (keep && openVault(keep.seal, keep.secretOf(caller), caller, target));
     if (vault !== undefined && reads !== undefined && target.operation.method === 'GET') {
       return reads({
         vault,
         url: target.url,
-        again: /\bno-cache\b/.test(req.headers['cache-control'] ?? ''),
+        again: asksAgain(req.headers),
         joinable: `${isNavigation(req) ? req.originalUrl : ''} ${wishedScopes(req.headers).join(' ')}`,
         signal,
         fetch: (own, manner) => exchange(turn, manner, own),
+        early: begun?.kept && { look: begun.kept.look, place: begun.place },
       });
     }
-    if (vault === undefined || writes === undefined) return exchange(turn, { again: false, patient: true }, signal);
+    if (vault === undefined || writes === undefined) return exchange(turn, { again: false, patient: true, place: begun?.place }, signal);
     const sent = req.headers['idempotency-key'];
     const key = typeof sent === 'string' ? sent : undefined;
     let extra: Fetched['extra'] = {};
@@ -137,15 +138,19 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     send(res, shown, head);
   };
 
-  const handle: RequestHandler = async function account(req, res) {
-    const caller = parts.callerOf(req);
+  const answer = async (req: Request, res: Response, begun: Early<C> | undefined): Promise<void> => {
+    const caller = await (begun === undefined ? parts.callers.find(req) : begun.caller);
     if (caller === undefined) throw new Failure('login_required');
+    const foreign = parts.callers.foreign(req);
+    if (foreign !== undefined) throw new Failure('cross_site_request', { detail: `Refused: ${foreign}.` });
     const target = readTarget(req.method, req.originalUrl, publicPath);
     const { operation } = target;
     res.locals.route = `${publicPath}/v1${operation.path}`;
     checkBodyHead(req, operation, limits);
     const stepUp = stepUpFor(req, caller, target);
-    if (!tokens.scopes(caller).includes(operation.scope)) throw stepUp({ reason: 'insufficient_scope' });
+    const scopes = tokens.scopes(caller);
+    if (!scopes.includes(operation.scope)) throw stepUp({ reason: 'insufficient_scope' });
+    early.saw(caller, scopes);
 
     const leaving = new AbortController();
     res.once('close', () => {
@@ -154,13 +159,23 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     const body = operation.method === 'GET' || operation.method === 'DELETE' ? undefined : await readBody(req, limits);
     const headers = upstreamHeaders(req.headers, { host, requestId: req.id, body });
     try {
-      const fetched = await fetch(req, { caller, target, headers, body, stepUp }, leaving.signal);
+      const own = begun?.user === caller.user ? begun : undefined;
+      const fetched = await fetch(req, { caller, target, headers, body, stepUp }, leaving.signal, own);
       if (operation.method !== 'GET' && fetched.read.status < 300) parts.changed?.(caller);
       respond(req, res, fetched);
     } catch (error) {
+      if (operation.method === 'GET' && isLimited(error)) early.wasRefused(caller, target);
       // The browser has left, or would be told something untrue: nobody is answered.
       if (leaving.signal.aborted || error instanceof BrokenAnswer) res.destroy();
       else throw error;
+    }
+  };
+  const handle: RequestHandler = async function account(req, res) {
+    const begun = early.begin(req);
+    try {
+      await answer(req, res, begun);
+    } finally {
+      begun?.release();
     }
   };
   return {

@@ -5,9 +5,10 @@ import type { FreshToken } from '../tokens/fresh.ts';
 import { foreignAnswer, meaningOf } from './answer.ts';
 import { NoAnswer } from './forward.ts';
 import type { Forward } from './forward.ts';
+import { limited } from './limited.ts';
 import type { Caller, Tokens } from './parts.ts';
 import type { Target } from './path.ts';
-import type { Fetched } from './reads.ts';
+import type { Fetched, Manner } from './reads.ts';
 import { readAnswer } from './response.ts';
 import type { Read } from './response.ts';
 
@@ -21,12 +22,6 @@ export interface Turn<C extends Caller> {
   readonly body: Buffer | undefined;
   /** Makes the refusal that sends this user to step up, for this request. */
   readonly stepUp: (why: { readonly reason: string; readonly type?: string; readonly maxAge?: number }) => Failure;
-}
-
-/** How to ask for a place in the budget: `again` behind first reads; not `patient`: only a place that is free. */
-export interface Manner {
-  readonly again: boolean;
-  readonly patient: boolean;
 }
 
 // What an answer at hand is worth waiting for, in milliseconds.
@@ -58,17 +53,15 @@ export function createExchange<C extends Caller>(parts: {
 }) {
   const { upstream, tokens, budget, forward, metrics } = parts;
 
-  const limited = (by: 'user' | 'tenant', seconds: number, verdict: Verdict, target: Target): Failure =>
-    by === 'user'
-      ? new Failure('rate_limited', { headers: { ...budget.headers(verdict.quota, target.cost), 'Retry-After': String(seconds) } })
-      : new Failure('tenant_busy', { headers: { 'Retry-After': String(seconds) } });
+  const told = ({ quota }: Verdict, { cost }: Target) => ({ quota, cost, headers: budget.headers });
 
-  const admit = async ({ caller, target }: Turn<C>, { again, patient }: Manner, signal: AbortSignal): Promise<Admitted> => {
+  const admit = async ({ caller, target }: Turn<C>, { again, patient, place }: Manner, signal: AbortSignal): Promise<Admitted> => {
     const impatience = patient ? undefined : AbortSignal.timeout(impatienceMs);
     const either = impatience === undefined ? signal : AbortSignal.any([signal, impatience]);
     try {
-      const verdict = await budget.take({ user: caller.user, cost: target.cost, priority: priorityOf(target, again), signal: either });
-      if (!verdict.admitted) throw limited(verdict.by, verdict.retryAfterSeconds, verdict, target);
+      const wish = { user: caller.user, cost: target.cost, priority: priorityOf(target, again), signal: either };
+      const verdict = await budget.take(place === undefined ? wish : { ...wish, ahead: place });
+      if (!verdict.admitted) throw limited(verdict.by, verdict.retryAfterSeconds, told(verdict, target));
       return verdict;
     } catch (error) {
       throw impatience?.aborted === true && !signal.aborted && !(error instanceof Failure) ? full : error;
@@ -128,7 +121,7 @@ export function createExchange<C extends Caller>(parts: {
       case 'step_up':
         throw stepUp(meaning);
       case 'limited':
-        throw limited(meaning.by, meaning.retryAfterSeconds, verdict, target);
+        throw limited(meaning.by, meaning.retryAfterSeconds, told(verdict, target));
       case 'foreign':
         read.rest?.destroy();
         throw foreignAnswer(read.status);

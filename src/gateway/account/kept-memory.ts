@@ -54,6 +54,7 @@ export const createMemoryKept = (now: () => number = Date.now): KeptStore => {
       const room = find(key);
       return Promise.resolve({ epoch: room?.epoch ?? 0, now: now(), kept: current(room, name) });
     },
+    names: (key, prefix) => Promise.resolve(new Set([...(find(key)?.answers.keys() ?? [])].filter((name) => name.startsWith(prefix)))),
     keep(key, name, epoch, sealed) {
       const known = find(key);
       if ((known?.epoch ?? 0) !== epoch) return Promise.resolve({ kind: 'moved', now: now(), kept: current(known, name) });

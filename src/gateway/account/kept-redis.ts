@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
+import type { Argument } from '../redis/turn.ts';
 import { meansFull } from '../redis/full.ts';
 import { retainMs, writeLastsMs } from './kept.ts';
 import type { KeptAnswer, KeptStore } from './kept.ts';
@@ -14,7 +15,7 @@ export const createRedisKept = (redis: Redis): KeptStore => {
   // When Redis is full a write still says that it begins and ends: what is kept must never be older than it. Nothing more is kept then.
   const note = redis.script(lua, 'bytes');
   const fill = redis.script(lua, 'bytes', 'grows');
-  const call = async (room: string, verb: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> => {
+  const call = async (room: string, verb: string, ...args: Argument[]): Promise<unknown[]> => {
     const reply: unknown = await (verb === 'keep' ? fill : note)([`kept:${room}`], [verb, retainMs, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];
   };
@@ -22,9 +23,12 @@ export const createRedisKept = (redis: Redis): KeptStore => {
     storedAt === undefined ? undefined : { storedAt: Number(storedAt), sealed: bytes(sealed) };
 
   return {
-    async look(room, name) {
-      const [epoch, now, storedAt, sealed] = await call(room, 'look', name);
+    async look(room, name, chain) {
+      const [epoch, now, storedAt, sealed] = (await note([`kept:${room}`], ['look', retainMs, name], chain)) as unknown[];
       return { epoch: Number(epoch), now: Number(now), kept: answer(storedAt, sealed) };
+    },
+    async names(room, prefix) {
+      return new Set((await call(room, 'names', prefix)).map(String));
     },
     async keep(room, name, epoch, sealed) {
       const reply = await call(room, 'keep', name, epoch, sealed).catch((failure: unknown) => {

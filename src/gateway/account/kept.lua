@@ -1,4 +1,5 @@
 -- The answers kept of one room of one user (see kept.ts), every step at once and on this server's clock.
+-- A second value ends a chain: something is kept.
 -- e: epoch, goes up whenever a write begins or ends; b: writes begun; n, w: writes under way, and until when that is believed.
 -- r:...: an answer, as epoch 6 bytes, stored 6, sealed bytes. i:...: a write, as state 1 byte, number 6, until 6, print 16, sealed outcome.
 local key, verb, retain = KEYS[1], ARGV[1], ARGV[2]
@@ -25,9 +26,19 @@ end
 if verb == 'look' then
   local stored, bytes = current(ARGV[3])
   if stored then
-    return { e, now, stored, bytes }
+    return { e, now, stored, bytes }, true
   end
   return { e, now }
+end
+
+if verb == 'names' then
+  local names = {}
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, #ARGV[3]) == ARGV[3] then
+      names[#names + 1] = field
+    end
+  end
+  return names
 end
 
 if verb == 'keep' then

@@ -1,11 +1,15 @@
+import type { ScriptChain } from '../redis/client.ts';
+
 /**
  * Answers kept of one room of one user (a room is the first segment of the API's path: what a write there can change). The store sees sealed
  * bytes only. An epoch goes up whenever a write begins or ends, and an answer counts only in the epoch it was kept in: so no read can be
  * answered with something older than a write that ended before it, on any gateway. Times are milliseconds of the store's clock.
  */
 export interface KeptStore {
-  /** What is kept under a name, if it still counts, and the epoch to keep a newer answer in. */
-  look(room: string, name: string): Promise<Look>;
+  /** What is kept under a name, if it still counts, and the epoch to keep a newer answer in. In a chain nothing that comes after is done when something is kept. */
+  look(room: string, name: string, chain?: ScriptChain): Promise<Look>;
+  /** The names beginning with this under which something may be kept. */
+  names(room: string, prefix: string): Promise<ReadonlySet<string>>;
   /**
    * Keeps an answer to a read that began in this epoch. `moved`: a write began or ended meanwhile, so the answer may be older than it; what is
    * kept by now comes instead. `open`: a write is under way, or the store is full, and the answer, though true enough to show, is not kept.

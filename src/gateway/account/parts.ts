@@ -1,5 +1,9 @@
+import type { Request } from 'express';
 import type { Failure } from '../http/errors.ts';
+import type { ScriptChain } from '../redis/client.ts';
+import type { Seal } from '../session/seal.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
+import type { KeptStore } from './kept.ts';
 
 /** What this room must know of a signed-in session. */
 export interface Caller {
@@ -7,6 +11,24 @@ export interface Caller {
   readonly key: string;
   /** Names the user in buckets and kept answers: a keyed hash. */
   readonly user: string;
+}
+
+/** Who a request comes from. */
+export interface Callers<C extends Caller> {
+  /** The signed-in caller; undefined when there is none. */
+  find(req: Request): Promise<C | undefined>;
+  /** Where only one session can be meant: its key, and how to find it as the first call of a chain that goes no further without it. */
+  one(req: Request): { readonly key: string; find(chain: ScriptChain): Promise<C | undefined> } | undefined;
+  /** Why the request counts as another site's; undefined for the page's own. */
+  foreign(req: Request): string | undefined;
+}
+
+/** Where answers are kept, for how long they are given again, and the session's own secret they are sealed with. */
+export interface Keep<C extends Caller> {
+  readonly store: KeptStore;
+  readonly seal: Seal;
+  readonly forMs: number;
+  readonly secretOf: (caller: C) => Buffer | undefined;
 }
 
 /** What a session may do, and its tokens. */

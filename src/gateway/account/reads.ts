@@ -1,13 +1,22 @@
 import { hash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
+import type { Ahead } from '../limiter/ahead.ts';
+import { isLimited } from './limited.ts';
 import type { KeptAnswer, KeptStore, Look } from './kept.ts';
 import type { Read } from './response.ts';
 import type { Vault } from './vault.ts';
 import type { Answer } from './write-through.ts';
 
-/** How a read asks the API: `patient` waits for a place in the budget, otherwise only a free one is taken. */
-export type Fetch = (signal: AbortSignal, how: { readonly again: boolean; readonly patient: boolean }) => Promise<Fetched>;
+/** How to ask for a place in the budget: `again` behind first reads; not `patient`: only a place that is free. `place`: a first read's, asked for already. */
+export interface Manner {
+  readonly again: boolean;
+  readonly patient: boolean;
+  readonly place?: Ahead | undefined;
+}
+
+/** How a read asks the API. */
+export type Fetch = (signal: AbortSignal, how: Manner) => Promise<Fetched>;
 
 /** An answer of the API and the headers that go with this request's place in the budget. */
 export interface Fetched {
@@ -23,6 +32,8 @@ export interface ReadWish {
   readonly joinable: string;
   readonly signal: AbortSignal;
   readonly fetch: Fetch;
+  /** What was looked up for it already, and a place for it. */
+  readonly early?: { readonly look: Promise<Look>; readonly place: Ahead | undefined } | undefined;
 }
 
 /** A kept answer that may be shown: how long ago the API was asked for it, and how long it is given without asking again. */
@@ -44,6 +55,9 @@ const largestKept = 65_536;
 const rounds = 2;
 // Own writes keep an answer current, but what was changed elsewhere must show in the end: after so many times its time it is asked for again.
 const longestTimes = 10;
+
+// With an answer at hand: behind those who have none, and only into a place that is free.
+const hurried: Manner = { again: true, patient: false };
 
 const onlyAway = (error: unknown): undefined => {
   if (error instanceof Failure && error.code === 'store_unavailable') return undefined;
@@ -77,7 +91,7 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     };
   };
 
-  const start = (wish: ReadWish, key: string, look: Look, how: { again: boolean; patient: boolean }): Flight => {
+  const start = (wish: ReadWish, key: string, look: Look, how: Manner): Flight => {
     const leaving = new AbortController();
     const run = async () => {
       const fetched = await wish.fetch(leaving.signal, how);
@@ -123,7 +137,8 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     const { vault, url, signal } = wish;
     const field = vault.nameOf(url);
     for (let round = 0; ; round++) {
-      const look = await store.look(vault.room, field).catch(onlyAway);
+      const early = round === 0 ? wish.early : undefined;
+      const look = await (early?.look ?? store.look(vault.room, field)).catch(onlyAway);
       // On a Cluster the session may be there and what was kept out of reach: the API knows.
       if (look === undefined) return await wish.fetch(signal, { again: false, patient: true });
       const held = open(wish, look.kept, look.now);
@@ -135,7 +150,8 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       const joined = flights.get(key);
       const why = wish.again ? 'request' : held === undefined ? 'uri-miss' : 'stale';
       try {
-        const flight = joined ?? start(wish, key, look, { again: held !== undefined, patient: held === undefined });
+        const flight =
+          joined ?? start(wish, key, look, held === undefined ? { again: false, patient: true, place: early?.place } : hurried);
         const outcome = await board(flight, signal);
         // A stream is read once: whoever joined one fetches its own.
         if (joined !== undefined && outcome.read.rest !== undefined) return await wish.fetch(signal, { again: false, patient: true });
@@ -151,8 +167,7 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
         const status = `${name}; fwd=${why}; fwd-status=${outcome.read.status}${joined === undefined ? '' : '; collapsed'}`;
         return { read: outcome.read, extra: { ...outcome.extra, Age: '0', 'Cache-Status': status } };
       } catch (error) {
-        const full = error instanceof Failure && (error.code === 'rate_limited' || error.code === 'tenant_busy');
-        if (!full || held === undefined) throw error;
+        if (held === undefined || !isLimited(error)) throw error;
         metrics.reads.inc({ outcome: 'kept_over_budget' });
         return told(held, '; detail="no room in the budget"');
       }

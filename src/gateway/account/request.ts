@@ -26,6 +26,12 @@ export function upstreamHeaders(from: IncomingHttpHeaders, own: { host: string; 
   return headers;
 }
 
+/** Whether the browser wants the API's own answer, not a kept one (RFC 9111 section 5.2.1.4). */
+export const asksAgain = (from: IncomingHttpHeaders): boolean => {
+  const control = from['cache-control'];
+  return control !== undefined && /\bno-cache\b/.test(control);
+};
+
 /** The scopes a caller says it will need (`auth0-scope`, older `scope`), as far as they are on the operations table; the headers go no further. */
 export function wishedScopes(from: IncomingHttpHeaders): string[] {
   const text = from['auth0-scope'] ?? from['scope'];

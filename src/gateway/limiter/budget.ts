@@ -1,6 +1,7 @@
 import { planOf } from '../../../config/plans.ts';
 import type { CostClass, PlanName, PlanOverrides } from '../../../config/plans.ts';
-import type { Redis } from '../redis/client.ts';
+import type { Redis, ScriptChain } from '../redis/client.ts';
+import type { Ahead } from './ahead.ts';
 import { readLesson } from './feedback.ts';
 import type { UpstreamAnswer } from './feedback.ts';
 import { countGateways } from './gateways.ts';
@@ -30,12 +31,20 @@ export interface TakeRequest {
   readonly priority?: Priority;
   /** Aborted when the browser left: the place is given back and `take` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** A place already asked for, of the same user, class and priority. */
+  readonly ahead?: Ahead;
 }
 
 /** `giveBack` returns the place of a request that was never sent; once bytes have left it must not be called. */
-export type Verdict =
-  | { readonly admitted: true; readonly quota: Quota; readonly giveBack: () => void }
-  | { readonly admitted: false; readonly by: 'user' | 'tenant'; readonly retryAfterSeconds: number; readonly quota: Quota };
+export type Verdict = { readonly admitted: true; readonly quota: Quota; readonly giveBack: () => void } | Refused;
+
+/** No place for this one, and when there could be one. */
+export interface Refused {
+  readonly admitted: false;
+  readonly by: 'user' | 'tenant';
+  readonly retryAfterSeconds: number;
+  readonly quota: Quota;
+}
 
 /** For metrics: each request offered, what became of it, and each 429 of the API. One that is offered and no more was left by its browser. */
 export type BudgetEvent =
@@ -48,6 +57,13 @@ export type BudgetEvent =
 export interface Budget {
   /** Asks for one request's place in the user's and the tenant's budget, waiting in the fair line for at most the deadline. */
   take(request: TakeRequest): Promise<Verdict>;
+  /**
+   * Asks for a place as the last call of a chain; whoever does not come to `take` it releases it. Undefined where that would not save a trip: without
+   * Redis, or when a refusal still holds.
+   */
+  ahead(request: TakeRequest, chain: ScriptChain): Ahead | undefined;
+  /** The refusal that still holds for such a request, known without a trip; it counts as one. */
+  refusal(request: TakeRequest): Refused | undefined;
   /** Tells the budget what the API answered; returns at once and never fails. */
   feedback(answer: UpstreamAnswer): void;
   /** `RateLimit` and `RateLimit-Policy` for the answer to a request of this class. */
@@ -79,7 +95,7 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
   const deadlineMs = options.deadlineMs ?? 2_500;
   const now = options.now ?? (() => performance.now());
   const observe = options.observe ?? (() => undefined);
-  const enter = createLine(options.maxWaiting ?? 1_000);
+  const line = createLine(options.maxWaiting ?? 1_000);
   const recall = createRecall(limits, now, 50_000);
   const refusals = createRefusals(now, 50_000);
   const gateways = redis && countGateways(redis);
@@ -93,31 +109,46 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
     return shared ? shared(user, use) : use(own, false);
   }
 
-  async function answer(ask: Ask, signal: AbortSignal | undefined): Promise<{ outcome: Outcome; alone: boolean }> {
+  async function answer(ask: Ask, { signal, ahead }: TakeRequest): Promise<{ outcome: Outcome; alone: boolean }> {
     return decide(ask.user, async (ledger, alone) => {
-      const outcome = await enter(ledger, ask, signal);
+      const outcome = await line.enter(ledger, ask, signal, ahead);
       if (!alone) recall.note(ask.user, outcome.levels);
       else if (outcome.kind === 'taken') recall.spent(ask.user, ask.cost);
       return { outcome, alone };
     });
   }
 
+  const priorityOf = ({ priority, cost }: TakeRequest): Priority => priority ?? (cost === 'write' ? 'write' : 'first');
+  const keyOf = (request: TakeRequest): string => `${request.user} ${request.cost} ${priorityOf(request)}`;
+  const askOf = (request: TakeRequest): Ask => {
+    const { user, cost } = request;
+    return { user, cost, offset: offsets[priorityOf(request)], maxWaitMs: deadlineMs };
+  };
+
+  function refuse({ cost }: TakeRequest, { by, retryMs, levels }: Extract<Outcome, { kind: 'refused' }>): Refused {
+    observe({ kind: 'refused', cost, by });
+    return { admitted: false, by, retryAfterSeconds: secondsOf(retryMs), quota: quotaOf(levels, plan, limits) };
+  }
+
+  function refusal(request: TakeRequest): Refused | undefined {
+    const known = refusals.find(keyOf(request));
+    if (known === undefined) return undefined;
+    observe({ kind: 'offered', cost: request.cost, user: request.user });
+    return refuse(request, known);
+  }
+
   async function take(request: TakeRequest): Promise<Verdict> {
-    const { user, cost, signal } = request;
-    const priority = request.priority ?? (cost === 'write' ? 'write' : 'first');
-    const key = `${user} ${cost} ${priority}`;
+    const { user, cost } = request;
     const began = now();
+    const known = refusal(request);
+    if (known !== undefined) return known;
     observe({ kind: 'offered', cost, user });
-    const known = refusals.find(key);
-    const { outcome, alone } = known
-      ? { outcome: known, alone: false }
-      : await answer({ user, cost, offset: offsets[priority], maxWaitMs: deadlineMs }, signal);
-    const quota = quotaOf(outcome.levels, plan, limits);
+    const { outcome, alone } = await answer(askOf(request), request);
     if (outcome.kind === 'refused') {
-      if (!known && !alone) refusals.keep(key, outcome, deadlineMs);
-      observe({ kind: 'refused', cost, by: outcome.by });
-      return { admitted: false, by: outcome.by, retryAfterSeconds: secondsOf(outcome.retryMs), quota };
+      if (!alone) refusals.keep(keyOf(request), outcome, deadlineMs);
+      return refuse(request, outcome);
     }
+    const quota = quotaOf(outcome.levels, plan, limits);
     observe({ kind: 'admitted', cost, user, waitedMs: now() - began, alone });
     let given = false;
     const giveBack = () => {
@@ -131,6 +162,11 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
 
   return {
     take,
+    refusal,
+    ahead(request, chain) {
+      const ledger = shared?.shared();
+      return ledger && !refusals.find(keyOf(request)) ? line.ahead(ledger, askOf(request), chain) : undefined;
+    },
     feedback(upstream) {
       const lesson = readLesson(upstream, plan, limits, recall.levels(upstream.user)?.[upstream.cost], Date.now());
       if (!lesson) return;

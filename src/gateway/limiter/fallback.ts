@@ -19,7 +19,11 @@ interface Parts {
 }
 
 /** Runs a decision on the ledger all gateways share, or alone while Redis is gone; `alone` says which. */
-export type Fallback = <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>) => Promise<T>;
+export interface Fallback {
+  <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>): Promise<T>;
+  /** The ledger all share, where decisions are made on it this moment. */
+  shared(): Ledger | undefined;
+}
 
 // Nobody waits longer than this in the line of one gateway alone: coming back has to wait for them.
 const LONGEST_WAIT_MS = 500;
@@ -89,7 +93,7 @@ export function createFallback({ redis, limits, recall, now, share, onCount }: P
     alone = undefined;
   }
 
-  return async (user, use) => {
+  const decide = async <T>(user: string, use: (ledger: Ledger, alone: boolean) => Promise<T>): Promise<T> => {
     if (alone && redis.ready() && !returning) void comeBack();
     if (handover) await handover.catch(() => undefined);
     if (alone) return onMyOwn(user, use);
@@ -100,4 +104,5 @@ export function createFallback({ redis, limits, recall, now, share, onCount }: P
       return onMyOwn(user, use);
     }
   };
+  return Object.assign(decide, { shared: () => (alone || handover ? undefined : ledger) });
 }

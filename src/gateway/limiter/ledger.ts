@@ -1,4 +1,5 @@
 import type { CostClass } from '../../../config/plans.ts';
+import type { ScriptChain } from '../redis/client.ts';
 
 /** What a user could spend now, per class; a closed or overdrawn bucket is below zero. */
 export type Levels = Readonly<Record<CostClass, number>>;
@@ -44,8 +45,8 @@ export type Lesson =
  * Kept in Redis for all gateways (redis-ledger.ts) or in this process (memory-ledger.ts): same rules, same tests.
  */
 export interface Ledger {
-  /** Takes one token of the user and one of the tenant, or a place in the line, or neither. */
-  ask(ask: Ask): Promise<Answer>;
+  /** Takes one token of the user and one of the tenant, or a place in the line, or neither; in a chain rejects with Skipped when it was not needed. */
+  ask(ask: Ask, chain?: ScriptChain): Promise<Answer>;
   /** Asks again with a place in the line, when its time has come. */
   claim(ticket: Ticket): Promise<Answer>;
   /** Gives the place up, and the user's token back. */

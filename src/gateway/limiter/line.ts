@@ -1,10 +1,17 @@
+import type { ScriptChain } from '../redis/client.ts';
+import { askAhead, type Ahead } from './ahead.ts';
 import type { Answer, Ask, Ledger, Ticket } from './ledger.ts';
 
 /** How a request's waiting ended. */
 export type Outcome = Exclude<Answer, { kind: 'wait' }>;
 
-/** Lets a request in, now or when its turn has come, or refuses it; rejects with the signal's reason when the browser left meanwhile. */
-export type Line = (ledger: Ledger, ask: Ask, signal?: AbortSignal) => Promise<Outcome>;
+/** Where requests wait for their turn. */
+export interface Line {
+  /** Lets a request in, now or when its turn has come, or refuses it; rejects with the signal's reason when the browser left meanwhile. */
+  enter(ledger: Ledger, ask: Ask, signal?: AbortSignal, ahead?: Ahead): Promise<Outcome>;
+  /** Asks for a place for one who may come, in one trip with what decides that. */
+  ahead(ledger: Ledger, ask: Ask, chain: ScriptChain): Ahead;
+}
 
 /**
  * The waiting room of this gateway: at most `maxWaiting` requests sleep here until the slot the ledger gave them, and ask again only then.
@@ -25,9 +32,11 @@ export function createLine(maxWaiting: number): Line {
     }
   }
 
-  return async (ledger, ask, signal) => {
+  const bounded = (ask: Ask): Ask => (waiting < maxWaiting ? ask : { ...ask, maxWaitMs: 0 });
+
+  async function enter(ledger: Ledger, ask: Ask, signal?: AbortSignal, ahead?: Ahead): Promise<Outcome> {
     signal?.throwIfAborted();
-    let answer = await ledger.ask(waiting < maxWaiting ? ask : { ...ask, maxWaitMs: 0 });
+    let answer = (await ahead?.use()) ?? (await ledger.ask(bounded(ask)));
     while (answer.kind === 'wait') {
       await wait(ledger, answer.ticket, answer.waitMs, signal);
       answer = await ledger.claim(answer.ticket);
@@ -35,7 +44,8 @@ export function createLine(maxWaiting: number): Line {
     if (signal?.aborted && answer.kind === 'taken') await ledger.giveBack(ask.user, ask.cost).catch(() => undefined);
     signal?.throwIfAborted();
     return answer;
-  };
+  }
+  return { enter, ahead: (ledger, ask, chain) => askAhead(ledger, bounded(ask), chain) };
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

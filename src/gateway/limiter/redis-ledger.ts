@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
-import type { Redis } from '../redis/client.ts';
+import type { Redis, ScriptChain } from '../redis/client.ts';
 import type { Argument } from '../redis/turn.ts';
 import { GATEWAYS_KEY } from './gateways.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
@@ -28,15 +28,22 @@ export function createRedisLedger(
   let epoch = '';
   let relearning: Promise<void> | undefined;
 
-  async function send(op: string, user: string, cost: CostClass, known: string, args: readonly Argument[]): Promise<string[]> {
+  async function send(
+    op: string,
+    user: string,
+    cost: CostClass,
+    known: string,
+    args: readonly Argument[],
+    chain?: ScriptChain,
+  ): Promise<string[]> {
     const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
-    const reply = await run(keys, [op, cost, numbers, known, ...args]);
+    const reply = await run(keys, [op, cost, numbers, known, ...args], chain);
     return (reply as unknown[]).map(String);
   }
 
-  async function call(op: string, user: string, cost: CostClass, ...args: Argument[]): Promise<string[]> {
+  async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptChain): Promise<string[]> {
     for (let attempt = 0; ; attempt++) {
-      const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args);
+      const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args, attempt === 0 ? chain : undefined);
       if (reply[0] !== 'forgotten') {
         epoch = reply[1] ?? '';
         onCount(Number(reply[2]));
@@ -59,31 +66,31 @@ export function createRedisLedger(
   }
 
   function teach(lesson: Lesson): Promise<string[]> {
-    if (lesson.kind === 'tenant-limited') return call(lesson.kind, '', lesson.cost, lesson.retryMs);
-    if (lesson.kind === 'tenant-low') return call(lesson.kind, '', lesson.cost, lesson.remaining);
-    if (lesson.kind === 'user-limited') return call(lesson.kind, lesson.user, lesson.cost, lesson.retryMs);
-    return call(lesson.kind, lesson.user, lesson.cost, lesson.remaining);
+    if (lesson.kind === 'tenant-limited') return call(lesson.kind, '', lesson.cost, [lesson.retryMs]);
+    if (lesson.kind === 'tenant-low') return call(lesson.kind, '', lesson.cost, [lesson.remaining]);
+    if (lesson.kind === 'user-limited') return call(lesson.kind, lesson.user, lesson.cost, [lesson.retryMs]);
+    return call(lesson.kind, lesson.user, lesson.cost, [lesson.remaining]);
   }
 
   return {
-    async ask(ask) {
+    async ask(ask, chain) {
       const id = `${String(++sequence).padStart(12, '0')}:${gateway}`;
-      return read(await call('ask', ask.user, ask.cost, id, ask.offset, ask.maxWaitMs), ask, id);
+      return read(await call('ask', ask.user, ask.cost, [id, ask.offset, ask.maxWaitMs], chain), ask, id);
     },
     async claim({ ask, id, start, leaveAt }: Ticket) {
-      return read(await call('claim', ask.user, ask.cost, id, ask.offset, start, leaveAt), ask, id);
+      return read(await call('claim', ask.user, ask.cost, [id, ask.offset, start, leaveAt]), ask, id);
     },
     async leave({ ask, id }) {
-      await call('leave', ask.user, ask.cost, id);
+      await call('leave', ask.user, ask.cost, [id]);
     },
     async giveBack(user, cost) {
-      await call('give-back', user, cost);
+      await call('give-back', user, cost, []);
     },
     async learn(lesson) {
       await teach(lesson);
     },
     async peek(user) {
-      return levelsOf(await call('peek', user, 'read'));
+      return levelsOf(await call('peek', user, 'read', []));
     },
     async remember(user, { read: reads, write, filtered }) {
       // Part of relearning itself, so it neither waits for that nor knows an epoch.

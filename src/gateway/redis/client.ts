@@ -4,12 +4,24 @@ import type { RedisTls } from './connection.ts';
 import { evenWhenFull } from './full.ts';
 import { createSubscriber } from './subscriber.ts';
 import { createTold, type RedisLog } from './told.ts';
-import { createTurn } from './turn.ts';
-import type { Argument, Evaluate } from './turn.ts';
+import { createTurn, skipped } from './turn.ts';
+import type { Argument, Chain, Evaluate } from './turn.ts';
 import { within } from './within.ts';
 
-/** Runs one Lua script; the keys must share one hash tag. */
-export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+/** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
+export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
+
+/** Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only when the one before it did not say stop. */
+export interface ScriptChain {
+  readonly calls: Chain;
+  /** Sends what was called with this chain. */
+  send(): void;
+}
+
+/** A call of a chain was not made, since one before it made it needless. */
+export class Skipped extends Error {}
+// One for all: nobody reads where it came from.
+const notNeeded = new Skipped('a call before it made it needless');
 
 /** A Redis, as the rest of the gateway speaks with it; every method throws Failure `store_unavailable` when it cannot be asked. */
 export interface Redis {
@@ -22,6 +34,7 @@ export interface Redis {
    * server's memory is full, unless it is one that `grows`: whose keys take more room than they had and keep it.
    */
   script(lua: string, replies?: 'text' | 'bytes', room?: 'stays' | 'grows'): Script;
+  chain(): ScriptChain;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
   publish(channel: string, message: string): Promise<void>;
@@ -142,11 +155,21 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
       const turn = turns[room];
       const script = turn.add(lua);
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
-      return (keys, args) =>
+      return (keys, args, chain) =>
         new Promise((resolve, reject) => {
-          const done = (reply: unknown) => resolve(read(reply));
-          turn.send({ script, keys, args, done, failed: (error) => reject(storeError(error)) });
+          const done = (reply: unknown): void => {
+            if (reply === skipped) reject(notNeeded);
+            else resolve(read(reply));
+          };
+          const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
+          if (chain === undefined) turn.send([call]);
+          else if (room === 'stays') chain.calls.push(call);
+          else throw new TypeError('a script that needs room goes in no chain');
         });
+    },
+    chain() {
+      const calls: Chain = [];
+      return { calls, send: () => turns.stays.send(calls) };
     },
     subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {

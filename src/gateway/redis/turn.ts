@@ -7,66 +7,102 @@ export type Argument = string | Buffer | number;
 export type Evaluate = (lua: string, digest: string, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
 
 /** One call of one script. */
-export interface Call {
+interface Call {
   readonly script: number;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
+  /** Told `skipped` when a call before it in its chain said that this one is not wanted. */
   readonly done: (reply: unknown) => void;
   readonly failed: (error: unknown) => void;
 }
 
+/** Calls that belong together: each runs after the one before it, unless that one said stop. */
+export type Chain = Call[];
+
+/** What a call that was not wanted answers. */
+export const skipped = Symbol('skipped');
+const notWanted = 'not wanted';
+const isNotWanted = (reply: unknown): boolean =>
+  reply instanceof Buffer && reply.length === notWanted.length && reply.toString() === notWanted;
+
 // Long enough to be worth it, short enough that no other client of the server waits for it.
 const callsAtMost = 64;
 
-// Each script becomes a function of its KEYS and ARGV, as it would run alone. A server that may not write at present (a replica, after a failover)
-// says so once, for all.
+// Each script becomes a function of its KEYS and ARGV, as it would run alone. A second value it returns ends its chain. A server that may not
+// write at present (a replica, after a failover) says so once, for all.
 const wrap = (sources: readonly string[]): string => `
 local scripts = {
 ${sources.map((source) => `function(KEYS, ARGV)\n${source}\nend`).join(',\n')}
 }
-local replies, key, at = {}, 0, 1
+local replies, key, at, stopped = {}, 0, 1, false
 while at <= #ARGV do
-  local which, keys, args = tonumber(ARGV[at]), {}, {}
-  local keyCount, argCount = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  at = at + 2
-  for i = 1, keyCount do keys[i] = KEYS[key + i] end
-  for i = 1, argCount do args[i] = ARGV[at + i] end
-  key, at = key + keyCount, at + argCount + 1
-  local ok, value = pcall(scripts[which], keys, args)
-  if not ok then
-    local text = type(value) == 'table' and value.err or tostring(value)
-    -- A refusal of the server's has a code of its own (OOM, READONLY), a fault of the script's has none.
-    value = { err = string.find(text, '^%u+ ') and text or 'ERR ' .. text }
-    if string.sub(value.err, 1, 8) == 'READONLY' then return value end
+  local chain = tonumber(ARGV[at])
+  at, stopped = at + 1, false
+  for _ = 1, chain do
+    local which, keys, args = tonumber(ARGV[at]), {}, {}
+    local keyCount, argCount = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    at = at + 2
+    for i = 1, keyCount do keys[i] = KEYS[key + i] end
+    for i = 1, argCount do args[i] = ARGV[at + i] end
+    key, at = key + keyCount, at + argCount + 1
+    local value, stop = { ok = '${notWanted}' }, true
+    if not stopped then
+      local ok
+      ok, value, stop = pcall(scripts[which], keys, args)
+      if not ok then
+        local text = type(value) == 'table' and value.err or tostring(value)
+        -- A refusal of the server's has a code of its own (OOM, READONLY), a fault of the script's has none.
+        value = { err = string.find(text, '^%u+ ') and text or 'ERR ' .. text }
+        if string.sub(value.err, 1, 8) == 'READONLY' then return value end
+        stop = true
+      end
+      stopped = stop
+    end
+    replies[#replies + 1] = value == nil and false or value
   end
-  replies[#replies + 1] = value == nil and false or value
 end
+replies[#replies + 1] = stopped and 1 or 0
 return replies`;
 
-/** All script calls of one turn of the event loop as one call to the server, whoever's they are. Calls do not see each other's failures. */
+/** All script calls of one turn of the event loop as one call to the server, whoever's they are. Chains do not see each other's failures. */
 export function createTurn(evaluate: Evaluate, together: boolean) {
   const sources: string[] = [];
   let whole: { lua: string; digest: string } | undefined;
-  let waiting: Call[] = [];
+  let waiting: Chain[] = [];
 
-  const send = async (calls: readonly Call[]): Promise<void> => {
+  /** Answers whether the last chain was stopped. */
+  const send = async (chains: readonly Chain[]): Promise<boolean> => {
     const keys: string[] = [];
     const args: Argument[] = [];
-    for (const call of calls) {
-      args.push(call.script, call.keys.length, call.args.length);
-      for (const key of call.keys) keys.push(key);
-      for (const arg of call.args) args.push(arg);
+    for (const chain of chains) {
+      args.push(chain.length);
+      for (const call of chain) {
+        args.push(call.script, call.keys.length, call.args.length);
+        for (const key of call.keys) keys.push(key);
+        for (const arg of call.args) args.push(arg);
+      }
     }
+    const calls = chains.length === 1 ? (chains[0] ?? []) : chains.flat();
     try {
       whole ??= digested(wrap(sources));
       const replies = (await evaluate(whole.lua, whole.digest, keys, args)) as unknown[];
       for (let i = 0; i < calls.length; i += 1) {
         const reply = replies[i];
         if (reply instanceof Error) calls[i]?.failed(reply);
-        else calls[i]?.done(reply);
+        else calls[i]?.done(isNotWanted(reply) ? skipped : reply);
       }
+      return replies[calls.length] === 1;
     } catch (error) {
       for (const call of calls) call.failed(error);
+      return true;
+    }
+  };
+
+  const oneByOne = async (chain: Chain): Promise<void> => {
+    let stopped = false;
+    for (const call of chain) {
+      if (stopped) call.done(skipped);
+      else stopped = await send([[call]]);
     }
   };
 
@@ -82,10 +118,10 @@ export function createTurn(evaluate: Evaluate, together: boolean) {
       whole = undefined;
       return sources.push(lua);
     },
-    /** Sends a call with all others of this turn. */
-    send(call: Call): void {
-      if (!together) void send([call]);
-      else if (waiting.push(call) === 1) setImmediate(flush);
+    /** Sends a chain with all others of this turn. */
+    send(chain: Chain): void {
+      if (!together) void oneByOne(chain);
+      else if (waiting.push(chain) === 1) setImmediate(flush);
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import expressSession, { Store as ExpressStore, type SessionData } from 'express-session';
 import { createCookieReader } from './cookie-reader.ts';
+import type { ScriptChain } from '../redis/client.ts';
 import type { SessionRecord } from './record.ts';
 import { deviceName } from './device.ts';
 import type { Session as AccountSession, Sessions } from './sessions.ts';
@@ -31,6 +32,10 @@ export interface SessionCookie {
   readonly attach: RequestHandler;
   /** The same, leaving the idle time as it is. */
   readonly peek: RequestHandler;
+  /** What attach finds. */
+  find(req: Request): Promise<AccountSession | undefined>;
+  /** The one session that the request's cookies can mean, not looked for yet; undefined when there is none, or several could be meant. */
+  one(req: Request): { readonly key: string; find(chain: ScriptChain): Promise<AccountSession | undefined> } | undefined;
   /** Starts a session under a new id (ASVS 7.2.4) and sets its cookie on this response. */
   begin(req: Request, record: (now: number) => SessionRecord): Promise<AccountSession>;
   /** Clears the cookie, with the attributes it was set with. */
@@ -95,19 +100,29 @@ export const createSessionCookie = (options: {
   });
 
   // A cookie of an older sign-in may still lie beside the current one: the first whose session lives counts.
+  const find = async (req: Request, slide: boolean): Promise<AccountSession | undefined> => {
+    for (const ticket of read(req.headers.cookie)) {
+      const session = await sessions.find(ticket, slide);
+      if (session !== undefined) return session;
+    }
+    return undefined;
+  };
   const handler =
     (slide: boolean): RequestHandler =>
     async (req, _res, next) => {
-      for (const ticket of read(req.headers.cookie)) {
-        req.account = await sessions.find(ticket, slide);
-        if (req.account !== undefined) break;
-      }
+      req.account = await find(req, slide);
       next();
     };
 
   return {
     attach: handler(true),
     peek: handler(false),
+    find: (req) => find(req, true),
+    one(req) {
+      const [ticket, other] = read(req.headers.cookie);
+      if (ticket === undefined || other !== undefined) return undefined;
+      return { key: ticket.key, find: (chain) => sessions.find(ticket, true, chain) };
+    },
     async begin(req, record) {
       const { res } = req;
       if (res === undefined) throw new TypeError('a request without a response');

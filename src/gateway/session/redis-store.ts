@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
+import type { Argument } from '../redis/turn.ts';
 import { readEntry, readTombstone, writeEntry, type Found, type Lease, type Store } from './store.ts';
 
 const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -11,11 +12,10 @@ export const createRedisStore = (redis: Redis): Store => {
   // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
   const run = redis.script(entries, 'bytes');
   const enlist = redis.script(lists, 'text', 'grows');
-  const call = async (key: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> =>
-    (await run([`session:${key}`], args)) as unknown[];
+  const call = async (key: string, ...args: Argument[]): Promise<unknown[]> => (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);
   const found = ([, value, now, left]: unknown[]): Found | undefined => {
-    const entry = value instanceof Uint8Array ? readEntry(Buffer.from(value)) : undefined;
+    const entry = value instanceof Buffer ? readEntry(value) : undefined;
     return entry && { entry, now: Number(now), idleLeftMs: Number(left) };
   };
 
@@ -26,8 +26,8 @@ export const createRedisStore = (redis: Redis): Store => {
     async create(key, entry, idleMs) {
       return (await redis.command('SET', `session:${key}`, writeEntry(entry), 'PX', idleMs, 'NX')) === 'OK';
     },
-    async read(key, idleMs = 0, buried) {
-      const reply = await call(key, 'read', idleMs);
+    async read(key, idleMs = 0, buried, chain) {
+      const reply = (await run([`session:${key}`], ['read', idleMs], chain)) as unknown[];
       if (word(reply) === 'found') return found(reply);
       if (String(reply[1]) === 'buried') buried?.();
       return undefined;

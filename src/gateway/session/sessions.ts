@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { Failure } from '../http/errors.ts';
+import type { ScriptChain } from '../redis/client.ts';
 import type { Events } from './events.ts';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
@@ -30,8 +31,8 @@ export interface Session {
 export interface Sessions {
   /** Starts a session under a fresh cookie value. */
   begin(cookie: string, record: (now: number) => SessionRecord, facts: object): Promise<Session>;
-  /** Finds the session of a ticket; undefined when there is none to be opened. `slide` starts its idle time anew. */
-  find(ticket: Ticket | undefined, slide: boolean): Promise<Session | undefined>;
+  /** Finds the session of a ticket; undefined when there is none to be opened. `slide` starts its idle time anew; `chain`: see Store.read. */
+  find(ticket: Ticket | undefined, slide: boolean, chain?: ScriptChain): Promise<Session | undefined>;
   /** Looks again, and brings the handle up to date; false when the session ended meanwhile. */
   renew(session: Session): Promise<boolean>;
   /** Takes over an entry that the store handed out beside a refused lease. */
@@ -176,9 +177,9 @@ export const createSessions = (options: {
       }
       return give(handle(ticket, { entry, now, idleLeftMs: idleMs }, record));
     },
-    async find(ticket, slide) {
+    async find(ticket, slide, chain) {
       if (ticket === undefined) return undefined;
-      const found = await store.read(ticket.key, slide ? idleMs : 0, () => unearth(ticket));
+      const found = await store.read(ticket.key, slide ? idleMs : 0, () => unearth(ticket), chain);
       const record = found && openWith(ticket.secret, found.entry);
       return found && record && give(handle(ticket, found, record));
     },

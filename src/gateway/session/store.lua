@@ -1,4 +1,4 @@
--- Everything that must happen to a session entry in one step. The layout of the entry is told in store.ts.
+-- Everything that must happen to a session entry in one step. The layout of the entry is told in store.ts. A second value ends a chain: no such session.
 local key, verb = KEYS[1], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -12,12 +12,12 @@ if not value then
     -- Listed and not written: a sign-in may be about to write it, and must find the place taken.
     redis.pcall('SET', key, struct.pack('>BI4I6I6', 1, 0, now + 60000, now) .. string.rep('\0', 20), 'PX', 60000)
   end
-  return { 'gone' }
+  return { 'gone' }, true
 end
 local _, generation, endsAt, _, holder, untilMs, spent = struct.unpack('>BI4I6I6c8I6I6', value)
 if endsAt <= now then
   redis.call('DEL', key)
-  return { 'gone' }
+  return { 'gone' }, true
 end
 
 if verb == 'end' then
@@ -30,7 +30,7 @@ if generation == 0 then
     redis.call('DEL', key)
     return { 'taken', value }
   end
-  return { 'gone', 'buried' }
+  return { 'gone', 'buried' }, true
 end
 if verb == 'take' then
   return { 'gone' }

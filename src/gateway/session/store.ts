@@ -1,3 +1,5 @@
+import type { ScriptChain } from '../redis/client.ts';
+
 /**
  * One entry per session: a short head in the clear, which a store can compare and change by itself, and the sealed record behind it.
  * Head, big-endian: version 1 byte, generation 4, absolute end 6, created 6; then the lease: holder 8, until 6, spent 6. Times are milliseconds of the store's clock.
@@ -40,9 +42,9 @@ export interface Store {
   create(key: string, entry: Entry, idleMs: number): Promise<boolean>;
   /**
    * Reads an entry and, with idleMs, starts its idle time anew; undefined when it never was, ended, or its absolute end has passed.
-   * `buried` is called when it ended and left a tombstone.
+   * `buried` is called when it ended and left a tombstone. In a chain nothing that comes after is done when there is none.
    */
-  read(key: string, idleMs?: number, buried?: () => void): Promise<Found | undefined>;
+  read(key: string, idleMs?: number, buried?: () => void, chain?: ScriptChain): Promise<Found | undefined>;
   /** Writes the next generation, only over the given one and only while the lease is held; never makes an entry that is not there. */
   replace(
     key: string,

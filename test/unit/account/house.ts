@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import express from 'express';
 import { createAccount } from '../../../src/gateway/account/account.ts';
 import type { AccountParts } from '../../../src/gateway/account/account.ts';
-import type { Caller, Tokens } from '../../../src/gateway/account/parts.ts';
+import type { Caller, Callers, Tokens } from '../../../src/gateway/account/parts.ts';
 import { allScopes } from '../../../src/gateway/account/operations.ts';
 import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
 import { Failure } from '../../../src/gateway/http/errors.ts';
@@ -104,6 +104,13 @@ export interface TestCaller extends Caller {
 }
 export const caller: TestCaller = { key: 'session-1', user: 'user-1', scopes: allScopes, token: 'at-1' };
 
+/** Every request comes from this one. */
+export const from = (who: TestCaller | undefined): Callers<TestCaller> => ({
+  find: () => Promise.resolve(who),
+  one: () => undefined,
+  foreign: () => undefined,
+});
+
 /** A budget that admits everything and writes down what it was asked and told. */
 export function openBudget() {
   const asked: Parameters<Budget['take']>[0][] = [];
@@ -114,6 +121,8 @@ export function openBudget() {
       asked.push(wish);
       return Promise.resolve({ admitted: true, quota, giveBack: () => (givenBack += 1) });
     },
+    ahead: () => undefined,
+    refusal: () => undefined,
     feedback: (answer) => {
       told.push(answer);
     },
@@ -152,7 +161,7 @@ export interface Gateway {
 export async function startGateway(upstream: string, parts: Partial<AccountParts<TestCaller>> = {}): Promise<Gateway> {
   const account = createAccount<TestCaller>({
     upstream,
-    callerOf: () => caller,
+    callers: from(caller),
     tokens: tokensOf(usable),
     budget: openBudget().budget,
     challenge: ({ scope, reason, maxAge, returnTo }) =>

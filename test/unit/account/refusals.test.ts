@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import request from 'supertest';
 import { Failure } from '../../../src/gateway/http/errors.ts';
 import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
-import { caller, openBudget, quota, raw, startGateway, startUpstream, tokensOf, usable } from './house.ts';
+import { from, caller, openBudget, quota, raw, startGateway, startUpstream, tokensOf, usable } from './house.ts';
 import type { Gateway, Upstream } from './house.ts';
 
 let upstream: Upstream;
@@ -30,7 +30,7 @@ const problem = (status: number, headers: Record<string, string>, body: unknown)
 describe('before anything is spent', () => {
   test('without a session: 401, and the API is not called', async () => {
     const { budget, asked } = openBudget();
-    const gateway = await start({ callerOf: () => undefined, budget });
+    const gateway = await start({ callers: from(undefined), budget });
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(401);
     expect(answer.body).toMatchObject({ code: 'login_required', loginUrl: '/auth/login' });
@@ -40,7 +40,7 @@ describe('before anything is spent', () => {
 
   test('an operation whose scope is not granted: step-up, for what the client says it will need as well, without a call', async () => {
     const { budget, asked } = openBudget();
-    const gateway = await start({ callerOf: () => ({ ...caller, scopes: ['read:me:factors'] }), budget });
+    const gateway = await start({ callers: from({ ...caller, scopes: ['read:me:factors'] }), budget });
     const answer = await request(gateway.origin)
       .delete('/api/me/v1/authentication-methods/x')
       .set('auth0-scope', 'delete:me:authentication_methods read:me:authentication_methods read:me:factors offline_access evil:scope');
@@ -55,7 +55,7 @@ describe('before anything is spent', () => {
   });
 
   test('a person opening such an address is sent to step up and back', async () => {
-    const gateway = await start({ callerOf: () => ({ ...caller, scopes: [] }) });
+    const gateway = await start({ callers: from({ ...caller, scopes: [] }) });
     const answer = await request(gateway.origin).get('/api/me/v1/factors').set('Sec-Fetch-Mode', 'navigate').redirects(0);
     expect(answer.status).toBe(302);
     expect(answer.headers['location']).toBe('/auth/step-up?scope=read:me:factors');
@@ -289,9 +289,7 @@ describe('when the API is at its limit', () => {
 
 test('a store that is away is 503 with the cookie untouched', async () => {
   const gateway = await start({
-    callerOf: () => {
-      throw new Failure('store_unavailable', { headers: { 'Retry-After': '1' } });
-    },
+    callers: { ...from(caller), find: () => Promise.reject(new Failure('store_unavailable', { headers: { 'Retry-After': '1' } })) },
   });
   const answer = await request(gateway.origin).get('/api/me/v1/factors');
   expect(answer.status).toBe(503);
