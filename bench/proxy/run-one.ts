@@ -44,7 +44,7 @@ try {
         port,
         cookies,
         seconds: Number(values.seconds),
-        ...(round === 0 && { seconds: 8, atMost: warmRequests }),
+        ...(round === 0 && { seconds: 10, atMost: warmRequests, connections: 32 }),
       });
       if (round > 0) found.get(name)?.push(one);
     }

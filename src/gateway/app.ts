@@ -1,4 +1,5 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/account.ts';
 import { createKeep } from './account/keep.ts';
@@ -9,6 +10,7 @@ import { createConnectCallback } from './connect/finish.ts';
 import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
+import { createDirect, inTurn } from './http/direct.ts';
 import { Failure } from './http/errors.ts';
 import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
@@ -61,7 +63,7 @@ export interface AppParts {
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
 /** Puts the gateway together: every route, in the order a request meets them. */
-export const createApp = (parts: AppParts): { app: Express; drain: () => void; close: () => void } => {
+export const createApp = (parts: AppParts): { app: Express; handler: RequestListener; drain: () => void; close: () => void } => {
   const { settings, auth0, store, budget, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
@@ -120,11 +122,13 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
   // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
-  app.use(requestId, traced, createObserve({ log, metrics }), wellFormed);
-  const dress = createSecurityHeaders(headers);
-  // Its answers write their whole head at once; its failures are answered like all others.
-  app.use('/api/me', account.handle, ((error, req, res, next) => dress(req, res, () => next(error))) satisfies ErrorRequestHandler);
-  app.use(dress);
+  const arrive = inTurn(requestId, traced, createObserve({ log, metrics }), wellFormed);
+  app.use(arrive);
+  // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
+  const { handle } = account;
+  const failed = createAnswerErrors({ log, metrics, headers: flat(headers) });
+  app.use('/api/me', handle, failed);
+  app.use(createSecurityHeaders(headers));
   app.use(createHealth(parts.ready));
 
   app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
@@ -179,7 +183,7 @@ export const createApp = (parts: AppParts): { app: Express; drain: () => void; c
     throw new Failure('not_found');
   });
   app.use(createAnswerErrors({ log, metrics }));
-  return { app, drain: streams.close, close: account.close };
+  return { app, handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app }), drain: streams.close, close: account.close };
 };
 
 const otherMethod =

@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express, { type Express } from 'express';
+import express from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
@@ -8,7 +8,7 @@ import type { Metrics } from './http/metrics.ts';
 
 /** What can be served: an application and what runs beside it. */
 export interface Servable {
-  readonly app: Express;
+  readonly handler: RequestListener;
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -43,7 +43,7 @@ const noSuchFamily = (error: unknown): boolean =>
 
 /** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
 export const serve = async (gateway: Servable): Promise<Served> => {
-  const { settings, app, metrics, log } = gateway;
+  const { settings, handler, metrics, log } = gateway;
   let draining = false;
   const ready = async (): Promise<boolean> => !draining && (await gateway.ready());
 
@@ -54,7 +54,10 @@ export const serve = async (gateway: Servable): Promise<Served> => {
     res.set('Content-Type', contentType).send(text);
   });
 
-  const front = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 }, app);
+  const front = createServer(
+    { keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
+    handler,
+  );
   const back = createServer(admin);
   const port = await listen(front, settings.PORT, settings.HOST).catch(async (error: unknown) => {
     // "::" means every address; where the machine has no IPv6 that is every IPv4 address.

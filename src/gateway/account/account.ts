@@ -13,7 +13,7 @@ import type { Turn } from './exchange.ts';
 import { createForward } from './forward.ts';
 import { isLimited } from './limited.ts';
 import type { Caller, Callers, Challenge, Keep, Tokens } from './parts.ts';
-import { readTarget } from './path.ts';
+import { readTarget, routeOf } from './path.ts';
 import type { Target } from './path.ts';
 import { createReads, etagOf } from './reads.ts';
 import type { Fetched } from './reads.ts';
@@ -145,7 +145,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     if (foreign !== undefined) throw new Failure('cross_site_request', { detail: `Refused: ${foreign}.` });
     const target = readTarget(req.method, req.originalUrl, publicPath);
     const { operation } = target;
-    res.locals.route = `${publicPath}/v1${operation.path}`;
+    res.locals.route = routeOf(publicPath, target);
     checkBodyHead(req, operation, limits);
     const stepUp = stepUpFor(req, caller, target);
     const scopes = tokens.scopes(caller);
@@ -170,13 +170,10 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
       else throw error;
     }
   };
-  const handle: RequestHandler = async function account(req, res) {
-    const begun = early.begin(req);
-    try {
-      await answer(req, res, begun);
-    } finally {
-      begun?.release();
-    }
+  const handle: RequestHandler = function account(req, res) {
+    const begun = early.begin(req, res);
+    const answered = answer(req, res, begun);
+    return begun === undefined ? answered : answered.finally(begun.release);
   };
   return {
     handle,

@@ -1,12 +1,13 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
+import type { Failure } from '../http/errors.ts';
 import type { Ahead } from '../limiter/ahead.ts';
-import type { Budget } from '../limiter/budget.ts';
+import type { Budget, Refused as Verdict } from '../limiter/budget.ts';
 import type { ScriptChain } from '../redis/client.ts';
 import { createRecent } from '../session/recent.ts';
 import type { Look } from './kept.ts';
 import { limited } from './limited.ts';
 import type { Caller, Callers, Keep } from './parts.ts';
-import { readTarget, type Target } from './path.ts';
+import { readTarget, routeOf, type Target } from './path.ts';
 import { asksAgain } from './request.ts';
 import { openVault, type Vault } from './vault.ts';
 
@@ -33,6 +34,8 @@ interface Refused {
   readonly until: number;
   /** Under which names something may be kept all the same; undefined until that is known. */
   names: ReadonlySet<string> | undefined;
+  /** What was said last, and with how many seconds to wait: the next one in the same second is told the same. */
+  said?: { readonly seconds: number; readonly failure: Failure };
 }
 
 const rememberedAtMost = 10_000;
@@ -64,11 +67,16 @@ export function createEarly<C extends Caller>(parts: {
       return undefined;
     }
   };
+  const sayAgain = (before: Refused, { by, retryAfterSeconds: seconds, quota }: Verdict, { cost }: Target): Failure => {
+    if (before.said?.seconds !== seconds)
+      before.said = { seconds, failure: limited(by, seconds, { quota, cost, headers: budget.headers }) };
+    return before.said.failure;
+  };
   const placeOf = (key: string, { operation, cost }: Target): string => `${key} ${operation.name} ${cost}`;
 
   return {
     /** Starts looking, for a read of one session seen lately that its last request said may go; undefined for all others. Throws a refusal known to hold. */
-    begin(req: Request): Early<C> | undefined {
+    begin(req: Request, res: Response): Early<C> | undefined {
       if (chain === undefined || req.method !== 'GET' || callers.foreign(req) !== undefined) return undefined;
       const one = callers.one(req);
       const known = one && seen.get(one.key);
@@ -82,12 +90,10 @@ export function createEarly<C extends Caller>(parts: {
       const again = asksAgain(req.headers);
       if (!again) {
         const before = refused.get(placeOf(one.key, target));
-        if (before?.names?.has(name) === false && before.until > performance.now()) {
-          const verdict = budget.refusal(wish);
-          if (verdict) {
-            const { by, retryAfterSeconds, quota } = verdict;
-            throw limited(by, retryAfterSeconds, { quota, cost: target.cost, headers: budget.headers });
-          }
+        const verdict = before?.names?.has(name) === false && before.until > performance.now() ? budget.refusal(wish) : undefined;
+        if (before !== undefined && verdict !== undefined) {
+          res.locals.route = routeOf(publicPath, target);
+          throw sayAgain(before, verdict, target);
         }
       }
       const trip = chain();

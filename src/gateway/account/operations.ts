@@ -98,6 +98,10 @@ for (const operation of operations) {
   byShape.set(operation.path, methods.set(operation.method, operation));
 }
 
+/** The operations by method at a path that holds no `{id}`, as it stands in the table; undefined for every other spelling and path. */
+export const operationsAtLiteral = (path: string): ReadonlyMap<string, Operation> | undefined =>
+  path.includes('{') ? undefined : byShape.get(path);
+
 /** The operations at these path segments by method; undefined when the API has nothing there. A literal segment wins over `{id}`. */
 export function operationsAt(segments: readonly string[]): ReadonlyMap<string, Operation> | undefined {
   const [room = '', second = '', third = ''] = segments;

@@ -1,6 +1,6 @@
 import { Failure } from '../http/errors.ts';
 import type { CostClass } from '../../../config/plans.ts';
-import { operationsAt } from './operations.ts';
+import { operationsAt, operationsAtLiteral } from './operations.ts';
 import type { Operation } from './operations.ts';
 
 /** A request that names an operation: what it is and the bytes that go to the API. */
@@ -50,14 +50,16 @@ export function readTarget(method: string, requestTarget: string, prefix: string
   if (!rawQuery.test(query)) refuse('The query holds a character that must be percent-encoded.');
   const rest = path.slice(prefix.length);
   const own = rest.startsWith('/v1/') ? rest.slice(3) : rest;
-  const segments = own.slice(1).split('/');
+  // Most requests name a path of the table as it is written there: nothing in it needs to be decoded or checked.
+  const literal = operationsAtLiteral(own);
+  const segments = literal === undefined ? own.slice(1).split('/') : [];
   const decoded = segments.map(decode);
-  const methods = operationsAt(segments);
+  const methods = literal ?? operationsAt(segments);
   if (methods === undefined) throw new Failure('operation_not_found');
   const operation = methods.get(method);
   if (operation === undefined) throw new Failure('method_not_allowed', { headers: { Allow: [...methods.keys()].join(', ') } });
   const filtered = operation.filteredBy !== undefined && query !== '' && new URLSearchParams(query).has(operation.filteredBy);
-  const at = operation.path.split('/').indexOf('{id}') - 1;
+  const at = literal === undefined ? operation.path.split('/').indexOf('{id}') - 1 : -1;
   return {
     operation,
     cost: filtered ? 'filtered' : operation.cost,
@@ -66,3 +68,6 @@ export function readTarget(method: string, requestTarget: string, prefix: string
     id: at < 0 ? undefined : decoded[at],
   };
 }
+
+/** The route of a target as logs and metrics name it: ours, with `{id}` in the place of what was sent. */
+export const routeOf = (prefix: string, { operation }: Target): string => `${prefix}/v1${operation.path}`;

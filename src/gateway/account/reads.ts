@@ -43,11 +43,20 @@ interface Held {
   readonly leftMs: number;
 }
 
+interface Landed extends Fetched {
+  readonly moved: boolean;
+  readonly newer: KeptAnswer | undefined;
+  readonly now: number;
+}
+
 interface Flight {
   readonly leaving: AbortController;
-  readonly outcome: Promise<Fetched & { readonly moved: boolean; readonly newer: KeptAnswer | undefined; readonly now: number }>;
+  outcome: Promise<Landed>;
   readers: number;
 }
+
+// V8's maps, when much comes and goes in them, keep what has gone until a full collection: with this in its place a flight is not a whole request.
+const landed = new Promise<Landed>(() => undefined);
 
 const name = 'my-account-bff';
 const largestKept = 65_536;
@@ -93,7 +102,7 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
 
   const start = (wish: ReadWish, key: string, look: Look, how: Manner): Flight => {
     const leaving = new AbortController();
-    const run = async () => {
+    const run = async (): Promise<Landed> => {
       const fetched = await wish.fetch(leaving.signal, how);
       const { status, headers, body, rest } = fetched.read;
       const type = headers['content-type'];
@@ -108,14 +117,19 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       if (kept === undefined) return { ...fetched, moved: true, newer: undefined, now: 0 };
       return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
     };
-    const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };
+    const outcome = run();
+    const flight: Flight = { leaving, readers: 0, outcome };
     flights.set(key, flight);
+    const land = (): void => {
+      flights.delete(key);
+      flight.outcome = landed;
+    };
     // A flight that nobody waits for any more fails unheard.
-    flight.outcome.catch(() => undefined);
+    outcome.then(land, land);
     return flight;
   };
 
-  const board = async (flight: Flight, signal: AbortSignal): Promise<Awaited<Flight['outcome']>> => {
+  const board = async (flight: Flight, signal: AbortSignal): Promise<Landed> => {
     flight.readers++;
     let aboard = true;
     const leave = (): void => {

@@ -85,7 +85,8 @@ export function send(res: ServerResponse, read: Read, head: string[]): void {
   if (rest === undefined) {
     // A 204 and a 304 have no body, and a Content-Length of theirs would speak of another one.
     if (status !== 204 && status !== 304) head.push('Content-Length', String(body.length));
-    res.writeHead(status, head).end(body);
+    // As text, byte for byte, head and body are one write; as bytes they would be two.
+    res.writeHead(status, head).end(body.toString('latin1'), 'latin1');
     return;
   }
   const length = read.headers['content-length'];

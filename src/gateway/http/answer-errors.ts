@@ -17,8 +17,10 @@ export function createAnswerErrors(parts: {
   readonly log: Log;
   readonly metrics?: Metrics;
   readonly loginPath?: string;
+  /** Names and values that every answer carries, in turn, where no handler before this one has set them. */
+  readonly headers?: readonly string[];
 }): ErrorRequestHandler {
-  const { log, metrics, loginPath = '/auth/login' } = parts;
+  const { log, metrics, loginPath = '/auth/login', headers: always = [] } = parts;
   return function answerErrors(error: unknown, req, res, _next) {
     const failure = asFailure(error);
     metrics?.failures.inc({ code: failure.code });
@@ -30,16 +32,17 @@ export function createAnswerErrors(parts: {
       res.destroy();
       return;
     }
-    if (req.id !== undefined) res.setHeader('X-Request-Id', req.id);
     const navigation = isNavigation(req);
     if (failure.code === 'login_required' && failure.members['loginUrl'] === undefined) {
       const returnTo = navigation && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
       failure.members['loginUrl'] = loginPath + returnTo;
     }
     if (!navigation) {
-      sendProblem(res, failure, req.id);
+      sendProblem(res, failure, req.id, always);
       return;
     }
+    for (let i = 0; i + 1 < always.length; i += 2) res.setHeader(always[i] ?? '', always[i + 1] ?? '');
+    if (req.id !== undefined) res.setHeader('X-Request-Id', req.id);
     const target = failure.members[wayOn[failure.code] ?? ''];
     if (typeof target === 'string') redirect(res, target, req.method);
     else sendPage(res, failure, req.id, failure.code === 'store_unavailable' && req.method === 'GET' ? req.originalUrl : undefined);

@@ -62,7 +62,11 @@ export class Failure extends Error {
 
   constructor(code: FailureCode, options: FailureOptions = {}) {
     const row: Row = failures[code];
+    // What is said of a request that was wrong, or one too many, is no fault of this program's: nobody asks where it came from, and a stack costs more than the answer.
+    const { stackTraceLimit } = Error;
+    if (row.status < 500) Error.stackTraceLimit = 0;
     super(options.detail ?? row.title, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Failure';
     this.code = code;
     this.status = row.status;

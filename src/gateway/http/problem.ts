@@ -14,17 +14,22 @@ export function problemOf(failure: Failure, requestId?: string): Record<string, 
   };
 }
 
-/** Answers a failure as `application/problem+json`, never cacheable; breaks the connection when an answer is already on its way. */
-export function sendProblem(res: ServerResponse, failure: Failure, requestId?: string): void {
+/**
+ * Answers a failure as `application/problem+json`, never cacheable, with headers that every answer carries as one flat list; breaks the connection
+ * when an answer is already on its way.
+ */
+export function sendProblem(res: ServerResponse, failure: Failure, requestId?: string, always: readonly string[] = []): void {
   if (res.headersSent) {
     res.destroy();
     return;
   }
-  const body = Buffer.from(JSON.stringify(problemOf(failure, requestId)));
-  res.statusCode = failure.status;
-  for (const [name, value] of Object.entries(failure.headers)) res.setHeader(name, value);
-  res.setHeader('Cache-Control', 'no-store');
-  res.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
-  res.setHeader('Content-Length', body.length);
-  res.end(body);
+  const body = JSON.stringify(problemOf(failure, requestId));
+  const head = [...always];
+  if (requestId !== undefined) head.push('X-Request-Id', requestId);
+  for (const name in failure.headers) head.push(name, failure.headers[name] ?? '');
+  head.push('Cache-Control', 'no-store', 'Content-Type', 'application/problem+json; charset=utf-8');
+  const length = Buffer.byteLength(body);
+  head.push('Content-Length', String(length));
+  // Text of one byte a character is written as it is; other text has to be looked through for what takes more.
+  res.writeHead(failure.status, head).end(body, length === body.length ? 'latin1' : 'utf8');
 }

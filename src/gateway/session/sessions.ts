@@ -46,6 +46,7 @@ export interface Sessions {
 }
 
 interface Handle extends Session {
+  readonly maker: symbol;
   readonly unearth: () => void;
   take(found: Found): boolean;
   put(record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
@@ -68,6 +69,8 @@ export const createSessions = (options: {
   revoke?: (left: Pick<Session, 'record'>) => void;
 }): Sessions => {
   const { store, seal, listSeal, issuer, idleMs, absoluteMs, refreshMs = Infinity, events, revoke } = options;
+
+  const maker = Symbol('maker');
 
   const lifeOf = ({ refreshToken, tokens }: SessionRecord, now: number): number => {
     const given = refreshToken === undefined ? Math.max(...tokens.map(({ expiresAt }) => expiresAt - now)) : refreshMs;
@@ -99,6 +102,7 @@ export const createSessions = (options: {
     let readAt = performance.now();
     const user = userOf(ticket, issuer, record.sub);
     return {
+      maker,
       key,
       user,
       get generation() {
@@ -143,16 +147,11 @@ export const createSessions = (options: {
       ...{ toJSON: () => 'session', [inspect.custom]: () => 'Session' },
     };
   };
-  // Handles are only made here, so what comes back is what went out.
-  const own = new WeakMap<Session, Handle>();
-  const give = (made: Handle): Session => {
-    own.set(made, made);
-    return made;
-  };
+  // What comes back is what went out. A mark, not a WeakMap of all: V8 keeps what such a map holds until a full collection, and sessions by the thousand
+  // would outlive their requests.
   const known = (session: Session): Handle => {
-    const found = own.get(session);
-    if (found === undefined) throw new TypeError('not a session of this store');
-    return found;
+    if ((session as Handle).maker !== maker) throw new TypeError('not a session of this store');
+    return session as Handle;
   };
 
   return {
@@ -175,13 +174,13 @@ export const createSessions = (options: {
           members: { loginUrl: '/auth/login' },
         });
       }
-      return give(handle(ticket, { entry, now, idleLeftMs: idleMs }, record));
+      return handle(ticket, { entry, now, idleLeftMs: idleMs }, record);
     },
     async find(ticket, slide, chain) {
       if (ticket === undefined) return undefined;
       const found = await store.read(ticket.key, slide ? idleMs : 0, () => unearth(ticket), chain);
       const record = found && openWith(ticket.secret, found.entry);
-      return found && record && give(handle(ticket, found, record));
+      return found && record && handle(ticket, found, record);
     },
     async renew(session) {
       const found = await store.read(session.key, 0, known(session).unearth);
