@@ -51,12 +51,9 @@ interface Landed extends Fetched {
 
 interface Flight {
   readonly leaving: AbortController;
-  outcome: Promise<Landed>;
+  readonly outcome: Promise<Landed>;
   readers: number;
 }
-
-// V8's maps, when much comes and goes in them, keep what has gone until a full collection: with this in its place a flight is not a whole request.
-const landed = new Promise<Landed>(() => undefined);
 
 const name = 'my-account-bff';
 const largestKept = 65_536;
@@ -122,7 +119,6 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     flights.set(key, flight);
     const land = (): void => {
       flights.delete(key);
-      flight.outcome = landed;
     };
     // A flight that nobody waits for any more fails unheard.
     outcome.then(land, land);

@@ -147,8 +147,7 @@ export const createSessions = (options: {
       ...{ toJSON: () => 'session', [inspect.custom]: () => 'Session' },
     };
   };
-  // What comes back is what went out. A mark, not a WeakMap of all: V8 keeps what such a map holds until a full collection, and sessions by the thousand
-  // would outlive their requests.
+  // What comes back is what went out: handles are only made here.
   const known = (session: Session): Handle => {
     if ((session as Handle).maker !== maker) throw new TypeError('not a session of this store');
     return session as Handle;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createRedis } from '../../../../src/gateway/redis/client.ts';
+import { createRedis, Skipped } from '../../../../src/gateway/redis/client.ts';
 import type { Redis } from '../../../../src/gateway/redis/client.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 import type { RedisServer } from '../../../helpers/redis.ts';
@@ -66,6 +66,23 @@ describe('the door to Redis', () => {
     expect(all.map(({ status }) => status)).toEqual([...Array.from({ length: 10 }, () => 'fulfilled'), 'rejected']);
     expect((await calls()) - before).toBe(1);
     await expect(redis.command('GET', 'k7')).resolves.toBe('7');
+  });
+
+  test('a chain goes no further than the call that says stop, or fails', async () => {
+    const step = redis.script('redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop"');
+    const broken = redis.script('return redis.call("NOTHING")');
+    const chain = redis.chain();
+    const outcomes = Promise.allSettled([step(['one'], ['go'], chain), step(['two'], ['stop'], chain), step(['three'], ['go'], chain)]);
+    chain.send();
+    const failing = redis.chain();
+    const failed = Promise.allSettled([broken([], [], failing), step(['four'], ['go'], failing)]);
+    failing.send();
+    const [one, two, three] = await outcomes;
+    expect([one, two]).toMatchObject([{ value: 'go' }, { value: 'stop' }]);
+    expect(three).toMatchObject({ reason: expect.any(Skipped) });
+    expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    for (const [key, value] of Object.entries({ one: 'run', two: 'run', three: null, four: null }))
+      await expect(redis.command('GET', key)).resolves.toBe(value);
   });
 
   test('fails as store_unavailable within its deadline while Redis is gone, and serves again by itself when it is back', async () => {
