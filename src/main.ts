@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
 
 const usage = `Usage: my-account-bff <command>
@@ -9,6 +12,8 @@ const usage = `Usage: my-account-bff <command>
   tenant   an Auth0 tenant on this machine, alone                       [--port N] [--json] [--help]
   doctor   checks the settings and what the tenant says of itself
 `;
+
+enableCompileCache(join(homedir(), '.cache', 'my-account-bff'));
 
 const fileSettings = (): Record<string, string | undefined> => {
   try {
@@ -28,6 +33,7 @@ const start = async (): Promise<void> => {
   const [{ createGateway }, { serve }] = await Promise.all([import('./gateway/index.ts'), import('./gateway/serve.ts')]);
   const gateway = createGateway(environment);
   const served = await serve(gateway);
+  flushCompileCache();
   gateway.log.info({ event: 'stopping', signal: await untilStopped() }, 'stopping');
   await served.stop();
 };

@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, hash } from 'node:crypto';
 import { importPKCS8 } from 'jose';
 import * as oidc from 'openid-client';
 import { Failure } from '../http/errors.ts';
@@ -81,7 +81,8 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
         redirect_uri: callback,
         scope: scope.join(' '),
         audience,
-        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+        // RFC 7636 section 4.2. By Web Crypto, as the library does it, this digest alone would be a twentieth of a login.
+        code_challenge: hash('sha256', verifier, 'base64url'),
         code_challenge_method: 'S256',
         state,
         nonce,
