@@ -67,7 +67,7 @@ export async function startGateway(settings: Record<string, string>, port = 0, l
   const chosen = port === 0 ? await freePort() : port;
   const url = `http://localhost:${chosen}`;
   const gateway = createGateway({ LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings }, log === undefined ? {} : { log });
-  const server = createServer(gateway.app);
+  const server = createServer(gateway.handler);
   await new Promise<void>((resolve) => server.listen(chosen, 'localhost', resolve));
   return {
     url,

@@ -57,7 +57,9 @@ export const purposes: Partial<Record<OperationName, string>> = {
 };
 
 const again = (problem: ProblemError): string =>
-  problem.retryAfterSeconds === undefined ? 'Try again in a moment.' : `Try again in ${problem.retryAfterSeconds} seconds.`;
+  problem.retryAfterSeconds === undefined
+    ? 'Try again in a moment.'
+    : `Try again in ${problem.retryAfterSeconds} second${problem.retryAfterSeconds === 1 ? '' : 's'}.`;
 
 /** What each failure means to the person in front of the page, by its code. */
 const sentences: Record<string, (problem: ProblemError) => string> = {

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
+import { crossSite } from '../http/same-origin.ts';
 import type { Budget } from '../limiter/budget.ts';
 import type { ScriptChain } from '../redis/client.ts';
 import { checkBodyHead, readBody } from './body.ts';
@@ -142,7 +143,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     const caller = await (begun === undefined ? parts.callers.find(req) : begun.caller);
     if (caller === undefined) throw new Failure('login_required');
     const foreign = parts.callers.foreign(req);
-    if (foreign !== undefined) throw new Failure('cross_site_request', { detail: `Refused: ${foreign}.` });
+    if (foreign !== undefined) throw crossSite(foreign);
     const target = readTarget(req.method, req.originalUrl, publicPath);
     const { operation } = target;
     res.locals.route = routeOf(publicPath, target);

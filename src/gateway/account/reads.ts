@@ -114,14 +114,10 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       if (kept === undefined) return { ...fetched, moved: true, newer: undefined, now: 0 };
       return { ...fetched, moved: kept.kind === 'moved', newer: kept.kept, now: kept.now };
     };
-    const outcome = run();
-    const flight: Flight = { leaving, readers: 0, outcome };
+    const flight: Flight = { leaving, readers: 0, outcome: run().finally(() => flights.delete(key)) };
     flights.set(key, flight);
-    const land = (): void => {
-      flights.delete(key);
-    };
     // A flight that nobody waits for any more fails unheard.
-    outcome.then(land, land);
+    flight.outcome.catch(() => undefined);
     return flight;
   };
 

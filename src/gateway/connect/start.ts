@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import type { Log } from '../http/log.ts';
 import { redirect } from '../http/redirect.ts';
-import { foreign } from '../http/same-origin.ts';
+import { crossSite, foreign } from '../http/same-origin.ts';
 import type { Pending } from '../session/pending.ts';
 import type { Seal } from '../session/seal.ts';
 import type { Session } from '../session/sessions.ts';
@@ -53,8 +53,7 @@ export const createConnectStart = (parts: ConnectParts): RequestHandler => {
     const session = req.account;
     const reason = foreign(req, origin);
     const resumed = session !== undefined && resumes(session, query.get('resume'));
-    if (reason !== undefined && req.headers['sec-fetch-site'] !== undefined && !resumed)
-      throw new Failure('cross_site_request', { detail: `Refused: ${reason}.` });
+    if (reason !== undefined && req.headers['sec-fetch-site'] !== undefined && !resumed) throw crossSite(reason);
     if (session === undefined)
       throw new Failure('login_required', { members: { loginUrl: `/auth/login?${new URLSearchParams({ returnTo }).toString()}` } });
     const [connection = '', ...more] = query.getAll('connection');

@@ -18,7 +18,7 @@ const nothing = (): void => undefined;
 
 /**
  * The way past Express' router for addresses under `prefix`, by the same handlers: it would look through routes of which none is meant, and change what
- * kind of object request and response are. A refusal in a minimal Express takes 1.6 to 3 times a plain server's time, which is most of what a flood costs.
+ * kind of object request and response are. A refusal in a minimal Express takes one and a half to three times a plain server's time.
  * Everything else, other spellings of the prefix among it, goes through the application.
  */
 export function createDirect(way: {

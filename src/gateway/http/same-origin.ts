@@ -21,6 +21,9 @@ export function foreign(req: IncomingMessage, origin: string): string | undefine
   return headers['x-csrf'] === '1' ? undefined : 'without Sec-Fetch-Site and Origin the header X-CSRF: 1 is needed';
 }
 
+/** The failure for it. */
+export const crossSite = (reason: string): Failure => new Failure('cross_site_request', { detail: `Refused: ${reason}.` });
+
 /**
  * Refuses what another site caused with `cross_site_request`, reads included (draft-ietf-oauth-browser-based-apps section 6.1.3.3, OWASP
  * CSRF cheat sheet). `origin` is the gateway's public origin, without a trailing slash.
@@ -29,6 +32,6 @@ export function createSameOrigin({ origin }: { readonly origin: string }): Reque
   return function sameOrigin(req, _res, next) {
     const reason = foreign(req, origin);
     if (reason === undefined) next();
-    else next(new Failure('cross_site_request', { detail: `Refused: ${reason}.` }));
+    else next(crossSite(reason));
   };
 }

@@ -111,7 +111,8 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
 
   async function answer(ask: Ask, { signal, ahead }: TakeRequest): Promise<{ outcome: Outcome; alone: boolean }> {
     return decide(ask.user, async (ledger, alone) => {
-      const outcome = await line.enter(ledger, ask, signal, ahead);
+      // A place asked for ahead is one in the ledger that all share: whoever decides alone by now asks anew, and it goes back.
+      const outcome = await line.enter(ledger, ask, signal, alone ? undefined : ahead);
       if (!alone) recall.note(ask.user, outcome.levels);
       else if (outcome.kind === 'taken') recall.spent(ask.user, ask.cost);
       return { outcome, alone };

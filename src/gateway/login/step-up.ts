@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
-import { foreign } from '../http/same-origin.ts';
+import { crossSite, foreign } from '../http/same-origin.ts';
 import { pathOf, readReturnTo } from './return-to.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -21,8 +21,7 @@ export const createStepUpStart = (parts: {
     const query = new URL(req.originalUrl, origin).searchParams;
     const returnTo = readReturnTo(query.get('returnTo'), origin);
     const reason = foreign(req, origin);
-    if (reason !== undefined && req.headers['sec-fetch-site'] !== undefined)
-      throw new Failure('cross_site_request', { detail: `Refused: ${reason}.` });
+    if (reason !== undefined && req.headers['sec-fetch-site'] !== undefined) throw crossSite(reason);
     const session = req.account;
     if (session === undefined) {
       throw new Failure('login_required', {

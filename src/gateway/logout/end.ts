@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
-import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
-import { foreign } from '../http/same-origin.ts';
+import { crossSite, foreign } from '../http/same-origin.ts';
 import type { SessionCookie } from '../session/attach.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 
@@ -31,7 +30,7 @@ export const createLogout = (parts: {
     const reason = foreign(req, origin);
     // A link or a bookmark in an old browser sends none of the headers; signing out is then what the person asked for.
     const bare = isNavigation(req) && req.headers['sec-fetch-site'] === undefined && req.headers.origin === undefined;
-    if (reason !== undefined && !bare) throw new Failure('cross_site_request', { detail: `Refused: ${reason}.` });
+    if (reason !== undefined && !bare) throw crossSite(reason);
 
     const session = req.account;
     if (session !== undefined) {

@@ -228,6 +228,23 @@ describe('the budget of several gateways', () => {
     expect(events.some((event) => event.kind === 'admitted' && event.alone)).toBe(true);
   });
 
+  test('Redis gone after a place was asked for ahead: it counts for nothing, the gateway decides alone', async () => {
+    const { budget, redis } = open({ deadlineMs: 1_500, overrides: { tenantPerSecond: { read: 4 } } });
+    for (const user of ['x', 'y']) await take(budget, user);
+    const chain = redis.chain();
+    const ahead = budget.ahead({ user: 'ann', cost: 'read' }, chain);
+    chain.send();
+    await sleep(50);
+    await server.stop();
+    await take(budget, 'bob');
+    const verdict = await budget.take({ user: 'ann', cost: 'read', ...(ahead && { ahead }) });
+    expect(ahead).toBeDefined();
+    expect(verdict.admitted).toBe(true);
+    // Alone it spends four fifths of the user's five, and this one is spent.
+    expect(verdict.quota.read.remaining).toBe(3);
+    ahead?.release();
+  });
+
   test('Redis gone: a user who had spent everything has not got it back', async () => {
     const { budget } = open();
     await budget.peek('ann');
