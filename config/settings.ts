@@ -57,8 +57,7 @@ export const settings = {
   UPSTREAM_CONNECT_TIMEOUT: { check: whole(10, 60_000).default(2_000), meaning: 'milliseconds to reach Auth0' },
   READ_KEEP_SECONDS: {
     check: whole(0, 300).default(30),
-    meaning:
-      'how long an answer is given again without asking Auth0, following each write; also joins equal reads and runs repeated writes once. 0: off',
+    meaning: 'how long an answer is given again without asking Auth0, following each write; equal reads are joined as well. 0: off',
   },
   UPSTREAM_ANSWER_TIMEOUT: { check: whole(10, 120_000).default(10_000), meaning: "milliseconds until Auth0's answer is complete" },
   REDIS_URL: {

@@ -16,6 +16,7 @@ import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
 import { createObserve } from './http/observe.ts';
+import { otherMethod } from './http/other-method.ts';
 import { requestId } from './http/request-id.ts';
 import { createSameOrigin, foreign } from './http/same-origin.ts';
 import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
@@ -25,6 +26,7 @@ import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';
 import { createFinish } from './login/finish.ts';
 import { popupScript } from './login/popup.ts';
+import { createLeave } from './login/leave.ts';
 import { createLoginStart } from './login/start.ts';
 import { createStepUpStart } from './login/step-up.ts';
 import { createTransactions } from './login/transactions.ts';
@@ -45,7 +47,7 @@ import { createChallenge } from './step-up/challenge.ts';
 import { createStanding } from './step-up/standing.ts';
 import { createFresh } from './tokens/fresh.ts';
 import { createRefresh } from './tokens/refresh.ts';
-import { createRevoke } from './tokens/revoke.ts';
+import { createEndFormer, createRevoke } from './tokens/revoke.ts';
 
 /** What an application is put together from; whoever made a part also closes it. */
 export interface AppParts {
@@ -131,13 +133,15 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   app.use(createSecurityHeaders(headers));
   app.use(createHealth(parts.ready));
 
-  app.get('/auth/login', createLoginStart({ auth0, transactions, origin, scope: loginScope }));
+  const endFormer = createEndFormer({ sessions, revoke });
+  const leave = createLeave({ auth0, log });
+  app.get('/auth/login', createLoginStart({ leave, transactions, origin, scope: loginScope }));
   app.get(
     '/auth/callback',
     cookie.attach,
-    createFinish({ auth0, transactions, sessions, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
+    createFinish({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
   );
-  app.get('/auth/step-up', cookie.attach, createStepUpStart({ auth0, transactions, origin, loginScope, knownScopes, ...stepUp }));
+  app.get('/auth/step-up', cookie.attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
   app.route('/auth/logout').get(cookie.attach, logout).post(cookie.attach, logout);
@@ -167,7 +171,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   };
   app.get('/auth/connect', cookie.attach, createConnectStart(connect));
   app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect));
-  app.use('/auth', createEmbedded({ auth0, sessions, cookie, revoke, log, metrics, settings, store, redis: parts.redis }));
+  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, log, metrics, settings, store, redis: parts.redis }));
   app.all(
     ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
     otherMethod('GET'),
@@ -185,12 +189,6 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   app.use(createAnswerErrors({ log, metrics }));
   return { app, handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app }), drain: streams.close, close: account.close };
 };
-
-const otherMethod =
-  (allow: string): RequestHandler =>
-  () => {
-    throw new Failure('method_not_allowed', { headers: { Allow: allow } });
-  };
 
 // Whoever has no session has nothing another site could use: they are told to sign in, whatever else is wrong with the request.
 const signedIn: RequestHandler = (req, _res, next) => {

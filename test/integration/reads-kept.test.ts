@@ -44,3 +44,22 @@ test('adding, seeing, renaming and removing a method with reloads in between: th
   for (let i = 0; i < 4; i++) expect(await ids()).toEqual(before);
   expect(listReads()).toBe(1);
 });
+
+test('one who had to wait for a place gives it back when another gateway has brought the answer meanwhile', async () => {
+  // One read a second for the tenant, two gateways: whoever is second waits a second.
+  const narrow = await startWorld({ gateways: 2, settings: { RATE_LIMIT_TENANT_READ: '1', RATE_LIMIT_USER_READ: '60' } });
+  try {
+    narrow.tenant.configure({ limits: { enforced: false } });
+    const somebody = narrow.person();
+    await somebody.signIn('/');
+    const answers = await Promise.all([somebody.call('GET', list), somebody.call('GET', list)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    const reads = narrow.tenant.requests().filter(({ method, path }) => method === 'GET' && path.startsWith('/me/v1/'));
+    expect(reads).toHaveLength(1);
+    const { quota } = (await somebody.call('GET', '/auth/session')).json() as { quota: { read: { remaining: number } } };
+    expect(quota.read.remaining).toBe(59);
+  } finally {
+    await narrow.close();
+  }
+});

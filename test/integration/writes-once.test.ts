@@ -59,3 +59,22 @@ test("the session shows the user's own numbers only, and spends nothing on telli
   const again = (await person.call('GET', '/auth/session')).json() as { quota: Record<string, Record<string, number>> };
   expect(again.quota['read']?.['remaining']).toBe(2);
 });
+
+test('it is not sent twice either where no answers are kept', async () => {
+  const apart = await startWorld({
+    gateways: 2,
+    settings: { AUTH0_SCOPE: `openid profile email offline_access ${scope}`, READ_KEEP_SECONDS: '0' },
+  });
+  try {
+    const somebody = apart.person();
+    await somebody.signIn('/');
+    apart.tenant.faults.add({ method: 'POST', path: '/me/v1/authentication-methods', reset: 'after-handling', times: 2 });
+    const answers = [await somebody.call('POST', list, { type: 'totp' }), await somebody.call('POST', list, { type: 'totp' })];
+    expect(answers.map(({ status }) => status)).toEqual([502, 502]);
+    const posts = apart.tenant.requests().filter(({ method, path }) => method === 'POST' && path === '/me/v1/authentication-methods');
+    expect(posts).toHaveLength(1);
+    expect((await somebody.call('GET', list)).headers.get('cache-status')).toBeNull();
+  } finally {
+    await apart.close();
+  }
+});

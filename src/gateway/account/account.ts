@@ -17,7 +17,7 @@ import type { Caller, Callers, Challenge, Keep, Tokens } from './parts.ts';
 import { readTarget, routeOf } from './path.ts';
 import type { Target } from './path.ts';
 import { createReads, etagOf } from './reads.ts';
-import type { Fetched } from './reads.ts';
+import type { Fetched } from './fetched.ts';
 import { asksAgain, upstreamHeaders, wishedScopes } from './request.ts';
 import { BrokenAnswer, headOf, send } from './response.ts';
 import type { Read } from './response.ts';
@@ -79,8 +79,8 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   const host = new URL(upstream).host;
   const forward = createForward({ upstream, connectMs, answerMs });
   const exchange = createExchange({ upstream, tokens, budget, forward, metrics });
-  const reads = keep && createReads({ store: keep.store, keepMs: keep.forMs, metrics });
-  const early = createEarly({ publicPath, callers: parts.callers, budget, keep, chain: parts.chain });
+  const reads = keep && keep.forMs > 0 ? createReads({ store: keep.store, keepMs: keep.forMs, metrics }) : undefined;
+  const early = createEarly({ publicPath, callers: parts.callers, budget, keep: reads && keep, chain: parts.chain });
   const writes = keep && createWrites({ store: keep.store, waitMs: answerMs });
 
   const stepUpFor =
@@ -111,7 +111,8 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
         early: begun?.kept && { look: begun.kept.look, place: begun.place },
       });
     }
-    if (vault === undefined || writes === undefined) return exchange(turn, { again: false, patient: true, place: begun?.place }, signal);
+    if (target.operation.method === 'GET' || vault === undefined || writes === undefined)
+      return exchange(turn, { again: false, patient: true, place: begun?.place }, signal);
     const sent = req.headers['idempotency-key'];
     const key = typeof sent === 'string' ? sent : undefined;
     let extra: Fetched['extra'] = {};
@@ -127,7 +128,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   const respond = (req: Request, res: Response, { read, extra }: Fetched): void => {
     const standard = req.id === undefined ? always : always.concat('X-Request-Id', req.id);
     const own = { upstream, publicPath, standard, extra };
-    if (keep === undefined || req.method !== 'GET' || read.status !== 200 || read.rest !== undefined) {
+    if (reads === undefined || req.method !== 'GET' || read.status !== 200 || read.rest !== undefined) {
       send(res, read, headOf(read, own));
       return;
     }

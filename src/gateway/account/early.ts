@@ -1,7 +1,8 @@
 import type { Request, Response } from 'express';
 import type { Failure } from '../http/errors.ts';
 import type { Ahead } from '../limiter/ahead.ts';
-import type { Budget, Refused as Verdict } from '../limiter/budget.ts';
+import type { Budget } from '../limiter/budget.ts';
+import type { Refused as Verdict } from '../limiter/verdict.ts';
 import type { ScriptChain } from '../redis/client.ts';
 import { createRecent } from '../session/recent.ts';
 import type { Look } from './kept.ts';

@@ -1,6 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { Budget, Priority, Verdict } from '../limiter/budget.ts';
+import type { Budget, Priority } from '../limiter/budget.ts';
+import type { Admitted, Verdict } from '../limiter/verdict.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
 import { foreignAnswer, meaningOf } from './answer.ts';
 import { NoAnswer } from './forward.ts';
@@ -8,11 +9,9 @@ import type { Forward } from './forward.ts';
 import { limited } from './limited.ts';
 import type { Caller, Tokens } from './parts.ts';
 import type { Target } from './path.ts';
-import type { Fetched, Manner } from './reads.ts';
+import type { Fetched, Manner } from './fetched.ts';
 import { readAnswer } from './response.ts';
 import type { Read } from './response.ts';
-
-type Admitted = Extract<Verdict, { admitted: true }>;
 
 /** One request of one caller, checked and complete but for its token. */
 export interface Turn<C extends Caller> {
@@ -26,6 +25,8 @@ export interface Turn<C extends Caller> {
 
 // What an answer at hand is worth waiting for, in milliseconds.
 const impatienceMs = 100;
+// Whoever waited this long may find that another gateway has brought the answer meanwhile.
+const longWaitMs = 50;
 const full = new Failure('tenant_busy');
 
 /** Does this request bring a code, an attestation or the like that a user is waiting on? */
@@ -105,6 +106,11 @@ export function createExchange<C extends Caller>(parts: {
   return async function exchange(turn: Turn<C>, manner: Manner, signal: AbortSignal, repeated = false): Promise<Fetched> {
     const { caller, target, stepUp } = turn;
     const verdict = await admit(turn, manner, signal);
+    const brought = verdict.waitedMs > longWaitMs ? await manner.atHand?.() : undefined;
+    if (brought !== undefined) {
+      verdict.giveBack();
+      return brought;
+    }
     const read = await send(turn, verdict, signal);
     const meaning = meaningOf(read);
     const passed: Fetched = { read, extra: budget.headers(verdict.quota, target.cost) };

@@ -4,14 +4,13 @@ import { createMemoryKept } from './kept-memory.ts';
 import { createRedisKept } from './kept-redis.ts';
 import type { Caller, Keep } from './parts.ts';
 
-/** Makes the place where answers are kept for `seconds`: in Redis for all gateways, else in this process; for 0 there is none. */
+/** Makes the place where answers are kept for `seconds`, and outcomes of writes: in Redis for all gateways, else in this process. */
 export const createKeep = (options: {
   readonly redis: Redis | undefined;
   readonly secrets: readonly string[];
   readonly seconds: number;
-}): { readonly keep?: Keep<Caller & { readonly vault: Buffer }> } => {
+}): { readonly keep: Keep<Caller & { readonly vault: Buffer }> } => {
   const { redis, secrets, seconds } = options;
-  if (seconds === 0) return {};
   const store = redis === undefined ? createMemoryKept() : createRedisKept(redis);
   const seal = createSeal(secrets, 'kept answers');
   return { keep: { store, seal, forMs: seconds * 1000, secretOf: ({ vault }) => vault } };

@@ -23,7 +23,7 @@ export interface Callers<C extends Caller> {
   foreign(req: Request): string | undefined;
 }
 
-/** Where answers are kept, for how long they are given again, and the session's own secret they are sealed with. */
+/** Where answers and outcomes of writes are kept, for how long an answer is given again (0: never), and the session's own secret they are sealed with. */
 export interface Keep<C extends Caller> {
   readonly store: KeptStore;
   readonly seal: Seal;

@@ -2,27 +2,11 @@ import { hash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { Ahead } from '../limiter/ahead.ts';
+import type { Fetch, Fetched, Manner } from './fetched.ts';
 import { isLimited } from './limited.ts';
 import type { KeptAnswer, KeptStore, Look } from './kept.ts';
-import type { Read } from './response.ts';
 import type { Vault } from './vault.ts';
 import type { Answer } from './write-through.ts';
-
-/** How to ask for a place in the budget: `again` behind first reads; not `patient`: only a place that is free. `place`: a first read's, asked for already. */
-export interface Manner {
-  readonly again: boolean;
-  readonly patient: boolean;
-  readonly place?: Ahead | undefined;
-}
-
-/** How a read asks the API. */
-export type Fetch = (signal: AbortSignal, how: Manner) => Promise<Fetched>;
-
-/** An answer of the API and the headers that go with this request's place in the budget. */
-export interface Fetched {
-  readonly read: Read;
-  readonly extra: Readonly<Record<string, string>>;
-}
 
 /** A read to answer: `again` when the browser wants it from the API, `joinable` names what two readers must have in common to share an answer. */
 export interface ReadWish {
@@ -94,7 +78,14 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
     return {
       read: { status: 200, headers: { 'content-type': answer.type }, body: answer.body, rest: undefined },
       extra: { Age: String(age), 'Cache-Status': status },
+      kept: true,
     };
+  };
+  /** What was kept since, and may still be given. */
+  const atHand = async (wish: ReadWish): Promise<Fetched | undefined> => {
+    const look = await store.look(wish.vault.room, wish.vault.nameOf(wish.url)).catch(onlyAway);
+    const held = look && open(wish, look.kept, look.now);
+    return held !== undefined && held.leftMs > 0 ? told(held, '') : undefined;
   };
 
   const start = (wish: ReadWish, key: string, look: Look, how: Manner): Flight => {
@@ -103,7 +94,7 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       const fetched = await wish.fetch(leaving.signal, how);
       const { status, headers, body, rest } = fetched.read;
       const type = headers['content-type'];
-      if (status !== 200 || rest !== undefined || typeof type !== 'string' || body.length > largestKept) {
+      if (fetched.kept === true || status !== 200 || rest !== undefined || typeof type !== 'string' || body.length > largestKept) {
         return { ...fetched, moved: false, newer: undefined, now: 0 };
       }
       const { vault, url } = wish;
@@ -157,10 +148,20 @@ export function createReads(parts: { readonly store: KeptStore; readonly keepMs:
       const why = wish.again ? 'request' : held === undefined ? 'uri-miss' : 'stale';
       try {
         const flight =
-          joined ?? start(wish, key, look, held === undefined ? { again: false, patient: true, place: early?.place } : hurried);
+          joined ??
+          start(
+            wish,
+            key,
+            look,
+            held === undefined ? { again: false, patient: true, place: early?.place, atHand: () => atHand(wish) } : hurried,
+          );
         const outcome = await board(flight, signal);
         // A stream is read once: whoever joined one fetches its own.
         if (joined !== undefined && outcome.read.rest !== undefined) return await wish.fetch(signal, { again: false, patient: true });
+        if (outcome.kept === true) {
+          metrics.reads.inc({ outcome: 'kept' });
+          return { read: outcome.read, extra: outcome.extra };
+        }
         if (outcome.moved) {
           const newer = open(wish, outcome.newer, outcome.now);
           if (newer !== undefined) {

@@ -7,9 +7,9 @@ import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { SessionCookie } from '../session/attach.ts';
 import type { JsonWebKeyPair } from '../session/record.ts';
-import type { Session, Sessions } from '../session/sessions.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
+import type { EndFormer } from '../tokens/revoke.ts';
 import { plainAddress } from './address.ts';
 import type { Pendings } from './pending.ts';
 import { refused } from './refused.ts';
@@ -19,9 +19,8 @@ export interface EmbeddedParts {
   readonly auth0: Auth0;
   readonly embedded: EmbeddedAuth0;
   readonly pendings: Pendings;
-  readonly sessions: Sessions;
   readonly cookie: SessionCookie;
-  readonly revoke: (session: Session) => void;
+  readonly endFormer: EndFormer;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Asked for at every login. */
@@ -42,9 +41,9 @@ export interface Ask {
 /** Asks for tokens and begins the session, or keeps what a second factor needs and throws Failure `mfa_required`. Answers a new recovery code, where one came. */
 export type Enter = (req: Request, res: Response, ask: Ask) => Promise<{ recoveryCode?: string | undefined }>;
 
-/** Makes it: the session is that of a redirect, under a new id, and the one before it ends with its refresh token. */
+/** Makes it: the session is that of a redirect, under a new id, and the one before it ends. */
 export const createEnter = (parts: EmbeddedParts): Enter => {
-  const { auth0, embedded, pendings, sessions, cookie, revoke, log, metrics } = parts;
+  const { auth0, embedded, pendings, endFormer, cookie, log, metrics } = parts;
 
   const granted = async (req: Request, res: Response, ask: Ask, dpop: JsonWebKeyPair | undefined): Promise<EmbeddedGrant> => {
     const key = dpop && (await readSessionKey(dpop));
@@ -89,10 +88,7 @@ export const createEnter = (parts: EmbeddedParts): Enter => {
         ...(dpop && { dpop }),
       };
     });
-    if (before !== undefined) {
-      await sessions.end(before);
-      revoke(before);
-    }
+    if (before !== undefined) await endFormer(before, grant.sub);
     metrics.sessions.inc({ event: 'started' });
     log.info({ event: 'login', kind: 'embedded' }, 'signed in');
     return { recoveryCode };

@@ -8,7 +8,7 @@ import { createPasswordLogin } from './password.ts';
 import { createPendings } from './pending.ts';
 import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
 import type { Settings } from '../../../config/settings.ts';
-import { Failure } from '../http/errors.ts';
+import { otherMethod } from '../http/other-method.ts';
 import { createSameOrigin } from '../http/same-origin.ts';
 import type { Redis } from '../redis/client.ts';
 import { createSeal } from '../session/seal.ts';
@@ -62,9 +62,3 @@ const noStore: RequestHandler = (_req, res, next) => {
   res.set('Cache-Control', 'no-store');
   next();
 };
-
-const otherMethod =
-  (allow: string): RequestHandler =>
-  () => {
-    throw new Failure('method_not_allowed', { headers: { Allow: allow } });
-  };

@@ -16,6 +16,7 @@ import type { Quota } from './quota.ts';
 import { createRecall } from './recall.ts';
 import { createRefusals } from './refusals.ts';
 import { createFallback } from './fallback.ts';
+import type { Refused, Verdict } from './verdict.ts';
 
 /** What goes before what: a step of an enrolment under way, another write, the first read of a page, a read asked for again. */
 export type Priority = 'verify' | 'write' | 'first' | 'refetch';
@@ -33,17 +34,6 @@ export interface TakeRequest {
   readonly signal?: AbortSignal;
   /** A place already asked for, of the same user, class and priority. */
   readonly ahead?: Ahead;
-}
-
-/** `giveBack` returns the place of a request that was never sent; once bytes have left it must not be called. */
-export type Verdict = { readonly admitted: true; readonly quota: Quota; readonly giveBack: () => void } | Refused;
-
-/** No place for this one, and when there could be one. */
-export interface Refused {
-  readonly admitted: false;
-  readonly by: 'user' | 'tenant';
-  readonly retryAfterSeconds: number;
-  readonly quota: Quota;
 }
 
 /** For metrics: each request offered, what became of it, and each 429 of the API. One that is offered and no more was left by its browser. */
@@ -150,7 +140,8 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
       return refuse(request, outcome);
     }
     const quota = quotaOf(outcome.levels, plan, limits);
-    observe({ kind: 'admitted', cost, user, waitedMs: now() - began, alone });
+    const waitedMs = now() - began;
+    observe({ kind: 'admitted', cost, user, waitedMs, alone });
     let given = false;
     const giveBack = () => {
       if (given) return;
@@ -158,7 +149,7 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
       for (const each of Object.keys(offsets)) refusals.forget(`${user} ${cost} ${each}`);
       decide(user, (ledger) => ledger.giveBack(user, cost)).catch(() => undefined);
     };
-    return { admitted: true, quota, giveBack };
+    return { admitted: true, quota, waitedMs, giveBack };
   }
 
   return {

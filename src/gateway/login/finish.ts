@@ -7,9 +7,9 @@ import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { SessionCookie } from '../session/attach.ts';
 import type { SessionRecord } from '../session/record.ts';
-import type { Sessions } from '../session/sessions.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
+import type { EndFormer } from '../tokens/revoke.ts';
 import { popupPage } from './popup.ts';
 import { pathOf } from './return-to.ts';
 import type { Transaction, Transactions } from './transactions.ts';
@@ -39,7 +39,7 @@ const refusals: Readonly<Record<string, string>> = {
 export const createFinish = (parts: {
   auth0: Auth0;
   transactions: Transactions;
-  sessions: Sessions;
+  endFormer: EndFormer;
   cookie: SessionCookie;
   origin: string;
   log: Log;
@@ -47,7 +47,7 @@ export const createFinish = (parts: {
   expected: { audience: string; acrValues: string; maxAgeSeconds: number };
   dpop: boolean;
 }): RequestHandler => {
-  const { auth0, transactions, sessions, cookie, origin, log, metrics, expected } = parts;
+  const { auth0, transactions, endFormer, cookie, origin, log, metrics, expected } = parts;
 
   const wayBack = (transaction: Transaction | undefined): Record<string, string> => {
     const returnTo = pathOf(transaction?.returnTo ?? `${origin}/`);
@@ -108,7 +108,7 @@ export const createFinish = (parts: {
     // What was kept for the page before a step-up is still the same user's at the same browser: reading it again would cost of their few reads.
     const vault = transaction.kind === 'step-up' && before?.record.sub === grant.sub ? before.vault.toString('base64url') : undefined;
     await cookie.begin(req, (now) => ({ ...recordOf(grant, transaction, expected.audience, now, dpop), vault }));
-    if (before !== undefined) await sessions.end(before);
+    if (before !== undefined) await endFormer(before, grant.sub);
     metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
     log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');
     if (transaction.popup === true) res.type('html').send(popupPage(transaction.returnTo));

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
-import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
+import type { Leave } from './leave.ts';
 import { readReturnTo } from './return-to.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -17,12 +17,12 @@ const passedOn: Readonly<Record<string, RegExp>> = {
 
 /** Makes `GET /auth/login`: on to Auth0 with PKCE, `state` and `nonce`. A prefetch starts nothing; a repeated or malformed parameter is refused. */
 export const createLoginStart = (parts: {
-  auth0: Auth0;
+  leave: Leave;
   transactions: Transactions;
   origin: string;
   scope: readonly string[];
 }): RequestHandler => {
-  const { auth0, transactions, origin, scope } = parts;
+  const { leave, transactions, origin, scope } = parts;
   return async function startLogin(req, res) {
     if (/prefetch|prerender/.test(String(req.headers['sec-purpose'] ?? req.headers['purpose'] ?? ''))) {
       res.status(204).set('Cache-Control', 'no-store').end();
@@ -41,7 +41,7 @@ export const createLoginStart = (parts: {
     }
     const returnTo = readReturnTo(query.get('returnTo'), origin);
     const begun = transactions.begin(req, res, { kind: 'login', returnTo, scope });
-    const url = await auth0.startLogin({ ...begun, scope, extra });
+    const url = await leave('login', { ...begun, scope, extra });
     redirect(res, 302, url.href);
   };
 };

@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express';
-import type { Auth0 } from '../auth0/auth0.ts';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
 import { crossSite, foreign } from '../http/same-origin.ts';
+import type { Leave } from './leave.ts';
 import { pathOf, readReturnTo } from './return-to.ts';
 import type { Transactions } from './transactions.ts';
 
 /** Makes `GET /auth/step-up`: a login with more scope and MFA asked for. Only scopes of the operations table, never chosen by another site. */
 export const createStepUpStart = (parts: {
-  auth0: Auth0;
+  leave: Leave;
   transactions: Transactions;
   origin: string;
   loginScope: readonly string[];
@@ -16,7 +16,7 @@ export const createStepUpStart = (parts: {
   acrValues: string;
   maxAgeSeconds: number;
 }): RequestHandler => {
-  const { auth0, transactions, origin, loginScope, knownScopes, acrValues, maxAgeSeconds } = parts;
+  const { leave, transactions, origin, loginScope, knownScopes, acrValues, maxAgeSeconds } = parts;
   return async function startStepUp(req, res) {
     const query = new URL(req.originalUrl, origin).searchParams;
     const returnTo = readReturnTo(query.get('returnTo'), origin);
@@ -38,7 +38,7 @@ export const createStepUpStart = (parts: {
     const popup = query.get('display') === 'popup';
     const begun = transactions.begin(req, res, { kind: 'step-up', returnTo, scope, sub: session.record.sub, ...(popup && { popup }) });
     const extra = acrValues === '' ? {} : { acr_values: acrValues, max_age: String(maxAgeSeconds) };
-    const url = await auth0.startLogin({ ...begun, scope, extra });
+    const url = await leave('step-up', { ...begun, scope, extra });
     redirect(res, 302, url.href);
   };
 };

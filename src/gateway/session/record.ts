@@ -52,26 +52,17 @@ const packToken = (value: string): Buffer => {
   return Buffer.concat([head, ...pieces]);
 };
 
-/** Finds the end of a packed token, and unpacks it when somebody asks: a token costs a microsecond or two, and most requests want one of three. */
-const packedToken = (bytes: Buffer, start: number): { end: number; unpack: () => string } => {
+/** Reads a packed token: its text, and where it ends. */
+const unpackToken = (bytes: Buffer, start: number): { end: number; value: string } => {
   const count = bytes.readUInt8(start);
-  const first = start + 1 + 2 * count;
-  let end = first;
-  for (let i = 0; i < count; i += 1) end += bytes.readUInt16BE(start + 1 + 2 * i);
-  let value: string | undefined;
-  const unpack = (): string => {
-    if (value !== undefined) return value;
-    if (count === 1) return (value = bytes.toString('utf8', first, end));
-    let at = first;
-    value = '';
-    for (let i = 0; i < count; i += 1) {
-      const next = at + bytes.readUInt16BE(start + 1 + 2 * i);
-      value += `${i === 0 ? '' : '.'}${bytes.toString('base64url', at, next)}`;
-      at = next;
-    }
-    return value;
-  };
-  return { end, unpack };
+  let end = start + 1 + 2 * count;
+  const parts: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const from = end;
+    end += bytes.readUInt16BE(start + 1 + 2 * i);
+    parts.push(bytes.toString(count === 1 ? 'utf8' : 'base64url', from, end));
+  }
+  return { end, value: parts.join('.') };
 };
 
 type Facts = [
@@ -110,40 +101,30 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
   return Buffer.concat([length, json, ...values.map(packToken)]);
 };
 
-/** Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is trusted. Tokens are unpacked when they are asked for. */
+/** Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is trusted. */
 export const decodeRecord = (bytes: Buffer): SessionRecord => {
   let at = 2 + bytes.readUInt16BE(0);
   const facts = JSON.parse(bytes.toString('utf8', 2, at)) as Facts;
-  const next = (): (() => string) => {
-    const { end, unpack } = packedToken(bytes, at);
+  const next = (): string => {
+    const { end, value } = unpackToken(bytes, at);
     at = end;
-    return unpack;
+    return value;
   };
   const [sub, sid, authTime, steppedUpAt, denied, dpop, refresh, tokens, vault] = facts;
-  const idToken = next();
-  const refreshToken = refresh === 1 ? next() : undefined;
   return {
     sub,
     sid: sid ?? undefined,
     authTime: authTime ?? undefined,
-    get idToken() {
-      return idToken();
-    },
-    get refreshToken() {
-      return refreshToken?.();
-    },
-    tokens: tokens.map(([audience, scope, expiresAt, renewAt]) => {
-      const value = next();
-      return {
-        audience,
-        scope: unpackScopes(scope),
-        get value() {
-          return value();
-        },
-        expiresAt,
-        renewAt,
-      };
-    }),
+    // In the order in which they were written.
+    idToken: next(),
+    refreshToken: refresh === 1 ? next() : undefined,
+    tokens: tokens.map(([audience, scope, expiresAt, renewAt]) => ({
+      audience,
+      scope: unpackScopes(scope),
+      value: next(),
+      expiresAt,
+      renewAt,
+    })),
     steppedUpAt: steppedUpAt ?? undefined,
     denied: denied ?? undefined,
     dpop: dpop ?? undefined,

@@ -1,11 +1,11 @@
-import { inspect } from 'node:util';
 import { Failure } from '../http/errors.ts';
 import type { ScriptChain } from '../redis/client.ts';
 import type { Events } from './events.ts';
-import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
+import { createEntries, Handle } from './handle.ts';
+import type { SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
-import { boundHead, type Entry, type Found, type Store } from './store.ts';
-import { readTicket, sidKey, userKey, userOf, vaultOf, type Ticket } from './ticket.ts';
+import type { Found, Store } from './store.ts';
+import { readTicket, sidKey, userKey, type Ticket } from './ticket.ts';
 
 /** A signed-in session as one request sees it; it cannot be printed or serialised, so its tokens cannot slip into a log. */
 export interface Session {
@@ -45,13 +45,6 @@ export interface Sessions {
   ended(session: Session): void;
 }
 
-interface Handle extends Session {
-  readonly maker: symbol;
-  readonly unearth: () => void;
-  take(found: Found): boolean;
-  put(record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
-}
-
 /**
  * Makes sessions over a store; `idleMs` and `absoluteMs` are the two timeouts, kept by the store's clock. None outlives what Auth0 gave for it:
  * `refreshMs`, the life of a line of refresh tokens, or the access token's where there is no refresh token.
@@ -70,7 +63,7 @@ export const createSessions = (options: {
 }): Sessions => {
   const { store, seal, listSeal, issuer, idleMs, absoluteMs, refreshMs = Infinity, events, revoke } = options;
 
-  const maker = Symbol('maker');
+  const entries = createEntries(store, seal, issuer);
 
   const lifeOf = ({ refreshToken, tokens }: SessionRecord, now: number): number => {
     const given = refreshToken === undefined ? Math.max(...tokens.map(({ expiresAt }) => expiresAt - now)) : refreshMs;
@@ -78,79 +71,18 @@ export const createSessions = (options: {
     return given > 0 ? Math.min(absoluteMs, given) : absoluteMs;
   };
 
-  const openWith = (secret: Buffer, entry: Entry): SessionRecord | undefined => {
-    const plain = seal.open(entry.sealed, secret, boundHead(entry));
-    return plain && decodeRecord(plain);
-  };
-  const closeWith = (secret: Buffer, head: Omit<Entry, 'sealed'>, record: SessionRecord): Entry => ({
-    ...head,
-    sealed: seal.close(encodeRecord(record), secret, boundHead(head)),
-  });
-
   const unearth = ({ key, secret }: Ticket): void => {
     const taking = store.take(key).then((entry) => {
-      const record = entry && openWith(secret, entry);
+      const record = entry && entries.open(secret, entry);
       if (record !== undefined) revoke?.({ record });
     });
     taking.catch(() => undefined);
   };
 
-  const handle = (ticket: Ticket, first: Found, opened: SessionRecord): Handle => {
-    const { key, secret } = ticket;
-    let { entry, now: storeNow, idleLeftMs } = first;
-    let record = opened;
-    let readAt = performance.now();
-    const user = userOf(ticket, issuer, record.sub);
-    return {
-      maker,
-      key,
-      user,
-      get generation() {
-        return entry.generation;
-      },
-      get record() {
-        return record;
-      },
-      get createdAt() {
-        return entry.createdAt;
-      },
-      get endsAt() {
-        return entry.endsAt;
-      },
-      get idleLeftMs() {
-        return idleLeftMs;
-      },
-      get vault() {
-        return vaultOf(ticket, record.vault);
-      },
-      now: () => storeNow + (performance.now() - readAt),
-      unearth: () => unearth(ticket),
-      take(found) {
-        const newer = openWith(secret, found.entry);
-        if (newer === undefined) return false;
-        ({ entry, now: storeNow, idleLeftMs } = found);
-        record = newer;
-        readAt = performance.now();
-        return true;
-      },
-      async put(changed, holder) {
-        const head = { generation: entry.generation + 1, endsAt: entry.endsAt, createdAt: entry.createdAt };
-        const next = closeWith(secret, head, changed);
-        const outcome = await store.replace(key, next, { generation: entry.generation, ...(holder && { holder }) });
-        if (outcome === 'replaced') {
-          entry = next;
-          record = changed;
-        }
-        return outcome;
-      },
-      // All that a careless log line could show.
-      ...{ toJSON: () => 'session', [inspect.custom]: () => 'Session' },
-    };
-  };
   // What comes back is what went out: handles are only made here.
   const known = (session: Session): Handle => {
-    if ((session as Handle).maker !== maker) throw new TypeError('not a session of this store');
-    return session as Handle;
+    if (!(session instanceof Handle && session.isOf(entries))) throw new TypeError('not a session of this store');
+    return session;
   };
 
   return {
@@ -160,7 +92,7 @@ export const createSessions = (options: {
       const now = await store.now();
       const record = make(now);
       const lifeMs = lifeOf(record, now);
-      const entry = closeWith(ticket.secret, { generation: 1, endsAt: now + lifeMs, createdAt: now }, record);
+      const entry = entries.close(ticket.secret, { generation: 1, endsAt: now + lifeMs, createdAt: now }, record);
       const user = userKey(issuer, record.sub);
       const sid = record.sid === undefined ? undefined : sidKey(issuer, record.sid);
       const listed = listSeal.close(Buffer.from(JSON.stringify({ ...facts, createdAt: now, endsAt: entry.endsAt })), Buffer.from(user));
@@ -173,17 +105,18 @@ export const createSessions = (options: {
           members: { loginUrl: '/auth/login' },
         });
       }
-      return handle(ticket, { entry, now, idleLeftMs: idleMs }, record);
+      return new Handle(entries, ticket, { entry, now, idleLeftMs: idleMs }, record);
     },
     async find(ticket, slide, chain) {
       if (ticket === undefined) return undefined;
       const found = await store.read(ticket.key, slide ? idleMs : 0, () => unearth(ticket), chain);
-      const record = found && openWith(ticket.secret, found.entry);
-      return found && record && handle(ticket, found, record);
+      const record = found && entries.open(ticket.secret, found.entry);
+      return found && record && new Handle(entries, ticket, found, record);
     },
     async renew(session) {
-      const found = await store.read(session.key, 0, known(session).unearth);
-      return found !== undefined && known(session).take(found);
+      const own = known(session);
+      const found = await store.read(session.key, 0, () => unearth(own.ticket()));
+      return found !== undefined && own.take(found);
     },
     adopt: (session, found) => known(session).take(found),
     write: (session, record, holder) => known(session).put(record, holder),
@@ -193,6 +126,6 @@ export const createSessions = (options: {
       events.tell(user, { type: 'ended', sessions: [key] });
       return was;
     },
-    ended: (session) => known(session).unearth(),
+    ended: (session) => unearth(known(session).ticket()),
   };
 };

@@ -119,7 +119,7 @@ export function openBudget() {
   const budget: Budget = {
     take: (wish) => {
       asked.push(wish);
-      return Promise.resolve({ admitted: true, quota, giveBack: () => (givenBack += 1) });
+      return Promise.resolve({ admitted: true, quota, waitedMs: 0, giveBack: () => (givenBack += 1) });
     },
     ahead: () => undefined,
     refusal: () => undefined,

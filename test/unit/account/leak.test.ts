@@ -24,7 +24,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 100 });
 // Unlike the one of the other tests it keeps no list of what it was asked.
 const forgetful: Budget = {
   ...openBudget().budget,
-  take: () => Promise.resolve({ admitted: true, quota, giveBack: () => undefined }),
+  take: () => Promise.resolve({ admitted: true, quota, waitedMs: 0, giveBack: () => undefined }),
   feedback: () => undefined,
 };
 

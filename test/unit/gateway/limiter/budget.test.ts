@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createBudget } from '../../../../src/gateway/limiter/budget.ts';
-import type { Budget, BudgetEvent, BudgetOptions, Verdict } from '../../../../src/gateway/limiter/budget.ts';
+import type { Budget, BudgetEvent, BudgetOptions } from '../../../../src/gateway/limiter/budget.ts';
+import type { Verdict } from '../../../../src/gateway/limiter/verdict.ts';
 import { createRedis } from '../../../../src/gateway/redis/client.ts';
 import type { Redis } from '../../../../src/gateway/redis/client.ts';
 import { startRedis } from '../../../helpers/redis.ts';

@@ -1,0 +1,100 @@
+import { inspect } from 'node:util';
+import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
+import type { Seal } from './seal.ts';
+import { boundHead, type Entry, type Found, type Store } from './store.ts';
+import { userOf, vaultOf, type Ticket } from './ticket.ts';
+
+/** What opens and closes the entries of a store, under the server's secret and the cookie's. */
+export interface Entries {
+  readonly store: Store;
+  readonly issuer: string;
+  open(secret: Buffer, entry: Entry): SessionRecord | undefined;
+  close(secret: Buffer, head: Omit<Entry, 'sealed'>, record: SessionRecord): Entry;
+}
+
+/** Makes it. */
+export const createEntries = (store: Store, seal: Seal, issuer: string): Entries => ({
+  store,
+  issuer,
+  open(secret, entry) {
+    const plain = seal.open(entry.sealed, secret, boundHead(entry));
+    return plain && decodeRecord(plain);
+  },
+  close: (secret, head, record) => ({ ...head, sealed: seal.close(encodeRecord(record), secret, boundHead(head)) }),
+});
+
+/**
+ * A session in one request's hands (see Session). A class, with its getters on the prototype: V8 makes a getter of an object's own, and a function that is assigned to a
+ * property, where only a full collection looks for garbage, and each would keep its whole request alive until then: half of all that outlived a young collection.
+ */
+export class Handle {
+  readonly key: string;
+  readonly user: string;
+  readonly #entries: Entries;
+  readonly #ticket: Ticket;
+  #found: Found;
+  #entry: Entry;
+  #record: SessionRecord;
+  #readAt = performance.now();
+
+  constructor(entries: Entries, ticket: Ticket, found: Found, record: SessionRecord) {
+    this.key = ticket.key;
+    this.user = userOf(ticket, entries.issuer, record.sub);
+    this.#entries = entries;
+    this.#ticket = ticket;
+    this.#found = found;
+    this.#entry = found.entry;
+    this.#record = record;
+  }
+  get generation(): number {
+    return this.#entry.generation;
+  }
+  get record(): SessionRecord {
+    return this.#record;
+  }
+  get createdAt(): number {
+    return this.#entry.createdAt;
+  }
+  get endsAt(): number {
+    return this.#entry.endsAt;
+  }
+  get idleLeftMs(): number {
+    return this.#found.idleLeftMs;
+  }
+  get vault(): Buffer {
+    return vaultOf(this.#ticket, this.#record.vault);
+  }
+  now(): number {
+    return this.#found.now + (performance.now() - this.#readAt);
+  }
+  /** Whose handle this is: only those that made it take it back. */
+  isOf(entries: Entries): boolean {
+    return this.#entries === entries;
+  }
+  /** The ticket that opened it. */
+  ticket(): Ticket {
+    return this.#ticket;
+  }
+  /** Brings it up to date with an entry that was read; false when that cannot be opened. */
+  take(found: Found): boolean {
+    const newer = this.#entries.open(this.#ticket.secret, found.entry);
+    if (newer === undefined) return false;
+    [this.#found, this.#entry, this.#record, this.#readAt] = [found, found.entry, newer, performance.now()];
+    return true;
+  }
+  /** Writes the next generation. */
+  async put(changed: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'> {
+    const { generation, endsAt, createdAt } = this.#entry;
+    const next = this.#entries.close(this.#ticket.secret, { generation: generation + 1, endsAt, createdAt }, changed);
+    const outcome = await this.#entries.store.replace(this.key, next, { generation, ...(holder && { holder }) });
+    if (outcome === 'replaced') [this.#entry, this.#record] = [next, changed];
+    return outcome;
+  }
+  // All that a careless log line could show.
+  toJSON(): string {
+    return 'session';
+  }
+  [inspect.custom](): string {
+    return 'Session';
+  }
+}
