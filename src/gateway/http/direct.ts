@@ -50,7 +50,7 @@ export function createDirect(way: {
         return;
       }
       try {
-        const answered = handle(request, response, nothing);
+        const answered = handle(request, response, fail);
         if (answered instanceof Promise) answered.catch(fail);
       } catch (refusal) {
         fail(refusal);
