@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createRedis } from '../../src/gateway/redis/client.ts';
@@ -129,6 +131,48 @@ describe('a flood', () => {
     });
     // One for each that is kept, and two for one more look if half a second has gone by.
     expect(refused).toBeLessThanOrEqual(4);
+  });
+
+  test('is refused a few at a time: in each turn of the event loop others have their turn as well', async () => {
+    const turns = new Map<number, number>();
+    let turn = 0;
+    const server = createServer((req, res) => {
+      const { writeHead } = res;
+      res.writeHead = (...of: unknown[]) => {
+        turns.set(turn, (turns.get(turn) ?? 0) + 1);
+        return Reflect.apply(writeHead, res, of) as typeof res;
+      };
+      world.gateways[0]?.gateway.handler(req, res);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let ended = false;
+    const count = (): void => {
+      turn += 1;
+      if (!ended) setImmediate(count);
+    };
+    count();
+    try {
+      const cookie = await person.jar.getCookieString(world.origin);
+      let text = '';
+      const answered = new Promise<void>((resolve, reject) => {
+        socket.once('error', reject).on('data', (data) => {
+          text += data.toString('latin1');
+          if (text.split('HTTP/1.1 ').length > 12) resolve();
+        });
+      });
+      const request = () => `GET ${anew()} HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nCookie: ${cookie}\r\n\r\n`;
+      // All arrive in one turn.
+      socket.write(Array.from({ length: 12 }, request).join(''));
+      await answered;
+      expect(text.split('HTTP/1.1 429 ')).toHaveLength(13);
+      expect([...turns.values()].reduce((a, b) => a + b)).toBe(12);
+      expect(Math.max(...turns.values())).toBeLessThanOrEqual(4);
+    } finally {
+      ended = true;
+      socket.destroy();
+      server.close();
+    }
   });
 
   test('is counted: every refusal, as the route it was', async () => {

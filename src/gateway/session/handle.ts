@@ -24,8 +24,9 @@ export const createEntries = (store: Store, seal: Seal, issuer: string): Entries
 });
 
 /**
- * A session in one request's hands (see Session). A class, with its getters on the prototype: V8 makes a getter of an object's own, and a function that is assigned to a
- * property, where only a full collection looks for garbage, and each would keep its whole request alive until then: half of all that outlived a young collection.
+ * A session in one request's hands (see Session). A class, with its getters on the prototype: V8 makes a getter of an object's own, and a function
+ * that is assigned to a property, where only a full collection looks for garbage, and each would keep its whole request alive until then: half of
+ * all that outlived a young collection.
  */
 export class Handle {
   readonly key: string;
