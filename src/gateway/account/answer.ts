@@ -1,5 +1,5 @@
 import type { Failure } from '../http/errors.ts';
-import { NoAnswer } from './forward.ts';
+import { NoAnswer } from './call.ts';
 import type { Headers } from './parts.ts';
 import { isJson } from './response.ts';
 import type { Read } from './response.ts';

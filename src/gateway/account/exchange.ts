@@ -4,13 +4,12 @@ import type { Budget, Priority } from '../limiter/budget.ts';
 import type { Admitted, Verdict } from '../limiter/verdict.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
 import { foreignAnswer, meaningOf } from './answer.ts';
-import { NoAnswer } from './forward.ts';
-import type { Forward } from './forward.ts';
+import { NoAnswer } from './call.ts';
+import type { Engine } from './call.ts';
 import { limited } from './limited.ts';
 import type { Caller, Tokens } from './parts.ts';
 import type { Target } from './path.ts';
 import type { Fetched, Manner } from './fetched.ts';
-import { readAnswer } from './response.ts';
 import type { Read } from './response.ts';
 
 /** One request of one caller, checked and complete but for its token. */
@@ -49,7 +48,7 @@ export function createExchange<C extends Caller>(parts: {
   readonly upstream: string;
   readonly tokens: Tokens<C>;
   readonly budget: Budget;
-  readonly forward: Forward;
+  readonly forward: Engine;
   readonly metrics: Metrics;
 }) {
   const { upstream, tokens, budget, forward, metrics } = parts;
@@ -90,11 +89,11 @@ export function createExchange<C extends Caller>(parts: {
       const call = { method, url: target.url, headers: { ...turn.headers, ...lowerCased(proof) }, body: turn.body };
       const began = performance.now();
       sent = true;
-      const message = await forward(call, signal);
-      metrics.upstreamSeconds.observe({ operation }, (performance.now() - began) / 1000);
-      status = String(message.statusCode);
-      budget.feedback({ user: caller.user, cost: target.cost, status: message.statusCode ?? 0, headers: message.headers });
-      return await readAnswer(message);
+      return await forward(call, signal, (code, headers) => {
+        metrics.upstreamSeconds.observe({ operation }, (performance.now() - began) / 1000);
+        status = String(code);
+        budget.feedback({ user: caller.user, cost: target.cost, status: code, headers });
+      });
     } catch (error) {
       if (!sent || (error instanceof NoAnswer && !error.sent)) verdict.giveBack();
       throw error;

@@ -1,20 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { Failure } from '../http/errors.ts';
 import type { Headers } from './parts.ts';
 
 /** Bodies up to this many bytes are answered in one write; larger ones are streamed. */
-const heldBytes = 262_144;
+export const heldBytes = 262_144;
 const json = /^application\/(?:json|problem\+json)(?:;|$)/i;
 
 /** The API's answer was cut off, or was not the API's: there is nothing true to tell the browser. */
 export class BrokenAnswer extends Error {}
+
+/** What is left of a body; `complete` once its last byte has come. */
+export type Rest = Readable & { readonly complete: boolean };
 
 /** An answer as far as it was read: `rest` is set when the body is longer than what is held. */
 export interface Read {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Buffer;
-  readonly rest: IncomingMessage | undefined;
+  readonly rest: Rest | undefined;
 }
 
 /** Reads an answer's body up to 256 KiB; rejects with `BrokenAnswer` when it breaks off, with its failure when it was too slow. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, failures } from '../http/errors.ts';
 import type { FailureCode } from '../http/errors.ts';
-import { NoAnswer } from './forward.ts';
+import { NoAnswer } from './call.ts';
 import type { End, KeptStore, WriteName } from './kept.ts';
 import type { Target } from './path.ts';
 import { BrokenAnswer } from './response.ts';

@@ -91,7 +91,10 @@ export function createTurn(evaluate: Evaluate, together: boolean) {
         if (reply instanceof Error) calls[i]?.failed(reply);
         else calls[i]?.done(isNotWanted(reply) ? skipped : reply);
       }
-      return replies[calls.length] === 1;
+      const stopped = replies[calls.length] === 1;
+      // Taken out of the command's hands (see client.ts): what came belongs to whoever asked.
+      replies.length = 0;
+      return stopped;
     } catch (error) {
       for (const call of calls) call.failed(error);
       return true;
