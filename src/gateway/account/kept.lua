@@ -6,25 +6,22 @@ local key, verb, retain = KEYS[1], ARGV[1], ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function number(field)
-  return tonumber(redis.call('HGET', key, field) or 0)
-end
-local e = number('e')
-
-local function current(field)
-  local value = redis.call('HGET', key, field)
+local function current(value, epoch)
   if not value then
     return nil
   end
   local at, stored = struct.unpack('>I6I6', value)
-  if at ~= e then
+  if at ~= epoch then
     return nil
   end
   return stored, string.sub(value, 13)
 end
 
+-- The two steps of every read ask for all they need at once.
 if verb == 'look' then
-  local stored, bytes = current(ARGV[3])
+  local found = redis.call('HMGET', key, 'e', ARGV[3])
+  local e = tonumber(found[1] or 0)
+  local stored, bytes = current(found[2], e)
   if stored then
     return { e, now, stored, bytes }, true
   end
@@ -42,14 +39,16 @@ if verb == 'names' then
 end
 
 if verb == 'keep' then
+  local found = redis.call('HMGET', key, 'e', 'n', 'w')
+  local e, under, till = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
   if e ~= tonumber(ARGV[4]) then
-    local stored, bytes = current(ARGV[3])
+    local stored, bytes = current(redis.call('HGET', key, ARGV[3]), e)
     if stored then
       return { 'moved', e, now, stored, bytes }
     end
     return { 'moved', e, now }
   end
-  if number('n') > 0 and now < number('w') then
+  if under > 0 and now < till then
     return { 'open', e, now }
   end
   if e == 0 then
@@ -67,6 +66,11 @@ if verb == 'keep' then
   redis.call('PEXPIRE', key, retain)
   return { 'kept', e, now }
 end
+
+local function number(field)
+  return tonumber(redis.call('HGET', key, field) or 0)
+end
+local e = number('e')
 
 local function answers(prefix, epoch, visit)
   local all = redis.call('HGETALL', key)

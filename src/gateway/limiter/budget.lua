@@ -1,8 +1,9 @@
 -- One decision about the budget, whole, on this server's clock. The same rules as memory-ledger.ts; budget.test.ts holds both to them.
 -- KEYS: 1 the tenant's state, 2 the user's state, 3 the line of the class, 4 when places in it lapse, 5 the gateways. All share one hash tag.
--- ARGV: 1 operation, 2 class, 3 limits {class: {tenant: {perMs, burst}, user: ..., reserve}}, 4 the epoch the caller knows, then the operation's own.
+-- ARGV: 1 operation, 2 class, 3 the epoch the caller knows, then the operation's own.
+-- Before it stands `local limits`, {class: {tenant: {perMs, burst}, user: ..., reserve}}: the same for every call of a gateway (see redis-ledger.ts).
 -- Levels and times are milliseconds and fractions of tokens; they leave as strings, or Redis would cut them to whole numbers.
-local op, class, limits, epoch = ARGV[1], ARGV[2], cjson.decode(ARGV[3]), ARGV[4]
+local op, class, epoch = ARGV[1], ARGV[2], ARGV[3]
 local classes = { 'read', 'write', 'filtered' }
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -89,7 +90,7 @@ local function return_user_token()
 end
 
 if op == 'ask' or op == 'claim' then
-  local id, offset, start, leave_at = ARGV[5], tonumber(ARGV[6]), nil, nil
+  local id, offset, start, leave_at = ARGV[4], tonumber(ARGV[5]), nil, nil
   for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)) do
     if lapsed ~= id then step_out(lapsed) end
   end
@@ -100,7 +101,7 @@ if op == 'ask' or op == 'claim' then
     return place, wait_for(t, rate, ahead + 1)
   end
   if op == 'ask' then
-    local max_wait = tonumber(ARGV[7])
+    local max_wait = tonumber(ARGV[6])
     leave_at = now + max_wait
     -- Start-time fair queueing: a user's next request is due one turn after their last, or now for one who was idle.
     start = math.max(t.virtual, u.finish)
@@ -118,7 +119,7 @@ if op == 'ask' or op == 'claim' then
       return answer('wait', wait, start, leave_at)
     end
   else
-    start, leave_at = tonumber(ARGV[7]), tonumber(ARGV[8])
+    start, leave_at = tonumber(ARGV[6]), tonumber(ARGV[7])
   end
   local place, wait = place_and_wait()
   if wait == 0 then
@@ -150,7 +151,7 @@ if op == 'ask' or op == 'claim' then
 end
 
 if op == 'leave' then
-  step_out(ARGV[5])
+  step_out(ARGV[4])
   return_user_token()
   save_user()
 elseif op == 'give-back' then
@@ -160,13 +161,13 @@ elseif op == 'give-back' then
   save_tenant()
 elseif op == 'tenant-limited' then
   t.level = math.min(t.level, 0)
-  t.at = math.max(t.at, now + math.min(tonumber(ARGV[5]), 60000))
+  t.at = math.max(t.at, now + math.min(tonumber(ARGV[4]), 60000))
   if now - t.cut > 500 then
     t.factor, t.cut = math.max(LOWEST, t.factor * 0.7), now
   end
   save_tenant()
 elseif op == 'tenant-low' then
-  t.level = math.min(t.level, tonumber(ARGV[5]) - l.reserve / 2)
+  t.level = math.min(t.level, tonumber(ARGV[4]) - l.reserve / 2)
   if now - t.cut > 250 then
     t.factor, t.cut = math.max(LOWEST, t.factor * 0.9), now
   end
@@ -174,15 +175,15 @@ elseif op == 'tenant-low' then
 elseif op == 'user-limited' then
   -- When the time has come exactly one request may go: Auth0 promises no more.
   u.level = math.min(u.level, 1)
-  u.at = math.max(u.at, now + math.min(tonumber(ARGV[5]), JUMP_MS))
+  u.at = math.max(u.at, now + math.min(tonumber(ARGV[4]), JUMP_MS))
   save_user()
 elseif op == 'user-low' then
-  if u.level >= tonumber(ARGV[5]) + 1 then u.level = tonumber(ARGV[5]) end
+  if u.level >= tonumber(ARGV[4]) + 1 then u.level = tonumber(ARGV[4]) end
   save_user()
 elseif op == 'remember' then
   -- What a gateway knows of a user that this server has forgotten, or never heard of while it was away.
   for index, name in ipairs(classes) do
-    user[name].level = math.min(user[name].level, tonumber(ARGV[4 + index]))
+    user[name].level = math.min(user[name].level, tonumber(ARGV[3 + index]))
     tenant[name].level = math.min(tenant[name].level, 0)
   end
   save_user()

@@ -9,6 +9,15 @@ import type { Limits } from './limits.ts';
 
 const source = readFileSync(new URL('./budget.lua', import.meta.url), 'utf8');
 
+// The numbers stand in the script: sent with every call and taken apart each time they cost both sides more than the decision.
+const inLua = (value: unknown): string => {
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  if (typeof value !== 'object' || value === null) throw new TypeError('limits are numbers');
+  return `{ ${Object.entries(value)
+    .map(([name, each]) => `['${name}'] = ${inLua(each)}`)
+    .join(', ')} }`;
+};
+
 /**
  * The ledger of all gateways: one Lua call per decision, on Redis' clock. `onForgotten` is called before a decision on a server that has lost its data
  * since this gateway last spoke with it; the decision is made after it has finished.
@@ -21,8 +30,7 @@ export function createRedisLedger(
   onCount: (gateways: number) => void,
 ): Ledger {
   // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
-  const run = redis.script(source);
-  const numbers = JSON.stringify(limits);
+  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`);
   const gateway = randomBytes(6).toString('base64url');
   let sequence = 0;
   let epoch = '';
@@ -37,7 +45,7 @@ export function createRedisLedger(
     chain?: ScriptChain,
   ): Promise<string[]> {
     const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
-    const reply = await run(keys, [op, cost, numbers, known, ...args], chain);
+    const reply = await run(keys, [op, cost, known, ...args], chain);
     return (reply as unknown[]).map(String);
   }
 

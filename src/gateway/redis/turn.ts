@@ -28,23 +28,36 @@ const isNotWanted = (reply: unknown): boolean =>
 // Long enough to be worth it, short enough that no other client of the server waits for it.
 const callsAtMost = 64;
 
+const pair = (number: number): string => String.fromCharCode(number & 127, number >> 7);
+
+// What is called, in one argument: for each chain how many calls, for each call which script, how many arguments and how many keys; the first two in two
+// digits to the base of 128, the lower one first. As arguments of their own they were a third of all, and each has its price on both sides.
+const planOf = (chains: readonly Chain[]): string => {
+  let plan = '';
+  for (const chain of chains) {
+    plan += String.fromCharCode(chain.length);
+    for (const { script, keys, args } of chain) plan += pair(script) + pair(args.length) + String.fromCharCode(keys.length);
+  }
+  return plan;
+};
+
 // Each script becomes a function of its KEYS and ARGV, as it would run alone. A second value it returns ends its chain. A server that may not
 // write at present (a replica, after a failover) says so once, for all.
 const wrap = (sources: readonly string[]): string => `
 local scripts = {
 ${sources.map((source) => `function(KEYS, ARGV)\n${source}\nend`).join(',\n')}
 }
-local replies, key, at, stopped = {}, 0, 1, false
-while at <= #ARGV do
-  local chain = tonumber(ARGV[at])
+local plan, replies, key, arg, at, stopped = ARGV[1], {}, 0, 1, 1, false
+while at <= #plan do
+  local chain = string.byte(plan, at)
   at, stopped = at + 1, false
   for _ = 1, chain do
-    local which, keys, args = tonumber(ARGV[at]), {}, {}
-    local keyCount, argCount = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    at = at + 2
+    local which, more, argCount, high, keyCount = string.byte(plan, at, at + 4)
+    local keys, args = {}, {}
+    which, argCount = which + 128 * more, argCount + 128 * high
     for i = 1, keyCount do keys[i] = KEYS[key + i] end
-    for i = 1, argCount do args[i] = ARGV[at + i] end
-    key, at = key + keyCount, at + argCount + 1
+    for i = 1, argCount do args[i] = ARGV[arg + i] end
+    key, arg, at = key + keyCount, arg + argCount, at + 5
     local value, stop = { ok = '${notWanted}' }, true
     if not stopped then
       local ok
@@ -73,11 +86,9 @@ export function createTurn(evaluate: Evaluate, together: boolean) {
   /** Answers whether the last chain was stopped. */
   const send = async (chains: readonly Chain[]): Promise<boolean> => {
     const keys: string[] = [];
-    const args: Argument[] = [];
+    const args: Argument[] = [planOf(chains)];
     for (const chain of chains) {
-      args.push(chain.length);
       for (const call of chain) {
-        args.push(call.script, call.keys.length, call.args.length);
         for (const key of call.keys) keys.push(key);
         for (const arg of call.args) args.push(arg);
       }

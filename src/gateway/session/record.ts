@@ -10,7 +10,7 @@ export interface AccessToken {
   readonly renewAt: number;
 }
 
-/** Everything a session holds; it exists in the clear in this process only, and only while a request with its cookie is served. */
+/** Everything a session holds; it exists in the clear in this process only, from a request with its cookie until a minute after the last one. */
 export interface SessionRecord {
   readonly sub: string;
   readonly sid?: string | undefined;
