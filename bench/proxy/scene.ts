@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, untilReady } from '../sessions/stage.ts';
@@ -43,6 +43,9 @@ export const answerLength = 650;
 export const path = '/api/me/v1/connected-accounts/accounts';
 
 const node = process.execPath;
+// As `npm start` runs it, in one place.
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } };
+const startFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
 
 const end = (pid: number): void => {
   try {
@@ -100,7 +103,7 @@ export const openScene = async (): Promise<Scene> => {
       const port = await freePort();
       const roomy = Object.fromEntries(['USER', 'TENANT'].map((who) => [`RATE_LIMIT_${who}_READ`, '1000000']));
       const child = own(
-        startOn(core, node, ['--max-semi-space-size=64', ...flags, program, 'start'], {
+        startOn(core, node, [...startFlags, ...flags, program, 'start'], {
           env: {
             AUTH0_DOMAIN: url,
             AUTH0_CLIENT_ID: 'bench',

@@ -1,11 +1,12 @@
-import { Command } from 'ioredis';
 import { Failure } from '../http/errors.ts';
 import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
 import type { RedisTls } from './connection.ts';
+import { Evaluation } from './evaluation.ts';
 import { evenWhenFull } from './full.ts';
 import { createSubscriber } from './subscriber.ts';
 import { createTold, type RedisLog } from './told.ts';
-import { createTurn, skipped } from './turn.ts';
+import { skipped } from './packed.ts';
+import { createTurn } from './turn.ts';
 import type { Argument, Chain, Evaluate } from './turn.ts';
 import { within } from './within.ts';
 
@@ -136,23 +137,21 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     }
   }
 
-  // ioredis gives every command a function of its own, which V8 makes where only a full collection looks for garbage: all that is still to be
-  // reached from there outlives its request, and it was most of what did. So a command that is over is left with nothing in its hands.
-  const lightly = async (name: string, args: Argument[]): Promise<unknown> => {
-    const command = new Command(name, args, { keyPrefix, replyEncoding: null });
+  const asked = async (command: Evaluation): Promise<unknown> => {
     try {
-      return await main.sendCommand(command);
+      await main.sendCommand(command);
+      return command.take();
     } finally {
-      command.args = [];
+      command.empty();
     }
   };
   const evaluate: Evaluate = (lua, digest, keys, args) =>
     run(async () => {
       try {
-        return await lightly('evalsha', [digest, keys.length, ...keys, ...args]);
+        return await asked(new Evaluation('evalsha', digest, keyPrefix, keys, args));
       } catch (error) {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-        return lightly('eval', [lua, keys.length, ...keys, ...args]);
+        return asked(new Evaluation('eval', lua, keyPrefix, keys, args));
       }
     });
   // The nodes of a Cluster take no script over keys of two slots.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { skipped, unpack } from './packed.ts';
 
 /** What a command takes. */
 export type Argument = string | Buffer | number;
@@ -18,12 +19,6 @@ interface Call {
 
 /** Calls that belong together: each runs after the one before it, unless that one said stop. */
 export type Chain = Call[];
-
-/** What a call that was not wanted answers. */
-export const skipped = Symbol('skipped');
-const notWanted = 'not wanted';
-const isNotWanted = (reply: unknown): boolean =>
-  reply instanceof Buffer && reply.length === notWanted.length && reply.toString() === notWanted;
 
 // So many chains go at once, without waiting for the end of the turn: the server works on them while the rest are made ready. All in one call, 32 readers
 // fell into step with it, and the processor had nothing to do for a fifth of the time. Fewer to a call cost more calls than they save.
@@ -59,7 +54,7 @@ while at <= #plan do
     for i = 1, keyCount do keys[i] = KEYS[key + i] end
     for i = 1, argCount do args[i] = ARGV[arg + i] end
     key, arg, at = key + keyCount, arg + argCount, at + 5
-    local value, stop = { ok = '${notWanted}' }, true
+    local value, stop = { skipped = true }, true
     if not stopped then
       local ok
       ok, value, stop = pcall(scripts[which], keys, args)
@@ -76,7 +71,7 @@ while at <= #plan do
   end
 end
 replies[#replies + 1] = stopped and 1 or 0
-return replies`;
+return cmsgpack.pack(replies)`;
 
 /** All script calls of one turn of the event loop in as few calls to the server as is good, whoever's they are. Chains do not see each other's failures. */
 export function createTurn(evaluate: Evaluate, together: boolean) {
@@ -97,16 +92,13 @@ export function createTurn(evaluate: Evaluate, together: boolean) {
     const calls = chains.length === 1 ? (chains[0] ?? []) : chains.flat();
     try {
       whole ??= digested(wrap(sources));
-      const replies = (await evaluate(whole.lua, whole.digest, keys, args)) as unknown[];
+      const replies = unpack((await evaluate(whole.lua, whole.digest, keys, args)) as Buffer) as unknown[];
       for (let i = 0; i < calls.length; i += 1) {
         const reply = replies[i];
         if (reply instanceof Error) calls[i]?.failed(reply);
-        else calls[i]?.done(isNotWanted(reply) ? skipped : reply);
+        else calls[i]?.done(reply);
       }
-      const stopped = replies[calls.length] === 1;
-      // Taken out of the command's hands (see client.ts): what came belongs to whoever asked.
-      replies.length = 0;
-      return stopped;
+      return replies[calls.length] === 1;
     } catch (error) {
       for (const call of calls) call.failed(error);
       return true;

@@ -133,9 +133,18 @@ describe('what the API sees', () => {
     expect(upstream.seen[0]).toMatchObject({ method: 'DELETE', url: '/me/v1/authentication-methods/totp%7Cdev_1', body: '' });
   });
 
-  test('one connection for many requests', async () => {
-    for (let i = 0; i < 5; i++) await request(gateway.origin).get('/api/me/v1/factors');
-    expect(upstream.sockets.size).toBe(1);
+  test('one connection for many reads, one for many writes', async () => {
+    const own = await startUpstream(json({}));
+    const other = await startGateway(own.origin, { budget });
+    for (let i = 0; i < 5; i++) await request(other.origin).get('/api/me/v1/factors');
+    expect(own.sockets.size).toBe(1);
+    for (let i = 0; i < 5; i++)
+      await request(other.origin)
+        .post('/api/me/v1/authentication-methods')
+        .send({ type: `kind ${i}` });
+    expect(own.sockets.size).toBe(2);
+    await other.close();
+    await own.close();
   });
 });
 
