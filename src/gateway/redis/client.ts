@@ -1,7 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
 import type { RedisTls } from './connection.ts';
-import { Evaluation } from './evaluation.ts';
+import { createEvaluate } from './evaluation.ts';
 import { evenWhenFull } from './full.ts';
 import { createSubscriber } from './subscriber.ts';
 import { createTold, type RedisLog } from './told.ts';
@@ -137,23 +137,8 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     }
   }
 
-  const asked = async (command: Evaluation): Promise<unknown> => {
-    try {
-      await main.sendCommand(command);
-      return command.take();
-    } finally {
-      command.empty();
-    }
-  };
-  const evaluate: Evaluate = (lua, digest, keys, args) =>
-    run(async () => {
-      try {
-        return await asked(new Evaluation('evalsha', digest, keyPrefix, keys, args));
-      } catch (error) {
-        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-        return asked(new Evaluation('eval', lua, keyPrefix, keys, args));
-      }
-    });
+  const scripts = createEvaluate(main, keyPrefix);
+  const evaluate: Evaluate = (...call) => run(() => scripts(...call));
   // The nodes of a Cluster take no script over keys of two slots.
   const together = !isCluster(main);
   const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together) };

@@ -1,6 +1,9 @@
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Command, Redis } from 'ioredis';
 import type { CommonRedisOptions } from 'ioredis';
 import { readRedisAddress } from './address.ts';
+
+/** What a command of our own making is made of. */
+export class RedisCommand extends Command {}
 
 /** What node:tls takes for a rediss:// address. */
 export interface RedisTls {

@@ -1,5 +1,5 @@
-import { Command } from 'ioredis';
-import type { Argument } from './turn.ts';
+import { RedisCommand } from './connection.ts';
+import type { Argument, Evaluate } from './turn.ts';
 
 const part = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 
@@ -8,7 +8,7 @@ const part = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r
  * up which of them are keys; here they are written once. And it gives every command a function of its own, which V8 makes where only a full collection
  * looks for garbage: all that can still be reached from there outlives its request, and it was most of what did. So one that is over holds nothing.
  */
-export class Evaluation extends Command {
+class Evaluation extends RedisCommand {
   #keys: readonly string[];
   #args: readonly Argument[];
   readonly #script: string;
@@ -59,3 +59,23 @@ export class Evaluation extends Command {
     this.#args = [];
   }
 }
+
+/** Runs scripts over a connection. */
+export const createEvaluate = (connection: { sendCommand(command: RedisCommand): unknown }, prefix: string): Evaluate => {
+  const asked = async (command: Evaluation): Promise<unknown> => {
+    try {
+      await connection.sendCommand(command);
+      return command.take();
+    } finally {
+      command.empty();
+    }
+  };
+  return async (lua, digest, keys, args) => {
+    try {
+      return await asked(new Evaluation('evalsha', digest, prefix, keys, args));
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return asked(new Evaluation('eval', lua, prefix, keys, args));
+    }
+  };
+};

@@ -18,7 +18,7 @@ const columns = [
 ];
 const column = new Map(columns.flatMap((rooms, index) => rooms.map((room) => [room, index] as const)));
 
-const doors = ['openid-client', 'ioredis', 'http-proxy-middleware', 'express-session'];
+const doors = ['openid-client', 'ioredis', 'http-proxy-middleware', 'undici', 'express-session'];
 
 const house = files(['src', 'config']);
 const imports = house.flatMap(importsOf);
