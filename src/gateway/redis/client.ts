@@ -141,7 +141,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const evaluate: Evaluate = (...call) => run(() => scripts(...call));
   // The nodes of a Cluster take no script over keys of two slots.
   const together = !isCluster(main);
-  const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together) };
+  const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together, 1) };
 
   return {
     command: (name, ...args) => run(() => main.call(name, ...args)),
