@@ -73,11 +73,6 @@ export function createEarly<C extends Caller>(parts: {
       before.said = { seconds, failure: limited(by, seconds, { quota, cost, headers: budget.headers }) };
     return before.said.failure;
   };
-  /** A refusal that still holds, of a read whose kept names are known. */
-  const holding = (key: string, target: Target): Refused | undefined => {
-    const before = refused.get(placeOf(key, target));
-    return before?.names !== undefined && before.until > performance.now() ? before : undefined;
-  };
   const placeOf = (key: string, { operation, cost }: Target): string => `${key} ${operation.name} ${cost}`;
 
   return {
@@ -93,22 +88,18 @@ export function createEarly<C extends Caller>(parts: {
       const target = targetOf(req);
       if (target === undefined || !known.scopes.includes(target.operation.scope)) return undefined;
       const { user } = known;
-      const wish = { user, cost: target.cost, priority: 'first' } as const;
-      const again = asksAgain(req.headers);
-      const before = again ? undefined : holding(one.key, target);
-      const refusal = (): Failure | undefined => {
-        const verdict = before && budget.refusal(wish);
-        if (before === undefined || verdict === undefined) return undefined;
-        res.locals.route = routeOf(publicPath, target);
-        return sayAgain(before, verdict, target);
-      };
-      // Where nothing is kept, what it would be kept under need not be known.
-      const refusedAtOnce = before?.names?.size === 0 ? refusal() : undefined;
-      if (refusedAtOnce !== undefined) return refusedAtOnce;
       const vault = keep && openVault(keep.seal, known.secret, { key: one.key, user }, target);
       const name = vault?.nameOf(target.url) ?? `${one.key} ${target.url}`;
-      const refusedNow = before?.names?.has(name) === false ? refusal() : undefined;
-      if (refusedNow !== undefined) return refusedNow;
+      const wish = { user, cost: target.cost, priority: 'first' } as const;
+      const again = asksAgain(req.headers);
+      if (!again) {
+        const before = refused.get(placeOf(one.key, target));
+        const verdict = before?.names?.has(name) === false && before.until > performance.now() ? budget.refusal(wish) : undefined;
+        if (before !== undefined && verdict !== undefined) {
+          res.locals.route = routeOf(publicPath, target);
+          return sayAgain(before, verdict, target);
+        }
+      }
       const trip = chain();
       const caller = one.find(trip);
       const look = vault && keep.store.look(vault.room, name, trip);

@@ -50,13 +50,6 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** A text with a gap in it; `plain` when each of its characters is one byte. */
-export interface Written {
-  readonly before: string;
-  readonly after: string;
-  readonly plain: boolean;
-}
-
 /** A failure this gateway answers on purpose; thrown anywhere, answered by `answer-errors`. `members` go into the problem as they are. */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -66,8 +59,6 @@ export class Failure extends Error {
   readonly detail: string | undefined;
   readonly headers: Record<string, string>;
   readonly members: Record<string, unknown>;
-  /** Its problem document as it was written last, around the request's id, for one that is told many times (see problem.ts). */
-  written: Written | undefined;
 
   constructor(code: FailureCode, options: FailureOptions = {}) {
     const row: Row = failures[code];
