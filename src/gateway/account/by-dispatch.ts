@@ -33,8 +33,6 @@ interface Wish {
   readonly reject: (error: Error) => void;
 }
 
-const left = new Error('the browser left');
-
 /** One request on its way, from the line it waits for to the last byte of its answer. */
 class Flight implements Hearer {
   readonly #wish: Wish;
@@ -60,7 +58,7 @@ class Flight implements Hearer {
     // By a name of its own first: a function written where it is assigned to a property lives until a full collection, and all that it holds; so
     // does what Node makes of a listener that is an object.
     const leave = (): void => {
-      this.#cut('upstream_unreachable', left);
+      this.#cut('upstream_unreachable', wish.signal.reason);
     };
     this.#leave = leave;
     wish.signal.addEventListener('abort', leave);
@@ -125,7 +123,7 @@ class Flight implements Hearer {
 
   onRequestStart(control: Control): void {
     clearTimeout(this.#connecting);
-    if (this.#settled) control.abort(left);
+    if (this.#settled) control.abort(new Failure('upstream_unreachable'));
     else this.#control = control;
   }
   onResponseStart(_control: Control, status: number, headers: IncomingHttpHeaders): void {
@@ -180,7 +178,7 @@ export function createByDispatch({ upstream, connectMs, answerMs }: ForwardOptio
   const engine: Send = async (call, signal, heard) => {
     const ready = lines ?? (await (opening ??= open()));
     return new Promise((resolve, reject) => {
-      if (signal.aborted) reject(new NoAnswer('upstream_unreachable', { sent: false, stale: false, cause: left }));
+      if (signal.aborted) reject(new NoAnswer('upstream_unreachable', { sent: false, stale: false, cause: signal.reason }));
       else new Flight({ call, signal, heard, deadlines, resolve, reject }, ready);
     });
   };

@@ -48,7 +48,7 @@ const unheard = (): void => undefined;
 /**
  * The door to http-proxy-middleware. The middleware is given a request and a response of our own making instead of the browser's: it would copy
  * every header of the browser's to the API and every header of the API's back (hop-by-hop ones and `Set-Cookie` included), and its default error
- * page names host and path. So the allow-lists hold by construction, and one answer can serve several waiting readers.
+ * page names host and path. So the allow-lists hold by construction.
  */
 export function createByProxy({ upstream, connectMs, answerMs }: ForwardOptions): Engine {
   const { protocol, hostname, host, port } = new URL(upstream);
