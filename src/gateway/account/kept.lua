@@ -2,7 +2,6 @@
 -- A second value ends a chain: something is kept.
 -- e: epoch, goes up whenever a write begins or ends; b: writes begun; n, w: writes under way, and until when that is believed.
 -- r:...: an answer, as epoch 6 bytes, stored 6, sealed bytes. i:...: a write, as state 1 byte, number 6, until 6, print 16, sealed outcome.
-local key, verb, retain = KEYS[1], ARGV[1], ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -17,130 +16,134 @@ local function current(value, epoch)
   return stored, string.sub(value, 13)
 end
 
--- The two steps of every read ask for all they need at once.
-if verb == 'look' then
-  local found = redis.call('HMGET', key, 'e', ARGV[3])
-  local e = tonumber(found[1] or 0)
-  local stored, bytes = current(found[2], e)
-  if stored then
-    return { e, now, stored, bytes }, true
-  end
-  return { e, now }
-end
+return function(KEYS, ARGV)
+  local key, verb, retain = KEYS[1], ARGV[1], ARGV[2]
 
-if verb == 'names' then
-  local names = {}
-  for _, field in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(field, 1, #ARGV[3]) == ARGV[3] then
-      names[#names + 1] = field
-    end
-  end
-  return names
-end
-
-if verb == 'keep' then
-  local found = redis.call('HMGET', key, 'e', 'n', 'w')
-  local e, under, till = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
-  if e ~= tonumber(ARGV[4]) then
-    local stored, bytes = current(redis.call('HGET', key, ARGV[3]), e)
+  -- The two steps of every read ask for all they need at once.
+  if verb == 'look' then
+    local found = redis.call('HMGET', key, 'e', ARGV[3])
+    local e = tonumber(found[1] or 0)
+    local stored, bytes = current(found[2], e)
     if stored then
-      return { 'moved', e, now, stored, bytes }
+      return { e, now, stored, bytes }, true
     end
-    return { 'moved', e, now }
+    return { e, now }
   end
-  if under > 0 and now < till then
-    return { 'open', e, now }
-  end
-  if e == 0 then
-    e = now
-    redis.call('HSET', key, 'e', e)
-  end
-  if redis.call('HLEN', key) > 64 then
+
+  if verb == 'names' then
+    local names = {}
     for _, field in ipairs(redis.call('HKEYS', key)) do
-      if string.sub(field, 2, 2) == ':' then
-        redis.call('HDEL', key, field)
+      if string.sub(field, 1, #ARGV[3]) == ARGV[3] then
+        names[#names + 1] = field
+      end
+    end
+    return names
+  end
+
+  if verb == 'keep' then
+    local found = redis.call('HMGET', key, 'e', 'n', 'w')
+    local e, under, till = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+    if e ~= tonumber(ARGV[4]) then
+      local stored, bytes = current(redis.call('HGET', key, ARGV[3]), e)
+      if stored then
+        return { 'moved', e, now, stored, bytes }
+      end
+      return { 'moved', e, now }
+    end
+    if under > 0 and now < till then
+      return { 'open', e, now }
+    end
+    if e == 0 then
+      e = now
+      redis.call('HSET', key, 'e', e)
+    end
+    if redis.call('HLEN', key) > 64 then
+      for _, field in ipairs(redis.call('HKEYS', key)) do
+        if string.sub(field, 2, 2) == ':' then
+          redis.call('HDEL', key, field)
+        end
+      end
+    end
+    redis.call('HSET', key, ARGV[3], struct.pack('>I6I6', e, now) .. ARGV[5])
+    redis.call('PEXPIRE', key, retain)
+    return { 'kept', e, now }
+  end
+
+  local function number(field)
+    return tonumber(redis.call('HGET', key, field) or 0)
+  end
+  local e = number('e')
+
+  local function answers(prefix, epoch, visit)
+    local all = redis.call('HGETALL', key)
+    for i = 1, #all, 2 do
+      local field, value = all[i], all[i + 1]
+      if string.sub(field, 1, #prefix) == prefix then
+        local at, stored = struct.unpack('>I6I6', value)
+        if at == epoch then
+          visit(field, stored, string.sub(value, 13))
+        end
       end
     end
   end
-  redis.call('HSET', key, ARGV[3], struct.pack('>I6I6', e, now) .. ARGV[5])
+
+  if verb == 'begin' then
+    local prefix, name, explicit, print, lasts = ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
+    local known = redis.call('HGET', key, name)
+    if known then
+      local state, begun, untilMs, was = struct.unpack('>BI6I6c16', known)
+      if untilMs > now and (state == 0 or explicit or begun == number('b')) then
+        if was ~= print then
+          return { 'other' }
+        end
+        if state == 0 then
+          return { 'busy' }
+        end
+        return { 'done', string.sub(known, 30) }
+      end
+    end
+    local reply = { 'begun', 0 }
+    answers(prefix, e, function(field, _, bytes)
+      reply[#reply + 1] = field
+      reply[#reply + 1] = bytes
+    end)
+    e = (e == 0 and now or e) + 1
+    reply[2] = e
+    local under = now < number('w') and number('n') or 0
+    local begun = number('b') + 1
+    redis.call('HSET', key, 'e', e, 'b', begun, 'n', under + 1, 'w', now + lasts, name, struct.pack('>BI6I6c16', 0, begun, now + lasts, print))
+    redis.call('PEXPIRE', key, retain)
+    return reply
+  end
+
+  -- end
+  local began, name, how, window = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+  local alone = e == began
+  local following = (e == 0 and now or e) + 1
+  redis.call('HSET', key, 'e', following, 'n', math.max(0, number('n') - 1))
+  if alone and how == 'untouched' then
+    answers('r:', began - 1, function(field, stored, bytes)
+      redis.call('HSET', key, field, struct.pack('>I6I6', following, stored) .. bytes)
+    end)
+  end
+  if alone and how == 'applied' then
+    for i = 9, #ARGV, 2 do
+      local value = redis.call('HGET', key, ARGV[i])
+      if value then
+        if struct.unpack('>I6', value) == began - 1 then
+          -- Brought up to date by the API's own word: from here its time runs anew.
+          redis.call('HSET', key, ARGV[i], struct.pack('>I6I6', following, now) .. ARGV[i + 1])
+        end
+      end
+    end
+  end
+  local pending = redis.call('HGET', key, name)
+  if window > 0 and pending then
+    local _, begun = struct.unpack('>BI6', pending)
+    redis.call('HSET', key, name, struct.pack('>BI6I6c16', 1, begun, now + window, ARGV[8]) .. ARGV[7])
+  else
+    redis.call('HDEL', key, name)
+  end
   redis.call('PEXPIRE', key, retain)
-  return { 'kept', e, now }
+  return following
 end
-
-local function number(field)
-  return tonumber(redis.call('HGET', key, field) or 0)
-end
-local e = number('e')
-
-local function answers(prefix, epoch, visit)
-  local all = redis.call('HGETALL', key)
-  for i = 1, #all, 2 do
-    local field, value = all[i], all[i + 1]
-    if string.sub(field, 1, #prefix) == prefix then
-      local at, stored = struct.unpack('>I6I6', value)
-      if at == epoch then
-        visit(field, stored, string.sub(value, 13))
-      end
-    end
-  end
-end
-
-if verb == 'begin' then
-  local prefix, name, explicit, print, lasts = ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
-  local known = redis.call('HGET', key, name)
-  if known then
-    local state, begun, untilMs, was = struct.unpack('>BI6I6c16', known)
-    if untilMs > now and (state == 0 or explicit or begun == number('b')) then
-      if was ~= print then
-        return { 'other' }
-      end
-      if state == 0 then
-        return { 'busy' }
-      end
-      return { 'done', string.sub(known, 30) }
-    end
-  end
-  local reply = { 'begun', 0 }
-  answers(prefix, e, function(field, _, bytes)
-    reply[#reply + 1] = field
-    reply[#reply + 1] = bytes
-  end)
-  e = (e == 0 and now or e) + 1
-  reply[2] = e
-  local under = now < number('w') and number('n') or 0
-  local begun = number('b') + 1
-  redis.call('HSET', key, 'e', e, 'b', begun, 'n', under + 1, 'w', now + lasts, name, struct.pack('>BI6I6c16', 0, begun, now + lasts, print))
-  redis.call('PEXPIRE', key, retain)
-  return reply
-end
-
--- end
-local began, name, how, window = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
-local alone = e == began
-local following = (e == 0 and now or e) + 1
-redis.call('HSET', key, 'e', following, 'n', math.max(0, number('n') - 1))
-if alone and how == 'untouched' then
-  answers('r:', began - 1, function(field, stored, bytes)
-    redis.call('HSET', key, field, struct.pack('>I6I6', following, stored) .. bytes)
-  end)
-end
-if alone and how == 'applied' then
-  for i = 9, #ARGV, 2 do
-    local value = redis.call('HGET', key, ARGV[i])
-    if value then
-      if struct.unpack('>I6', value) == began - 1 then
-        -- Brought up to date by the API's own word: from here its time runs anew.
-        redis.call('HSET', key, ARGV[i], struct.pack('>I6I6', following, now) .. ARGV[i + 1])
-      end
-    end
-  end
-end
-local pending = redis.call('HGET', key, name)
-if window > 0 and pending then
-  local _, begun = struct.unpack('>BI6', pending)
-  redis.call('HSET', key, name, struct.pack('>BI6I6c16', 1, begun, now + window, ARGV[8]) .. ARGV[7])
-else
-  redis.call('HDEL', key, name)
-end
-redis.call('PEXPIRE', key, retain)
-return following

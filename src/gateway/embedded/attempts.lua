@@ -1,10 +1,12 @@
 -- One more attempt in a window that begins with the first. KEYS[1] the counter; ARGV: limit, window in milliseconds.
 -- Answers the milliseconds until the next attempt is allowed; 0 when this one is. A refused attempt does not lengthen the wait.
-local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
-if seen >= tonumber(ARGV[1]) then
-  return math.max(redis.call('PTTL', KEYS[1]), 1)
+return function(KEYS, ARGV)
+  local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
+  if seen >= tonumber(ARGV[1]) then
+    return math.max(redis.call('PTTL', KEYS[1]), 1)
+  end
+  if redis.call('INCR', KEYS[1]) == 1 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end
+  return 0
 end
-if redis.call('INCR', KEYS[1]) == 1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end
-return 0

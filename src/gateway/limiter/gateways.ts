@@ -8,10 +8,12 @@ const BEAT_MS = 10_000;
 const SEEN_SECONDS = 60;
 const COUNT = `
 local now = tonumber(redis.call('TIME')[1])
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${SEEN_SECONDS})
-redis.call('EXPIRE', KEYS[1], ${SEEN_SECONDS * 2})
-return redis.call('ZCARD', KEYS[1])`;
+return function(KEYS, ARGV)
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${SEEN_SECONDS})
+  redis.call('EXPIRE', KEYS[1], ${SEEN_SECONDS * 2})
+  return redis.call('ZCARD', KEYS[1])
+end`;
 
 /** The gateways on one Redis. */
 export interface Gateways {

@@ -30,7 +30,7 @@ export function createRedisLedger(
   onCount: (gateways: number) => void,
 ): Ledger {
   // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
-  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`);
+  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`, 'bytes');
   const gateway = randomBytes(6).toString('base64url');
   let sequence = 0;
   let epoch = '';
@@ -43,18 +43,17 @@ export function createRedisLedger(
     known: string,
     args: readonly Argument[],
     chain?: ScriptChain,
-  ): Promise<string[]> {
+  ): Promise<Buffer> {
     const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
-    const reply = await run(keys, [op, cost, known, ...args], chain);
-    return (reply as unknown[]).map(String);
+    return (await run(keys, [op, cost, known, ...args], chain)) as Buffer;
   }
 
-  async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptChain): Promise<string[]> {
+  async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptChain): Promise<Buffer> {
     for (let attempt = 0; ; attempt++) {
       const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args, attempt === 0 ? chain : undefined);
-      if (reply[0] !== 'forgotten') {
-        epoch = reply[1] ?? '';
-        onCount(Number(reply[2]));
+      if (letterOf(reply) !== 'f') {
+        epoch = reply.toString('latin1', epochAt);
+        onCount(reply.readUInt32BE(1));
         return reply;
       }
       relearning ??= onForgotten().finally(() => {
@@ -65,15 +64,14 @@ export function createRedisLedger(
     }
   }
 
-  function read(reply: readonly string[], ask: Ask, id: string): Answer {
-    const [kind, , , , , , first = '', second = '', third = ''] = reply;
-    const levels = levelsOf(reply);
-    if (kind === 'taken') return { kind, levels, start: Number(first) };
-    if (kind === 'refused') return { kind, levels, by: first === 'user' ? 'user' : 'tenant', retryMs: Number(second) };
-    return { kind: 'wait', levels, waitMs: Number(first), ticket: { ask, id, start: Number(second), leaveAt: Number(third) } };
+  function read(reply: Buffer, ask: Ask, id: string): Answer {
+    const [letter, levels, first] = [letterOf(reply), levelsOf(reply), reply.readDoubleBE(29)];
+    if (letter === 't') return { kind: 'taken', levels, start: first };
+    if (letter !== 'w') return { kind: 'refused', levels, by: letter === 'u' ? 'user' : 'tenant', retryMs: first };
+    return { kind: 'wait', levels, waitMs: first, ticket: { ask, id, start: reply.readDoubleBE(37), leaveAt: reply.readDoubleBE(45) } };
   }
 
-  function teach(lesson: Lesson): Promise<string[]> {
+  function teach(lesson: Lesson): Promise<Buffer> {
     if (lesson.kind === 'tenant-limited') return call(lesson.kind, '', lesson.cost, [lesson.retryMs]);
     if (lesson.kind === 'tenant-low') return call(lesson.kind, '', lesson.cost, [lesson.remaining]);
     if (lesson.kind === 'user-limited') return call(lesson.kind, lesson.user, lesson.cost, [lesson.retryMs]);
@@ -107,7 +105,14 @@ export function createRedisLedger(
   };
 }
 
-function levelsOf(reply: readonly string[]): Levels {
-  const [, , , read, write, filtered] = reply.map(Number);
-  return { read: read ?? 0, write: write ?? 0, filtered: filtered ?? 0 };
-}
+// What budget.lua answers: f forgotten, d done, t taken, w wait, u refused by the user's bucket, r by the tenant's.
+const letterOf = (reply: Buffer): string => String.fromCharCode(reply[0] ?? 0);
+
+// The epoch ends it, after the letter, how many gateways there are, three levels and three numbers.
+const epochAt = 53;
+
+const levelsOf = (reply: Buffer): Levels => ({
+  read: reply.readDoubleBE(5),
+  write: reply.readDoubleBE(13),
+  filtered: reply.readDoubleBE(21),
+});

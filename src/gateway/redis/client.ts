@@ -10,7 +10,7 @@ import { createTurn } from './turn.ts';
 import type { Argument, Chain, Evaluate } from './turn.ts';
 import { within } from './within.ts';
 
-/** Runs one Lua script; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
+/** Runs one Lua script, which returns a function of KEYS and ARGV; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
 export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
 
 /** Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only when the one before it did not say stop. */

@@ -39,12 +39,16 @@ const planOf = (chains: readonly Chain[]): string => {
   return plan;
 };
 
-// Each script becomes a function of its KEYS and ARGV, as it would run alone. A second value it returns ends its chain. A server that may not
-// write at present (a replica, after a failover) says so once, for all.
+// Each script makes a function of KEYS and ARGV; what stands before that is done once for all its calls that come together. A second value the function
+// returns ends its chain. A server that may not write at present (a replica, after a failover) says so once, for all.
 const wrap = (sources: readonly string[]): string => `
-local scripts = {
-${sources.map((source) => `function(KEYS, ARGV)\n${source}\nend`).join(',\n')}
-}
+local sources, scripts = {
+${sources.map((source) => `function()\n${source}\nend`).join(',\n')}
+}, {}
+local function run(which, keys, args)
+  scripts[which] = scripts[which] or sources[which]()
+  return scripts[which](keys, args)
+end
 local plan, replies, key, arg, at, stopped = ARGV[1], {}, 0, 1, 1, false
 while at <= #plan do
   local chain = string.byte(plan, at)
@@ -59,7 +63,7 @@ while at <= #plan do
     local value, stop = { skipped = true }, true
     if not stopped then
       local ok
-      ok, value, stop = pcall(scripts[which], keys, args)
+      ok, value, stop = pcall(run, which, keys, args)
       if not ok then
         local text = type(value) == 'table' and value.err or tostring(value)
         -- A refusal of the server's has a code of its own (OOM, READONLY), a fault of the script's has none.

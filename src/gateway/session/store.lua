@@ -1,98 +1,101 @@
 -- Everything that must happen to a session entry in one step. The layout of the entry is told in store.ts. A second value ends a chain: no such session.
-local key, verb = KEYS[1], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if verb == 'now' then
-  return now
-end
 
-local value = redis.call('GET', key)
-if not value then
-  if verb == 'bury' then
-    -- Listed and not written: a sign-in may be about to write it, and must find the place taken.
-    redis.pcall('SET', key, struct.pack('>BI4I6I6', 1, 0, now + 60000, now) .. string.rep('\0', 20), 'PX', 60000)
+return function(KEYS, ARGV)
+  local key, verb = KEYS[1], ARGV[1]
+  if verb == 'now' then
+    return now
   end
-  return { 'gone' }, true
-end
-local _, generation, endsAt, _, holder, untilMs, spent = struct.unpack('>BI4I6I6c8I6I6', value)
-if endsAt <= now then
-  redis.call('DEL', key)
-  return { 'gone' }, true
-end
 
-if verb == 'end' then
-  redis.call('DEL', key)
-  return { generation > 0 and 'done' or 'gone' }
-end
--- Generation 0 marks a tombstone: gone for every verb but the one that takes what is left of it.
-if generation == 0 then
+  local value = redis.call('GET', key)
+  if not value then
+    if verb == 'bury' then
+      -- Listed and not written: a sign-in may be about to write it, and must find the place taken.
+      redis.pcall('SET', key, struct.pack('>BI4I6I6', 1, 0, now + 60000, now) .. string.rep('\0', 20), 'PX', 60000)
+    end
+    return { 'gone' }, true
+  end
+  local _, generation, endsAt, _, holder, untilMs, spent = struct.unpack('>BI4I6I6c8I6I6', value)
+  if endsAt <= now then
+    redis.call('DEL', key)
+    return { 'gone' }, true
+  end
+
+  if verb == 'end' then
+    redis.call('DEL', key)
+    return { generation > 0 and 'done' or 'gone' }
+  end
+  -- Generation 0 marks a tombstone: gone for every verb but the one that takes what is left of it.
+  if generation == 0 then
+    if verb == 'take' then
+      redis.call('DEL', key)
+      return { 'taken', value }
+    end
+    return { 'gone', 'buried' }, true
+  end
   if verb == 'take' then
-    redis.call('DEL', key)
-    return { 'taken', value }
+    return { 'gone' }
   end
-  return { 'gone', 'buried' }, true
-end
-if verb == 'take' then
-  return { 'gone' }
-end
-if verb == 'bury' then
-  local head = struct.pack('>I4', 0) .. value:sub(6, 17) .. struct.pack('>I4', generation) .. string.rep('\0', 16)
-  local written = redis.pcall('SETRANGE', key, 1, head)
-  if type(written) == 'table' then
-    -- A Redis that is full takes no writes but this: an end is an end, with or without a tombstone.
-    redis.call('DEL', key)
-  elseif redis.call('PTTL', key) > tonumber(ARGV[2]) then
-    redis.call('PEXPIRE', key, ARGV[2])
+  if verb == 'bury' then
+    local head = struct.pack('>I4', 0) .. value:sub(6, 17) .. struct.pack('>I4', generation) .. string.rep('\0', 16)
+    local written = redis.pcall('SETRANGE', key, 1, head)
+    if type(written) == 'table' then
+      -- A Redis that is full takes no writes but this: an end is an end, with or without a tombstone.
+      redis.call('DEL', key)
+    elseif redis.call('PTTL', key) > tonumber(ARGV[2]) then
+      redis.call('PEXPIRE', key, ARGV[2])
+    end
+    return { 'done' }
+  end
+
+  if verb == 'read' then
+    local idle = tonumber(ARGV[2])
+    local left
+    if idle > 0 then
+      left = math.min(idle, endsAt - now)
+      redis.call('PEXPIRE', key, left)
+    else
+      left = redis.call('PTTL', key)
+    end
+    return { 'found', value, now, left }
+  end
+
+  if verb == 'replace' then
+    local over, by = tonumber(ARGV[2]), ARGV[3]
+    if generation ~= over or (by ~= '' and by ~= holder) then
+      return { 'stale' }
+    end
+    redis.call('SET', key, ARGV[4], 'KEEPTTL')
+    return { 'replaced' }
+  end
+
+  local function mark(who, lasts, spentAt)
+    redis.call('SETRANGE', key, 17, struct.pack('>c8I6I6', who, lasts, spentAt))
+  end
+
+  if verb == 'lease' then
+    local mine, asker, lasts, leeway = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+    if generation ~= mine then
+      return { 'newer', value, now, redis.call('PTTL', key) }
+    end
+    if untilMs > now then
+      return { 'busy', untilMs - now }
+    end
+    if spent > 0 and now - spent >= leeway then
+      return { 'lost', now - spent }
+    end
+    mark(asker, now + lasts, spent > 0 and spent or now)
+    return { 'yours', now }
+  end
+
+  if holder ~= ARGV[2] then
+    return { 'stale' }
+  end
+  if verb == 'renew' then
+    mark(holder, now + tonumber(ARGV[3]), spent)
+  else
+    mark(string.rep('\0', 8), now + tonumber(ARGV[3]), 0)
   end
   return { 'done' }
 end
-
-if verb == 'read' then
-  local idle = tonumber(ARGV[2])
-  local left
-  if idle > 0 then
-    left = math.min(idle, endsAt - now)
-    redis.call('PEXPIRE', key, left)
-  else
-    left = redis.call('PTTL', key)
-  end
-  return { 'found', value, now, left }
-end
-
-if verb == 'replace' then
-  local over, by = tonumber(ARGV[2]), ARGV[3]
-  if generation ~= over or (by ~= '' and by ~= holder) then
-    return { 'stale' }
-  end
-  redis.call('SET', key, ARGV[4], 'KEEPTTL')
-  return { 'replaced' }
-end
-
-local function mark(who, lasts, spentAt)
-  redis.call('SETRANGE', key, 17, struct.pack('>c8I6I6', who, lasts, spentAt))
-end
-
-if verb == 'lease' then
-  local mine, asker, lasts, leeway = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-  if generation ~= mine then
-    return { 'newer', value, now, redis.call('PTTL', key) }
-  end
-  if untilMs > now then
-    return { 'busy', untilMs - now }
-  end
-  if spent > 0 and now - spent >= leeway then
-    return { 'lost', now - spent }
-  end
-  mark(asker, now + lasts, spent > 0 and spent or now)
-  return { 'yours', now }
-end
-
-if holder ~= ARGV[2] then
-  return { 'stale' }
-end
-if verb == 'renew' then
-  mark(holder, now + tonumber(ARGV[3]), spent)
-else
-  mark(string.rep('\0', 8), now + tonumber(ARGV[3]), 0)
-end
-return { 'done' }

@@ -42,22 +42,22 @@ describe('the door to Redis', () => {
   test('keeps all keys under its prefix, those of scripts too', async () => {
     const other = createRedis({ url: server.url, keyPrefix: '' }, log);
     await redis.command('SET', 'plain', 'x');
-    await redis.script('return redis.call("SET", KEYS[1], ARGV[1])')(['{tag}scripted'], ['y']);
+    await redis.script('return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end')(['{tag}scripted'], ['y']);
     const keys = await other.command('KEYS', '*');
     await other.close();
     expect(new Set(keys as string[])).toEqual(new Set(['mab:plain', 'mab:{tag}scripted']));
   });
 
   test('runs a script again after the server has forgotten it', async () => {
-    const double = redis.script('return tonumber(ARGV[1]) * 2');
+    const double = redis.script('return function(KEYS, ARGV) return tonumber(ARGV[1]) * 2 end');
     await expect(double([], [4])).resolves.toBe(8);
     await redis.command('SCRIPT', 'FLUSH');
     await expect(double([], [5])).resolves.toBe(10);
   });
 
   test('sends the script calls of one turn as one command, and one failing call fails alone', async () => {
-    const set = redis.script('return redis.call("SET", KEYS[1], ARGV[1])');
-    const wrong = redis.script('return redis.call("INCR", KEYS[1])');
+    const set = redis.script('return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end');
+    const wrong = redis.script('return function(KEYS, ARGV) return redis.call("INCR", KEYS[1]) end');
     await set(['a'], ['first']);
     const calls = async (): Promise<number> =>
       Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0);
@@ -69,8 +69,8 @@ describe('the door to Redis', () => {
   });
 
   test('a chain goes no further than the call that says stop, or fails', async () => {
-    const step = redis.script('redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop"');
-    const broken = redis.script('return redis.call("NOTHING")');
+    const step = redis.script('return function(KEYS, ARGV) redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop" end');
+    const broken = redis.script('return function(KEYS, ARGV) return redis.call("NOTHING") end');
     const chain = redis.chain();
     const outcomes = Promise.allSettled([step(['one'], ['go'], chain), step(['two'], ['stop'], chain), step(['three'], ['go'], chain)]);
     chain.send();

@@ -3,7 +3,7 @@ import { createRedis, type Redis } from '../../../../src/gateway/redis/client.ts
 import { evenWhenFull, meansFull } from '../../../../src/gateway/redis/full.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 
-const write = "return redis.call('SET', KEYS[1], ARGV[1])";
+const write = "return function(KEYS, ARGV) return redis.call('SET', KEYS[1], ARGV[1]) end";
 let server: RedisServer;
 let redis: Redis;
 beforeEach(async () => {

@@ -25,7 +25,7 @@ test('what a script answers arrives as Redis itself would send it: bytes, whole 
     fc.constantFrom(255, 256, 65_535, 65_536).map((length) => new Uint8Array(length)),
   );
   const script = redis.script(
-    'return { { ARGV[1], tonumber(ARGV[2]) }, tonumber(ARGV[2]) + 0.5, { ok = "fine" }, false, true, {}, ARGV[1] }',
+    'return function(KEYS, ARGV) return { { ARGV[1], tonumber(ARGV[2]) }, tonumber(ARGV[2]) + 0.5, { ok = "fine" }, false, true, {}, ARGV[1] } end',
     'bytes',
   );
   await fc.assert(
@@ -45,7 +45,7 @@ test('what a script answers arrives as Redis itself would send it: bytes, whole 
 });
 
 test('a list longer than fifteen, and one longer than 65,535', async () => {
-  const script = redis.script('local all = {} for i = 1, tonumber(ARGV[1]) do all[i] = i end return all');
+  const script = redis.script('return function(KEYS, ARGV) local all = {} for i = 1, tonumber(ARGV[1]) do all[i] = i end return all end');
   for (const length of [15, 16, 65_535, 65_536]) {
     expect(String(await script(['x'], [length]))).toBe(String(Array.from({ length }, (_, i) => i + 1)));
   }
@@ -53,7 +53,7 @@ test('a list longer than fifteen, and one longer than 65,535', async () => {
 
 test('binary arguments arrive byte for byte beside text and numbers, with the prefix before each key', async () => {
   const script = redis.script(
-    "redis.call('SET', KEYS[1], ARGV[1]) return { redis.call('GET', KEYS[1]), ARGV[2], ARGV[3], KEYS[1] }",
+    "return function(KEYS, ARGV) redis.call('SET', KEYS[1], ARGV[1]) return { redis.call('GET', KEYS[1]), ARGV[2], ARGV[3], KEYS[1] } end",
     'bytes',
   );
   const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
