@@ -149,7 +149,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     if (caller === undefined) throw new Failure('login_required');
     const foreign = parts.callers.foreign(req);
     if (foreign !== undefined) throw crossSite(foreign);
-    const target = readTarget(req.method, req.originalUrl, publicPath);
+    const target = begun?.target ?? readTarget(req.method, req.originalUrl, publicPath);
     const { operation } = target;
     res.locals.route = routeOf(publicPath, target);
     checkBodyHead(req, operation, limits);

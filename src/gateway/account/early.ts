@@ -17,6 +17,7 @@ export interface Early<C extends Caller> {
   /** Whose answers and places these are. */
   readonly user: string;
   readonly caller: Promise<C | undefined>;
+  readonly target: Target;
   /** What is kept, and where; undefined where nothing is kept at all. */
   readonly kept: { readonly vault: Vault; readonly look: Promise<Look> } | undefined;
   readonly place: Ahead | undefined;
@@ -112,6 +113,7 @@ export function createEarly<C extends Caller>(parts: {
       return {
         user,
         caller,
+        target,
         place,
         kept: vault && look && { vault, look },
         release() {

@@ -15,19 +15,41 @@ export interface Timing<T extends string> {
 
 // prom-client sorts, joins and checks the labels of every single count. A request has six of them.
 // Here a count is one look-up, and prom-client is told when somebody asks.
-const keyOf = <T extends string>(names: readonly T[], labels: Labels<T>): string => {
-  let key = '';
-  for (const name of names) key += `${labels[name]}\n`;
-  return key;
+type Branch<S> = Map<string | number | undefined, Branch<S> | S>;
+
+// One look-up for each label: their texts are the same few, which have been hashed before; a text made of them would be hashed anew each time.
+const createSeries = <T extends string, S extends object>(names: readonly T[], make: (labels: Labels<T>) => S) => {
+  const root: Branch<S> = new Map();
+  const all: S[] = [];
+  const last = names.at(-1);
+  return {
+    all,
+    find(labels: Labels<T>): S {
+      let branch = root;
+      for (const name of names) {
+        if (name === last) break;
+        let next = branch.get(labels[name]) as Branch<S> | undefined;
+        if (next === undefined) branch.set(labels[name], (next = new Map()));
+        branch = next;
+      }
+      const leaf = last && labels[last];
+      const known = branch.get(leaf) as S | undefined;
+      if (known !== undefined) return known;
+      const series = make(labels);
+      branch.set(leaf, series);
+      all.push(series);
+      return series;
+    },
+  };
 };
 
 /** Makes a counter in the registry. */
 export const createTally = <T extends string>(registry: Registry, name: string, help: string, names: readonly T[]): Tally<T> => {
-  const counts = new Map<string, { readonly labels: Labels<T>; value: number }>();
+  const counts = createSeries(names, (labels) => ({ labels, value: 0 }));
   const counter: Counter<T> = new Counter({
     ...{ name, help, labelNames: names, registers: [registry] },
     collect() {
-      for (const each of counts.values()) {
+      for (const each of counts.all) {
         counter.inc(each.labels, each.value);
         each.value = 0;
       }
@@ -35,10 +57,7 @@ export const createTally = <T extends string>(registry: Registry, name: string, 
   });
   return {
     inc(labels, by = 1) {
-      const key = keyOf(names, labels);
-      const known = counts.get(key);
-      if (known === undefined) counts.set(key, { labels, value: by });
-      else known.value += by;
+      counts.find(labels).value += by;
     },
   };
 };
@@ -57,15 +76,13 @@ export const createTiming = <T extends string>(
   names: readonly T[],
   bounds: readonly number[],
 ): TextTiming<T> => {
-  const all = new Map<string, { readonly labels: string; readonly counts: number[]; sum: number; count: number }>();
+  const timings = createSeries(names, (labels) => {
+    const text = names.map((each) => `${each}=${quoted(labels[each])}`).join(',');
+    return { labels: text, counts: bounds.map(() => 0), sum: 0, count: 0 };
+  });
   return {
     observe(labels, seconds) {
-      const key = keyOf(names, labels);
-      let series = all.get(key);
-      if (series === undefined) {
-        const text = names.map((each) => `${each}=${quoted(labels[each])}`).join(',');
-        all.set(key, (series = { labels: text, counts: bounds.map(() => 0), sum: 0, count: 0 }));
-      }
+      const series = timings.find(labels);
       series.sum += seconds;
       series.count += 1;
       for (let i = 0; i < bounds.length; i += 1) {
@@ -76,7 +93,7 @@ export const createTiming = <T extends string>(
     },
     text() {
       const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
-      for (const { labels, counts, sum, count } of all.values()) {
+      for (const { labels, counts, sum, count } of timings.all) {
         let below = 0;
         for (const [i, bound] of bounds.entries()) lines.push(`${name}_bucket{${labels},le="${bound}"} ${(below += counts[i] ?? 0)}`);
         lines.push(`${name}_bucket{${labels},le="+Inf"} ${count}`, `${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${count}`);

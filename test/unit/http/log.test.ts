@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { createLog, scrub } from '../../../src/gateway/http/log.ts';
@@ -51,5 +53,43 @@ describe('the log', () => {
     ['nothing to hide: state of the union', 'nothing to hide: state of the union'],
   ])('scrubs %s', (text, expected) => {
     expect(scrub(text)).toBe(expected);
+  });
+});
+
+describe('on standard output', () => {
+  const start = (work: string) => {
+    const file = JSON.stringify(new URL('../../../src/gateway/http/log.ts', import.meta.url).href);
+    const program = `import { createLog } from ${file}; const log = createLog(); ${work}`;
+    return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  };
+
+  test('every line arrives, whole and in turn: many, long, in any script, and those of the last moment', async () => {
+    const child = start(`
+      for (let i = 0; i < 3000; i += 1) log.info({ count: i }, i % 500 === 0 ? '\u20ac'.repeat(9000) : 'caf\u00e9 \u{1f511}');
+      process.exit(0);`);
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    await once(child, 'close');
+    const lines = text.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { count: number }).count)).toEqual(Array.from({ length: 3_000 }, (_, i) => i));
+    expect(JSON.parse(lines[500] ?? '')).toMatchObject({ msg: '\u20ac'.repeat(9_000) });
+    expect(JSON.parse(lines[501] ?? '')).toMatchObject({ msg: 'caf\u00e9 \u{1f511}' });
+  });
+
+  test('a warning waits for nothing, and what was said before it comes before it', async () => {
+    // The program stands still after the warning, and then is gone without an end: what is not written by then never is.
+    const stand = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000)';
+    const child = start(`log.info({}, 'first'); log.warn({}, 'second'); ${stand}; process.kill(process.pid, 'SIGKILL');`);
+    let text = '';
+    for await (const part of child.stdout.setEncoding('utf8')) {
+      text += String(part);
+      if (text.split('\n').length > 2) child.kill('SIGKILL');
+    }
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ).toEqual(['first', 'second']);
   });
 });
