@@ -55,7 +55,7 @@ export const serve = async (gateway: Servable): Promise<Served> => {
   });
 
   const front = createServer(
-    { keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
+    { keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384, optimizeEmptyRequests: true },
     handler,
   );
   const back = createServer(admin);

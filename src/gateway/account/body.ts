@@ -38,6 +38,8 @@ const tooLarge = (limits: BodyLimits): Failure =>
  * API before the body is whole: a slow or broken upload holds neither a place in the budget nor a connection.
  */
 export function readBody(req: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  // The server makes no stream for a request that announces no body.
+  if (req.readableEnded) return Promise.resolve(Buffer.alloc(0));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

@@ -1,17 +1,26 @@
 import type { ServerResponse } from 'node:http';
 import type { Failure } from './errors.ts';
 
-/** The body of a failure after RFC 9457: `type`, `title`, `status`, `detail`, `instance` (the request id), `code`, then the failure's own members. */
-export function problemOf(failure: Failure, requestId?: string): Record<string, unknown> {
-  return {
-    type: failure.type,
-    title: failure.title,
-    status: failure.status,
-    ...(failure.detail === undefined ? {} : { detail: failure.detail }),
-    ...(requestId === undefined ? {} : { instance: `urn:uuid:${requestId}` }),
-    code: failure.code,
-    ...failure.members,
-  };
+// Most failures say no more than their code: what is the same for all of a code is written once.
+const beginnings = new Map<string, string>();
+const beginningOf = ({ code, type, title, status }: Failure): string => {
+  const known = beginnings.get(code);
+  if (known !== undefined) return known;
+  const text = JSON.stringify({ type, title, status, code }).slice(0, -1);
+  beginnings.set(code, text);
+  return text;
+};
+
+/** The body of a failure after RFC 9457: `type`, `title`, `status`, `code`, `detail`, `instance` (the request id), then the failure's own members. */
+function problemOf(failure: Failure, requestId: string | undefined): string {
+  const { type, title, status, code, detail, members } = failure;
+  const instance = requestId === undefined ? undefined : `urn:uuid:${requestId}`;
+  if (Object.keys(members).length > 0) return JSON.stringify({ type, title, status, code, detail, instance, ...members });
+  let text = beginningOf(failure);
+  if (detail !== undefined) text += `,"detail":${JSON.stringify(detail)}`;
+  // A UUID of ours: nothing in it needs to be escaped.
+  if (instance !== undefined) text += `,"instance":"${instance}"`;
+  return `${text}}`;
 }
 
 /**
@@ -23,7 +32,7 @@ export function sendProblem(res: ServerResponse, failure: Failure, requestId?: s
     res.destroy();
     return;
   }
-  const body = JSON.stringify(problemOf(failure, requestId));
+  const body = problemOf(failure, requestId);
   const head = [...always];
   if (requestId !== undefined) head.push('X-Request-Id', requestId);
   for (const name in failure.headers) head.push(name, failure.headers[name] ?? '');
