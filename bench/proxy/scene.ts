@@ -43,9 +43,9 @@ export const answerLength = 650;
 export const path = '/api/me/v1/connected-accounts/accounts';
 
 const node = process.execPath;
-// As `npm start` runs it, in one place.
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } };
-const startFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+/** What `npm start` gives to Node. */
+export const startFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
 
 const end = (pid: number): void => {
   try {

@@ -5,7 +5,7 @@ import { freePort } from '../sessions/stage.ts';
 import { spawn } from 'node:child_process';
 import { judge, type Finding } from './judge.ts';
 import { median } from './measure.ts';
-import type { Scene } from './scene.ts';
+import { startFlags, type Scene } from './scene.ts';
 import { secrets } from './seed.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -27,10 +27,10 @@ const answers = async (port: number): Promise<boolean> =>
   });
 
 /** Seconds from the start of a program until it says that it is ready, on both cores as for users; everything else is idle meanwhile. */
-const once = async (program: string, env: Record<string, string>): Promise<number> => {
+const once = async (flags: readonly string[], program: string, env: Record<string, string>): Promise<number> => {
   const port = await freePort();
   const began = performance.now();
-  const child = spawn(process.execPath, [program, 'start'], {
+  const child = spawn(process.execPath, [...flags, program, 'start'], {
     cwd: root,
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -68,11 +68,12 @@ export const starting = async (scene: Scene, times: number): Promise<Finding[]> 
     { name: 'without Redis', env: base },
   ];
   const findings: Finding[] = [];
-  for (const program of ['src/main.ts', ...(isBuilt() ? [builtProgram] : [])]) {
+  const built = { flags: startFlags.filter((flag) => !flag.startsWith('--import')), program: builtProgram };
+  for (const { flags, program } of [{ flags: startFlags, program: 'src/main.ts' }, ...(isBuilt() ? [built] : [])]) {
     for (const { name, env } of ways) {
       const seconds: number[] = [];
-      for (let i = 0; i < times; i += 1) seconds.push(await once(program, env));
-      const how = `median of ${times} starts of node ${program} start, ${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)} s`;
+      for (let i = 0; i < times; i += 1) seconds.push(await once(flags, program, env));
+      const how = `median of ${times} starts of node ${flags.join(' ')} ${program} start, ${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)} s`;
       findings.push(
         judge(
           `start to ready ${name}${program.startsWith('dist') ? ', built' : ''}, s`,
