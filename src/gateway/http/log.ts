@@ -86,20 +86,15 @@ const heldBytes = 16_384;
 const [heldMs, infoLevel] = [100, 30];
 let standardOutput: DestinationStream | undefined;
 const openStandardOutput = (): DestinationStream => {
-  const out = pino.destination({ fd: 1, sync: true, contentMode: 'buffer' }) as unknown as {
-    write(bytes: Buffer): void;
-    flushSync(): void;
-  };
+  const out = pino.destination({ fd: 1, sync: true });
   let timer: NodeJS.Timeout | undefined;
-  let held = Buffer.allocUnsafeSlow(heldBytes);
+  const held = Buffer.allocUnsafeSlow(heldBytes);
   let length = 0;
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (length === 0) return;
-    out.write(held.subarray(0, length));
-    // A pipe that is full leaves some of it with sonic-boom.
-    held = Buffer.allocUnsafeSlow(heldBytes);
+    out.write(held.toString('utf8', 0, length));
     length = 0;
   };
   process.once('exit', () => {
@@ -114,7 +109,7 @@ const openStandardOutput = (): DestinationStream => {
     write(line) {
       const most = line.length * 3;
       if (length + most > heldBytes) flush();
-      if (most > heldBytes) out.write(Buffer.from(line));
+      if (most > heldBytes) out.write(line);
       else length += held.write(line, length);
       if (this.lastLevel > infoLevel) flush();
       else timer ??= setTimeout(flush, heldMs).unref();
