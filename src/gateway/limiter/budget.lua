@@ -60,9 +60,11 @@ return function(KEYS, ARGV)
   local index = ARGV[2] == 'read' and 1 or ARGV[2] == 'write' and 2 or 3
   local l = limits[classes[index]]
 
-  tenant = tenant or redis.call('GET', KEYS[1])
-  -- Anything too short is of another make.
-  if tenant and #tenant <= 120 then tenant = false end
+  if not tenant then
+    tenant = redis.call('GET', KEYS[1])
+    -- What ends otherwise is of another make.
+    if tenant and not string.find(tenant, '^%d+%.%d%d%d$', 121) then tenant = false end
+  end
   if epoch ~= '' and (not tenant or string.sub(tenant, 121) ~= epoch) then
     return 'f'
   end

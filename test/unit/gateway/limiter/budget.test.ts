@@ -313,6 +313,26 @@ describe('the budget of several gateways', () => {
     expect((await other.peek('ann')).read.remaining).toBe(0);
   });
 
+  test('what another version wrote is begun anew, and limits hold', async () => {
+    const { redis } = open();
+    for (const key of ['{budget}:tenant', '{budget}:user:0']) await redis.command('SET', key, '\u007f'.repeat(300));
+    const { budget, redis: second } = open();
+    await second.opened(1_000);
+    const all = await Promise.all(Array.from({ length: 200 }, (_, user) => take(budget, String(user))));
+    // One, and what comes in while these are asked, at twenty-five a second; a bucket that was taken for full would give twenty.
+    expect(all.filter(({ admitted }) => admitted).length).toBeLessThan(15);
+    expect(all[0]?.quota.read.limit).toBe(5);
+  });
+
+  test('a user is remembered until every bucket would be full again', async () => {
+    const { budget, redis } = open();
+    await budget.peek('ann');
+    await sleep(300);
+    for (let turn = 0; turn < 5; turn++) await take(budget, 'ann');
+    // Five a minute, a twentieth less: 63 seconds, and as long again as Auth0 could close the bucket for.
+    expect(Number(await redis.command('PTTL', '{budget}:user:ann'))).toBeGreaterThan((5 / 0.95) * 12_000 + 120_000);
+  });
+
   test('counts the gateways that share its Redis, and those that left no more', async () => {
     const [{ budget: one }, { redis: second, budget: two }] = [open(), open()];
     await Promise.all([one.peek('a'), two.peek('a')]);
