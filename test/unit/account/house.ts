@@ -184,7 +184,8 @@ export async function startGateway(upstream: string, parts: Partial<AccountParts
     next(new Failure('not_found'));
   });
   app.use(createAnswerErrors({ log: createLog({ level: 'silent' }) }));
-  const server = createServer(app as RequestListener);
+  // As serve.ts makes it.
+  const server = createServer({ optimizeEmptyRequests: true }, app as RequestListener);
   const port = await listen(server);
   return {
     origin: `http://127.0.0.1:${port}`,

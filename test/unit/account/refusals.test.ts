@@ -109,6 +109,14 @@ describe('before anything is spent', () => {
     expect(upstream.seen).toHaveLength(0);
   });
 
+  test('a body that was not announced at all is an empty one, whether it is said to be or not', async () => {
+    const gateway = await start();
+    const head = 'POST /api/me/v1/authentication-methods HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n';
+    for (const announced of ['', 'Content-Length: 0\r\n'])
+      expect(await raw(gateway.port, `${head}${announced}\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(upstream.seen.map(({ body }) => body)).toEqual(['', '']);
+  });
+
   test('a body that never ends holds nothing but its own connection, and not for long', async () => {
     const { budget, asked } = openBudget();
     const gateway = await start({ budget, body: { ms: 150 } });
