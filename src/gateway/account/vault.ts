@@ -36,21 +36,15 @@ const nameOf = (secret: Buffer): string => {
   return known;
 };
 
-const start = '/me/v1/'.length;
-const areaOf = (url: string): string => {
-  let end = start;
-  while (end < url.length && url[end] !== '/' && url[end] !== '?') end += 1;
-  return url.slice(start, end);
-};
-
 /** Opens a session's vault for one request; undefined when the session holds no secret for it. */
 export function openVault(seal: Seal, secret: Buffer | undefined, caller: Caller, target: Target): Vault | undefined {
   if (secret === undefined || secret.length < 32) return undefined;
   const own = nameOf(secret);
+  const [, area = ''] = target.operation.path.split('/', 2);
   let asked: string | undefined;
   const bound = (name: string): Buffer => Buffer.from(`${caller.user} ${name}`);
   const vault: Vault = {
-    room: `${caller.user}:${areaOf(target.url)}`,
+    room: `${caller.user}:${area}`,
     prefix: `r:${own}:`,
     nameOf: (url) => (url === target.url ? (asked ??= `r:${own}:${digest(url)}`) : `r:${own}:${digest(url)}`),
     close: (name, plain) => seal.close(plain, secret, bound(name)),

@@ -14,10 +14,10 @@ export interface Timing<T extends string> {
 }
 
 // prom-client sorts, joins and checks the labels of every single count. A request has six of them.
-// Here a count is one look-up, and prom-client is told when somebody asks.
+// Here a count is one look-up for each label, and prom-client is told when somebody asks.
 type Branch<S> = Map<string | number | undefined, Branch<S> | S>;
 
-// One look-up for each label: their texts are the same few, which have been hashed before; a text made of them would be hashed anew each time.
+// The texts of labels are the same few, which have been hashed before; a text made of them would be hashed anew each time.
 const createSeries = <T extends string, S extends object>(names: readonly T[], make: (labels: Labels<T>) => S) => {
   const root: Branch<S> = new Map();
   const all: S[] = [];
