@@ -6,7 +6,7 @@ import { createKeep } from './account/keep.ts';
 import { operations } from './account/operations.ts';
 import type { Auth0 } from './auth0/auth0.ts';
 import { createLogoutTokens } from './auth0/logout-token.ts';
-import { createConnectCallback } from './connect/finish.ts';
+import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
 import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
@@ -24,6 +24,7 @@ import { traced } from './http/trace.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';
+import { createBeginAnew } from './login/begin-anew.ts';
 import { createFinish } from './login/finish.ts';
 import { popupScript } from './login/popup.ts';
 import { createLeave } from './login/leave.ts';
@@ -140,6 +141,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     '/auth/callback',
     cookie.attach,
     createFinish({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
+    createBeginAnew({ transactions, origin }),
   );
   app.get('/auth/step-up', cookie.attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
@@ -170,7 +172,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     changed: ({ user }: Session) => events.tell(user, { type: 'method_changed' }),
   };
   app.get('/auth/connect', cookie.attach, createConnectStart(connect));
-  app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect));
+  app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect), createConnectAnew(connect));
   app.use('/auth', createEmbedded({ auth0, endFormer, cookie, log, metrics, settings, store, redis: parts.redis }));
   app.all(
     ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],

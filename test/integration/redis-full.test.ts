@@ -78,7 +78,7 @@ test.each(['0', '30'])(
     expect(refused.url).toContain('/auth/callback');
     expect(refused.headers.get('content-type')).toContain('text/html');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(refused.text).toContain('Try again');
+    expect(refused.text).toContain('<a href="/auth/login?returnTo=%2Faccount">');
     expect(at.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'authorization_code')).toHaveLength(2);
     expect(told.join('\n')).toContain('Redis is full');
     await memory(0);

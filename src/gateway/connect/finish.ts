@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
 import { createCall } from './call.ts';
@@ -6,22 +6,44 @@ import type { ConnectParts } from './start.ts';
 
 const none = Buffer.alloc(0);
 
+const readState = (
+  seal: ConnectParts['seal'],
+  state: string | null,
+): { slot: string; returnTo: string; connection: string } | undefined => {
+  const plain = seal.open(Buffer.from(state ?? '', 'base64url'), none);
+  const said = plain === undefined ? {} : (JSON.parse(plain.toString()) as Record<string, unknown>);
+  const { slot, returnTo, connection } = said;
+  return typeof slot === 'string' && typeof returnTo === 'string' && typeof connection === 'string'
+    ? { slot, returnTo, connection }
+    : undefined;
+};
+
+/**
+ * Makes the error handler of `GET /auth/connect/callback`: what cuts a connection off there leads
+ * to a new one (`retryUrl`), since what was kept for this one may be taken already.
+ */
+export const createConnectAnew = ({ seal, origin }: ConnectParts): ErrorRequestHandler =>
+  function connectAnew(error: unknown, req, _res, next) {
+    const failure = error instanceof Failure ? error : new Failure('internal', { cause: error });
+    const known = readState(seal, new URL(req.originalUrl, origin).searchParams.get('state'));
+    if (known !== undefined && failure.status >= 429) {
+      const { connection, returnTo } = known;
+      const query = new URLSearchParams({ connection, returnTo });
+      Object.assign(failure.members, { returnTo, retryUrl: `/auth/connect?${query.toString()}` });
+    }
+    next(failure);
+  };
+
 /** Makes `GET /auth/connect/callback`: completes the connection with what only this server kept, and sends the browser back (303). */
 export const createConnectCallback = (parts: ConnectParts): RequestHandler => {
   const { origin, pending, seal, log, changed } = parts;
   const call = createCall(parts);
 
-  const readState = (state: string): { slot: string; returnTo: string } | undefined => {
-    const plain = seal.open(Buffer.from(state, 'base64url'), none);
-    const said = plain === undefined ? {} : (JSON.parse(plain.toString()) as { slot?: unknown; returnTo?: unknown });
-    return typeof said.slot === 'string' && typeof said.returnTo === 'string' ? { slot: said.slot, returnTo: said.returnTo } : undefined;
-  };
-
   return async function finishConnect(req, res) {
     const query = new URL(req.originalUrl, origin).searchParams;
     const known = ['state', 'connect_code', 'error'].some((name) => query.getAll(name).length > 1)
       ? undefined
-      : readState(query.get('state') ?? '');
+      : readState(seal, query.get('state'));
     const returnTo = known?.returnTo ?? '/';
     const failed = (detail: string, reason: string): Failure => {
       log.warn({ event: 'connect_failed', reason }, 'an account was not connected');

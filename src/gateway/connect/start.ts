@@ -65,7 +65,7 @@ export const createConnectStart = (parts: ConnectParts): RequestHandler => {
       throw challenge({ session, scope: [connectScope], reason: 'insufficient_scope', returnTo: again });
     const slot = randomBytes(16).toString('base64url');
     const verifier = randomBytes(32).toString('base64url');
-    const state = seal.close(Buffer.from(JSON.stringify({ slot, returnTo })), none).toString('base64url');
+    const state = seal.close(Buffer.from(JSON.stringify({ slot, returnTo, connection })), none).toString('base64url');
     const asked = {
       connection,
       redirect_uri: `${origin}/auth/connect/callback`,

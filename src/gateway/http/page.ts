@@ -12,19 +12,22 @@ const ownPath = /^\/(?![/\\])[\x21-\x7e]*$/;
 
 /**
  * What a person sees when a navigation fails: the title, the detail, the request id and one way on (the failure's `loginUrl`,
- * its `returnTo`, the same address again where `again` names it, else the front page). No script, no inline style: the content security policy holds here as well.
+ * `retryUrl` or `returnTo`, the same address again where `again` names it, else the front page). No script, no inline style: the content security policy holds here as well.
  */
 export function failurePage(failure: Failure, requestId?: string, again?: string): string {
   const login = failure.members['loginUrl'];
+  const retry = failure.members['retryUrl'];
   const back = failure.members['returnTo'];
   const on =
     typeof login === 'string' && ownPath.test(login)
       ? { href: login, text: 'Sign in again' }
-      : typeof back === 'string' && ownPath.test(back)
-        ? { href: back, text: 'Go back' }
-        : again !== undefined && ownPath.test(again)
-          ? { href: again, text: 'Try again' }
-          : { href: '/', text: 'Back to the start' };
+      : typeof retry === 'string' && ownPath.test(retry)
+        ? { href: retry, text: 'Try again' }
+        : typeof back === 'string' && ownPath.test(back)
+          ? { href: back, text: 'Go back' }
+          : again !== undefined && ownPath.test(again)
+            ? { href: again, text: 'Try again' }
+            : { href: '/', text: 'Back to the start' };
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">

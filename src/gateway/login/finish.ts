@@ -5,14 +5,16 @@ import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { isNavigation } from '../http/navigation.ts';
 import type { SessionCookie } from '../session/attach.ts';
 import type { SessionRecord } from '../session/record.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
 import type { EndFormer } from '../tokens/revoke.ts';
+import { wayOn } from './begin-anew.ts';
 import { popupPage } from './popup.ts';
 import { pathOf } from './return-to.ts';
-import type { Transaction, Transactions } from './transactions.ts';
+import type { Taken, Transaction, Transactions } from './transactions.ts';
 import { objection, type Objection } from './verify.ts';
 
 const single = ['state', 'code', 'error', 'iss'];
@@ -49,16 +51,9 @@ export const createFinish = (parts: {
 }): RequestHandler => {
   const { auth0, transactions, endFormer, cookie, origin, log, metrics, expected } = parts;
 
-  const wayBack = (transaction: Transaction | undefined): Record<string, string> => {
-    const returnTo = pathOf(transaction?.returnTo ?? `${origin}/`);
-    const query = new URLSearchParams({ returnTo });
-    if (transaction?.kind === 'step-up') query.set('scope', transaction.scope.filter((scope) => scope.includes(':me:')).join(' '));
-    const path = transaction?.kind === 'step-up' ? '/auth/step-up' : '/auth/login';
-    return { returnTo, loginUrl: `${path}?${query.toString()}` };
-  };
   const failed = (transaction: Transaction | undefined, reason: string, detail: string, cause?: unknown): Failure => {
     log.warn({ event: 'login_failed', kind: transaction?.kind ?? 'unknown', reason, err: cause }, 'a sign-in did not succeed');
-    return new Failure('login_failed', { detail, members: wayBack(transaction), cause });
+    return new Failure('login_failed', { detail, members: wayOn(transaction, origin), cause });
   };
 
   const exchange = async (
@@ -87,13 +82,18 @@ export const createFinish = (parts: {
     const taken = await transactions.take(req, res, state);
     if (taken.kind === 'unknown') throw failed(undefined, 'unknown_state', 'This sign-in was not begun here. Begin again.');
     const { transaction } = taken;
+    const onward = isNavigation(req) ? onwardFrom(taken, req.account?.record.sub) : undefined;
+    if (onward !== undefined) {
+      redirect(res, 303, onward);
+      return;
+    }
     if (taken.kind === 'used') throw failed(transaction, 'used_state', 'This sign-in was already finished once.');
     if (taken.kind !== 'good') {
       const detail =
         taken.kind === 'expired'
           ? 'The sign-in took too long. Begin again.'
           : 'This sign-in was begun in another browser, or its cookie is gone. Begin again.';
-      throw new Failure('login_expired', { detail, members: wayBack(transaction) });
+      throw new Failure('login_expired', { detail, members: wayOn(transaction, origin) });
     }
 
     const [grant, dpop] = await exchange(answer, taken, state);
@@ -114,6 +114,24 @@ export const createFinish = (parts: {
     if (transaction.popup === true) res.type('html').send(popupPage(transaction.returnTo));
     else redirect(res, 303, transaction.returnTo);
   };
+};
+
+/**
+ * Where a callback that comes once more leads without a word. Its cookie is still there: the first
+ * answer was lost on the way, as where a proxy asks a second gateway, and a sign-in begins anew,
+ * though not twice in a row. Its cookie is gone and the user is signed in: a reload, or the back
+ * button, and they go where they were going. A step-up anew waits for a click, since a request
+ * that comes from Auth0 may not begin one.
+ */
+const onwardFrom = (taken: Taken, signedInAs: string | undefined): string | undefined => {
+  if (taken.kind === 'used' && taken.transaction.anew !== true) {
+    const { kind, returnTo } = taken.transaction;
+    const query = new URLSearchParams({ returnTo: pathOf(returnTo), anew: '1' });
+    return kind === 'login' || signedInAs === undefined ? `/auth/login?${query.toString()}` : undefined;
+  }
+  if (taken.kind !== 'foreign' || signedInAs === undefined) return undefined;
+  const { kind, sub, popup, returnTo } = taken.transaction;
+  return kind === 'login' || (sub === signedInAs && popup !== true) ? returnTo : undefined;
 };
 
 // At a step-up the cookie's user, the one it began for and the one who came back are one and the same.

@@ -40,8 +40,14 @@ export const createLoginStart = (parts: {
       extra[name] = value;
     }
     const returnTo = readReturnTo(query.get('returnTo'), origin);
-    const begun = transactions.begin(req, res, { kind: 'login', returnTo, scope });
-    const url = await leave('login', { ...begun, scope, extra });
+    const anew = query.has('anew');
+    const begun = transactions.begin(req, res, {
+      kind: 'login',
+      returnTo,
+      scope,
+      ...(anew && { anew }),
+    });
+    const url = await leave('login', { ...begun, scope, extra }, returnTo);
     redirect(res, 302, url.href);
   };
 };

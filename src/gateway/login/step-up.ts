@@ -38,7 +38,7 @@ export const createStepUpStart = (parts: {
     const popup = query.get('display') === 'popup';
     const begun = transactions.begin(req, res, { kind: 'step-up', returnTo, scope, sub: session.record.sub, ...(popup && { popup }) });
     const extra = acrValues === '' ? {} : { acr_values: acrValues, max_age: String(maxAgeSeconds) };
-    const url = await leave('step-up', { ...begun, scope, extra });
+    const url = await leave('step-up', { ...begun, scope, extra }, returnTo);
     redirect(res, 302, url.href);
   };
 };

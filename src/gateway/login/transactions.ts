@@ -12,6 +12,8 @@ export interface Transaction {
   /** At a step-up: who it must be again. */
   readonly sub?: string | undefined;
   readonly popup?: boolean | undefined;
+  /** Begun by itself, because the answer to the one before it was lost: not a second time. */
+  readonly anew?: boolean | undefined;
 }
 
 /** A callback's `state`, looked at: good and never seen before, or the reason why not, with the way back wherever it is known. */
@@ -28,6 +30,8 @@ export interface Transactions {
     res: Response,
     transaction: Transaction,
   ): { readonly state: string; readonly nonce: string; readonly verifier: string };
+  /** Returns what a `state` made here says, whoever brings it and however often; undefined for any other text. */
+  read(state: string): Transaction | undefined;
   /** Takes one by its `state`, once (RFC 9700 sections 4.2.4 and 4.5.3), and clears its cookie. */
   take(req: Request, res: Response, state: string): Promise<Taken>;
 }
@@ -59,6 +63,10 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
         return name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value) ? [[name.slice(prefix.length), value] as const] : [];
       }),
     );
+  const opened = (state: string): Sealed | undefined => {
+    const plain = seal.open(Buffer.from(state, 'base64url'), none);
+    return plain && (JSON.parse(plain.toString()) as Sealed);
+  };
   const startedAt = (value: string): number => parseInt(value, 36);
 
   return {
@@ -75,10 +83,16 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
         verifier: derive(secret, 'verifier', id),
       };
     },
+    read(state) {
+      const sealed = opened(state);
+      if (sealed === undefined) return undefined;
+      const { id: _id, bind: _bind, at: _at, ...transaction } = sealed;
+      return transaction;
+    },
     async take(req, res, state) {
-      const plain = seal.open(Buffer.from(state, 'base64url'), none);
-      if (plain === undefined) return { kind: 'unknown' };
-      const { id, bind, at, ...transaction } = JSON.parse(plain.toString()) as Sealed;
+      const sealed = opened(state);
+      if (sealed === undefined) return { kind: 'unknown' };
+      const { id, bind, at, ...transaction } = sealed;
       const secret = Buffer.from(cookies(req).get(id)?.split('.')[1] ?? '', 'base64url');
       const [given, expected] = [Buffer.from(derive(secret, 'bind', id)), Buffer.from(bind)];
       const ours = given.length === expected.length && timingSafeEqual(given, expected);

@@ -132,8 +132,15 @@ export const createSessionCookie = (options: {
       const facts = { device: deviceName(req.get('user-agent')) };
       const draft: SessionDraft = { record, facts, began: (session) => (began = session) };
       req.session.account = hidden(draft) as SessionDraft;
-      await called((done) => req.session.save(done), 'the session was not stored');
-      if (began === undefined) throw new Error('the session was not stored');
+      try {
+        await called((done) => req.session.save(done), 'the session was not stored');
+        if (began === undefined) throw new Error('the session was not stored');
+      } catch (failure) {
+        // Else express-session would set the cookie of a session that does not exist, over the
+        // one that a step-up came from.
+        delete (req as Partial<Request>).session;
+        throw failure;
+      }
       req.account = began;
       return began;
     },
