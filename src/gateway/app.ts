@@ -77,7 +77,10 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
   const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
 
-  const events = createEvents(parts.redis);
+  const events = createEvents(parts.redis, {
+    malformed: () => metrics.malformed.inc({ what: 'event' }),
+    failed: (err) => log.error({ event: 'listener_failed', err }, 'an event listener failed'),
+  });
   const listSeal = createSeal(secrets, 'session list');
   const revoke = createRevoke({ auth0, log });
   const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };
@@ -106,7 +109,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
     challenge,
-    changed: ({ user }) => events.tell(user, { type: 'method_changed' }),
+    changed: ({ user }) => events.publish(user, { type: 'method_changed' }),
     metrics,
     ...createKeep({ redis: parts.redis, secrets, seconds: settings.READ_KEEP_SECONDS }),
     connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
@@ -169,7 +172,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
       ...{ store, origin, name: 'connect_', sameSite: 'lax', lifetimeMs: 600_000 },
       seal: createSeal(secrets, 'connect'),
     }),
-    changed: ({ user }: Session) => events.tell(user, { type: 'method_changed' }),
+    changed: ({ user }: Session) => events.publish(user, { type: 'method_changed' }),
   };
   app.get('/auth/connect', cookie.attach, createConnectStart(connect));
   app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect), createConnectAnew(connect));

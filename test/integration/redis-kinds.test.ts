@@ -48,7 +48,7 @@ describe('Redis as it is run', () => {
     await expect(redis.command('GET', 'key 7')).resolves.toBe('7');
     await expect(redis.script('return function(KEYS, ARGV) return redis.call("GET", KEYS[1]) end')(['key 9'], [])).resolves.toBe('9');
     const heard: string[] = [];
-    await redis.subscribe('news', (message) => heard.push(message));
+    await redis.subscribe('news', (message) => heard.push(message)).ready;
     expect(
       await until(async () => {
         await redis.publish('news', 'hello');

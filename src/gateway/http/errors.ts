@@ -35,6 +35,7 @@ export const failures = {
   upstream_unreachable: { status: 502, title: 'The account service could not be reached' },
   tenant_busy: { status: 503, title: 'The account service is busy', type: `${iana}#temporary-reduced-capacity` },
   store_unavailable: { status: 503, title: 'Sessions cannot be read or stored just now' },
+  too_many_streams: { status: 503, title: 'Too many event streams are open here' },
   shutting_down: { status: 503, title: 'This server is stopping' },
   upstream_timeout: { status: 504, title: 'The account service took too long' },
 } as const satisfies Record<string, Row>;

@@ -23,6 +23,8 @@ export interface Metrics {
   readonly stepUps: Tally<'reason'>;
   readonly sessions: Tally<'event'>;
   readonly failures: Tally<'code'>;
+  /** What the store held or said in no form of ours, by what it should have been; it was left out. */
+  readonly malformed: Tally<'what'>;
 }
 
 /** Makes a registry of its own, so that two gateways in one process do not count each other's requests. */
@@ -67,5 +69,6 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),
     sessions: counter('my_account_sessions_total', 'Sessions made and ended', ['event']),
     failures: counter('my_account_failures_total', 'Failures answered by the gateway itself', ['code']),
+    malformed: counter('my_account_malformed_total', 'What came out of Redis in no known form and was left out', ['what']),
   };
 }

@@ -3,7 +3,7 @@ import { isCluster, keepOpen, meansUnavailable, openConnection } from './connect
 import type { RedisTls } from './connection.ts';
 import { createEvaluate } from './evaluation.ts';
 import { evenWhenFull } from './full.ts';
-import { createSubscriber } from './subscriber.ts';
+import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
 import { createTold, type RedisLog } from './told.ts';
 import { skipped } from './packed.ts';
 import { createTurn } from './turn.ts';
@@ -38,7 +38,7 @@ export interface Redis {
   script(lua: string, replies?: 'text' | 'bytes', room?: 'stays' | 'grows'): Script;
   chain(): ScriptChain;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
-  subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
+  subscribe(channel: string, listener: (message: string) => void): ChannelSubscription;
   publish(channel: string, message: string): Promise<void>;
   /** Whether commands can be sent this moment. */
   ready(): boolean;
@@ -75,7 +75,10 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     return made;
   };
   const main = connect();
-  const subscriber = createSubscriber(connect, deadlineMs);
+  const subscriber = createSubscriber(connect, deadlineMs, (error) => {
+    const reason = error instanceof Error ? error.message : 'unknown';
+    log.warn({ store: 'redis', reason }, 'a listener of a channel failed');
+  });
   let lostAt: number | undefined = performance.now();
   const told = createTold(log, () => closed);
   const waiting = new Set<() => void>();

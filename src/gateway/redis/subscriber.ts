@@ -1,41 +1,66 @@
 import type { Connection } from './connection.ts';
 import { within } from './within.ts';
 
-/** What is heard on channels, over a connection of its own that is opened with the first listener and restored after losses. */
+/** A listener's place on a channel: `ready` resolves, never rejects, once the server sends messages or did not answer in time. */
+export interface ChannelSubscription {
+  readonly ready: Promise<void>;
+  unsubscribe(): void;
+}
+
+/** What is published on channels, over a connection of its own that is opened with the first listener and restored after losses. */
 export interface Subscriber {
-  /** Calls the listener for every message on the channel until the answer is called. */
-  add(channel: string, listener: (message: string) => void): Promise<() => void>;
+  /** Calls the listener for every message on the channel until `unsubscribe`; takes its place at once. */
+  add(channel: string, listener: (message: string) => void): ChannelSubscription;
   close(): void;
 }
 
-/** Makes one; subscriptions asked for while the connection is down are made when it comes. */
-export function createSubscriber(connect: () => Connection, deadlineMs: number): Subscriber {
+/**
+ * Makes one; subscriptions asked for while the connection is down are made when it comes. `failed` is told what a
+ * listener threw, which harms neither the other listeners nor the connection.
+ */
+export function createSubscriber(connect: () => Connection, deadlineMs: number, failed: (error: unknown) => void): Subscriber {
   const listeners = new Map<string, Set<(message: string) => void>>();
   let connection: Connection | undefined;
 
   const opened = (): Connection => {
     const made = connect();
     made.on('message', (from: string, message: string) => {
-      for (const each of listeners.get(from) ?? []) each(message);
+      for (const listener of [...(listeners.get(from) ?? [])]) {
+        try {
+          listener(message);
+        } catch (error) {
+          failed(error);
+        }
+      }
     });
     made.on('error', () => undefined);
-    made.on('ready', () => void made.subscribe(...listeners.keys()).catch(() => undefined));
+    made.on('ready', () => {
+      if (listeners.size > 0) made.subscribe(...listeners.keys()).catch(() => undefined);
+    });
     return made;
   };
 
   return {
-    async add(channel, listener) {
+    add(channel, listener) {
       const known = listeners.get(channel);
       const set = known ?? new Set();
       set.add(listener);
       listeners.set(channel, set);
       connection ??= opened();
-      if (!known && connection.status === 'ready') await within(connection.subscribe(channel), deadlineMs).catch(() => undefined);
-      return () => {
-        set.delete(listener);
-        if (set.size > 0) return;
-        listeners.delete(channel);
-        if (connection?.status === 'ready') void connection.unsubscribe(channel).catch(() => undefined);
+      const asked = !known && connection.status === 'ready';
+      return {
+        ready: asked
+          ? within(connection.subscribe(channel), deadlineMs).then(
+              () => undefined,
+              () => undefined,
+            )
+          : Promise.resolve(),
+        unsubscribe() {
+          set.delete(listener);
+          if (set.size > 0 || listeners.get(channel) !== set) return;
+          listeners.delete(channel);
+          if (connection?.status === 'ready') connection.unsubscribe(channel).catch(() => undefined);
+        },
       };
     },
     close() {

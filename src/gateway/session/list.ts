@@ -53,8 +53,9 @@ export const createSessionList = (options: {
     for (let from = 0; from < keys.length; from += atOnce) {
       const batch = keys.slice(from, from + atOnce);
       const were = await Promise.all(batch.map((key) => store.bury(key, tombstoneMs)));
-      ended += were.filter(Boolean).length;
-      events.tell(user, { type: 'ended', sessions: batch });
+      const gone = batch.filter((_, index) => were[index]);
+      ended += gone.length;
+      if (gone.length > 0) events.publish(user, { type: 'ended', sessions: gone });
       await store.delist(user, batch);
     }
     return ended;

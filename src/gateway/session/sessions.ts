@@ -123,7 +123,8 @@ export const createSessions = (options: {
     async end({ key, user }) {
       const was = await store.end(key);
       await store.delist(user, [key]);
-      events.tell(user, { type: 'ended', sessions: [key] });
+      // Only whoever ended it says so: many may find it gone at once.
+      if (was) events.publish(user, { type: 'ended', sessions: [key] });
       return was;
     },
     ended: (session) => unearth(known(session).ticket()),

@@ -128,7 +128,7 @@ describe('the door to Redis', () => {
   test('passes messages between connections and takes its subscriptions up again after a loss', async () => {
     const other = createRedis({ url: server.url }, log);
     const heard: string[] = [];
-    await redis.subscribe('news', (message) => heard.push(message));
+    await redis.subscribe('news', (message) => heard.push(message)).ready;
     const until = async (count: number) => {
       for (let turn = 0; turn < 200 && heard.length < count; turn++) {
         await other.publish('news', `message ${String(count)}`).catch(() => undefined);
