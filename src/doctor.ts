@@ -20,8 +20,8 @@ const examineStore = async (url: string, say: (line: string) => void): Promise<b
       say(`FAIL  REDIS_URL: ${reason}`);
       return false;
     }
-    for (const { grave, text } of found) say(`${grave ? 'FAIL' : 'note'}  REDIS_URL: ${text}`);
-    const serves = found.every(({ grave }) => !grave);
+    for (const { fatal, text } of found) say(`${fatal ? 'FAIL' : 'note'}  REDIS_URL: ${text}`);
+    const serves = found.every(({ fatal }) => !fatal);
     if (serves) say('ok    Redis answers');
     return serves;
   } finally {

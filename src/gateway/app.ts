@@ -105,7 +105,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     headers: flat(headers),
     upstream: settings.AUTH0_DOMAIN,
     callers: { find: cookie.find, one: cookie.one, foreign: (req) => foreign(req, origin) },
-    ...(parts.redis && { chain: parts.redis.chain }),
+    ...(parts.redis && { chain: parts.redis.pipeline }),
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
     challenge,

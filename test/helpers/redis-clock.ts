@@ -6,9 +6,9 @@ export function withClock(redis: Redis): { redis: Redis; set(ms: number): Promis
   return {
     redis: {
       ...redis,
-      script: (lua, replies, room) => {
+      script: (lua, options) => {
         if (!lua.includes("redis.call('TIME')")) throw new Error('the script does not ask for the time');
-        return redis.script(lua.replaceAll("redis.call('TIME')", read), replies, room);
+        return redis.script(lua.replaceAll("redis.call('TIME')", read), options);
       },
     },
     async set(ms) {

@@ -5,7 +5,7 @@ import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
 import { crossSite } from '../http/same-origin.ts';
 import type { Budget } from '../limiter/budget.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import { checkBodyHead, readBody } from './body.ts';
 import type { BodyLimits } from './body.ts';
 import { createEarly } from './early.ts';
@@ -44,7 +44,7 @@ export interface AccountParts<C extends Caller> {
   /** Without it every read is sent. */
   readonly keep?: Keep<C>;
   /** Begins a trip to the store that takes several questions; without it each is a trip of its own. */
-  readonly chain?: () => ScriptChain;
+  readonly chain?: () => ScriptPipeline;
 }
 
 /** The handler of `/api/me`, and how to end its idle connections. */

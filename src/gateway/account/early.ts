@@ -3,7 +3,7 @@ import type { Failure } from '../http/errors.ts';
 import type { Ahead } from '../limiter/ahead.ts';
 import type { Budget } from '../limiter/budget.ts';
 import type { Refused as Verdict } from '../limiter/verdict.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import { createRecent } from '../session/recent.ts';
 import type { Look } from './kept.ts';
 import { limited } from './limited.ts';
@@ -55,7 +55,7 @@ export function createEarly<C extends Caller>(parts: {
   readonly callers: Callers<C>;
   readonly budget: Budget;
   readonly keep: Keep<C> | undefined;
-  readonly chain: (() => ScriptChain) | undefined;
+  readonly chain: (() => ScriptPipeline) | undefined;
 }) {
   const { publicPath, callers, budget, keep, chain } = parts;
   const seen = createRecent<Known>(rememberedAtMost, knownMs);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
-import type { Argument } from '../redis/turn.ts';
-import { meansFull } from '../redis/full.ts';
+import type { Argument } from '../redis/batch.ts';
+import { meansOutOfMemory } from '../redis/client.ts';
 import { retainMs, writeLastsMs } from './kept.ts';
 import type { KeptAnswer, KeptStore } from './kept.ts';
 
@@ -13,8 +13,8 @@ const bytes = (value: unknown): Buffer =>
 /** Keeps answers in Redis, shared by all gateways: one call per step. */
 export const createRedisKept = (redis: Redis): KeptStore => {
   // When Redis is full a write still says that it begins and ends: what is kept must never be older than it. Nothing more is kept then.
-  const note = redis.script(lua, 'bytes');
-  const fill = redis.script(lua, 'bytes', 'grows');
+  const note = redis.script(lua, { replies: 'bytes' });
+  const fill = redis.script(lua, { replies: 'bytes', allowOom: false });
   const call = async (room: string, verb: string, ...args: Argument[]): Promise<unknown[]> => {
     const reply: unknown = await (verb === 'keep' ? fill : note)([`kept:${room}`], [verb, retainMs, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];
@@ -32,7 +32,7 @@ export const createRedisKept = (redis: Redis): KeptStore => {
     },
     async keep(room, name, epoch, sealed) {
       const reply = await call(room, 'keep', name, epoch, sealed).catch((failure: unknown) => {
-        if (meansFull(failure)) return ['open', epoch, 0];
+        if (meansOutOfMemory(failure)) return ['open', epoch, 0];
         throw failure;
       });
       const [word, , now, storedAt, newer] = reply;

@@ -1,4 +1,4 @@
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 
 /**
  * Answers kept of one room of one user (a room is the first segment of the API's path: what a write there can change). The store sees sealed
@@ -7,7 +7,7 @@ import type { ScriptChain } from '../redis/client.ts';
  */
 export interface KeptStore {
   /** What is kept under a name, if it still counts, and the epoch to keep a newer answer in. In a chain nothing that comes after is done when something is kept. */
-  look(room: string, name: string, chain?: ScriptChain): Promise<Look>;
+  look(room: string, name: string, chain?: ScriptPipeline): Promise<Look>;
   /** The names beginning with this under which something may be kept. */
   names(room: string, prefix: string): Promise<ReadonlySet<string>>;
   /**

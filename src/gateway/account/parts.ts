@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { Failure } from '../http/errors.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import type { Seal } from '../session/seal.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
 import type { KeptStore } from './kept.ts';
@@ -18,7 +18,7 @@ export interface Callers<C extends Caller> {
   /** The signed-in caller; undefined when there is none. */
   find(req: Request): Promise<C | undefined>;
   /** Where only one session can be meant: its key, and how to find it as the first call of a chain that goes no further without it. */
-  one(req: Request): { readonly key: string; find(chain: ScriptChain): Promise<C | undefined> } | undefined;
+  one(req: Request): { readonly key: string; find(chain: ScriptPipeline): Promise<C | undefined> } | undefined;
   /** Why the request counts as another site's; undefined for the page's own. */
   foreign(req: Request): string | undefined;
 }

@@ -1,4 +1,4 @@
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import type { Answer, Ask, Ledger } from './ledger.ts';
 
 /** A place asked for in one trip with what decides whether it is needed. */
@@ -10,7 +10,7 @@ export interface Ahead {
 }
 
 /** Asks for a place as the last call of a chain. */
-export function askAhead(ledger: Ledger, ask: Ask, chain: ScriptChain): Ahead {
+export function askAhead(ledger: Ledger, ask: Ask, chain: ScriptPipeline): Ahead {
   let open = true;
   const asked = ledger.ask(ask, chain);
   // Whoever asks for it again hears of a ledger that is away.

@@ -1,6 +1,6 @@
 import { planOf } from '../../../config/plans.ts';
 import type { CostClass, PlanName, PlanOverrides } from '../../../config/plans.ts';
-import type { Redis, ScriptChain } from '../redis/client.ts';
+import type { Redis, ScriptPipeline } from '../redis/client.ts';
 import type { Ahead } from './ahead.ts';
 import { readLesson } from './feedback.ts';
 import type { UpstreamAnswer } from './feedback.ts';
@@ -51,7 +51,7 @@ export interface Budget {
    * Asks for a place as the last call of a chain; whoever does not come to `take` it releases it. Undefined where that would not save a trip: without
    * Redis, or when a refusal still holds.
    */
-  ahead(request: TakeRequest, chain: ScriptChain): Ahead | undefined;
+  ahead(request: TakeRequest, chain: ScriptPipeline): Ahead | undefined;
   /** The refusal that still holds for such a request, known without a trip; it counts as one. */
   refusal(request: TakeRequest): Refused | undefined;
   /** Tells the budget what the API answered; returns at once and never fails. */

@@ -1,5 +1,5 @@
 import type { CostClass } from '../../../config/plans.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 
 /** What a user could spend now, per class; a closed or overdrawn bucket is below zero. */
 export type Levels = Readonly<Record<CostClass, number>>;
@@ -46,7 +46,7 @@ export type Lesson =
  */
 export interface Ledger {
   /** Takes one token of the user and one of the tenant, or a place in the line, or neither; in a chain rejects with Skipped when it was not needed. */
-  ask(ask: Ask, chain?: ScriptChain): Promise<Answer>;
+  ask(ask: Ask, chain?: ScriptPipeline): Promise<Answer>;
   /** Asks again with a place in the line, when its time has come. */
   claim(ticket: Ticket): Promise<Answer>;
   /** Gives the place up, and the user's token back. */

@@ -1,4 +1,4 @@
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import { askAhead, type Ahead } from './ahead.ts';
 import type { Answer, Ask, Ledger, Ticket } from './ledger.ts';
 
@@ -10,7 +10,7 @@ export interface Line {
   /** Lets a request in, now or when its turn has come, or refuses it; rejects with the signal's reason when the browser left meanwhile. */
   enter(ledger: Ledger, ask: Ask, signal?: AbortSignal, ahead?: Ahead): Promise<Outcome>;
   /** Asks for a place for one who may come, in one trip with what decides that. */
-  ahead(ledger: Ledger, ask: Ask, chain: ScriptChain): Ahead;
+  ahead(ledger: Ledger, ask: Ask, chain: ScriptPipeline): Ahead;
 }
 
 /**

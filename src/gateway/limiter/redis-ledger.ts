@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
-import type { Redis, ScriptChain } from '../redis/client.ts';
-import type { Argument } from '../redis/turn.ts';
+import type { Redis, ScriptPipeline } from '../redis/client.ts';
+import type { Argument } from '../redis/batch.ts';
 import { GATEWAYS_KEY } from './gateways.ts';
 import type { Answer, Ask, Ledger, Lesson, Levels, Ticket } from './ledger.ts';
 import type { Limits } from './limits.ts';
@@ -30,7 +30,7 @@ export function createRedisLedger(
   onCount: (gateways: number) => void,
 ): Ledger {
   // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
-  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`, 'bytes');
+  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`, { replies: 'bytes' });
   const gateway = randomBytes(6).toString('base64url');
   let sequence = 0;
   let epoch = '';
@@ -42,13 +42,13 @@ export function createRedisLedger(
     cost: CostClass,
     known: string,
     args: readonly Argument[],
-    chain?: ScriptChain,
+    chain?: ScriptPipeline,
   ): Promise<Buffer> {
     const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
     return (await run(keys, [op, cost, known, ...args], chain)) as Buffer;
   }
 
-  async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptChain): Promise<Buffer> {
+  async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptPipeline): Promise<Buffer> {
     for (let attempt = 0; ; attempt++) {
       const reply = await send(op, user, cost, attempt < 3 ? epoch : '', args, attempt === 0 ? chain : undefined);
       if (letterOf(reply) !== 'f') {

@@ -1,26 +1,36 @@
 import { Failure } from '../http/errors.ts';
-import { isCluster, keepOpen, meansUnavailable, openConnection } from './connection.ts';
+import { createBatch, skipped } from './batch.ts';
+import type { Argument, Calls } from './batch.ts';
+import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, withDeadline } from './connection.ts';
 import type { RedisTls } from './connection.ts';
-import { createEvaluate } from './evaluation.ts';
-import { evenWhenFull } from './full.ts';
 import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
-import { createTold, type RedisLog } from './told.ts';
-import { skipped } from './packed.ts';
-import { createTurn } from './turn.ts';
-import type { Argument, Chain, Evaluate } from './turn.ts';
-import { within } from './within.ts';
+import { createDiagnostics, type RedisLog } from './diagnostics.ts';
 
-/** Runs one Lua script, which returns a function of KEYS and ARGV; the keys must share one hash tag. In a chain it rejects with `Skipped` where a script before it returned a true second value. */
-export type Script = (keys: readonly string[], args: readonly Argument[], chain?: ScriptChain) => Promise<unknown>;
+/**
+ * Runs one Lua script, which returns a function of KEYS and ARGV; the keys must share one hash tag.
+ * In a pipeline it rejects with `Skipped` where a script before it returned a true second value.
+ */
+export type Script = (keys: readonly string[], args: readonly Argument[], pipeline?: ScriptPipeline) => Promise<unknown>;
 
-/** Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only when the one before it did not say stop. */
-export interface ScriptChain {
-  readonly calls: Chain;
-  /** Sends what was called with this chain. */
+/** How a script is run. */
+export interface ScriptOptions {
+  /** The strings of its replies: text unless said otherwise. */
+  readonly replies?: 'text' | 'bytes';
+  /** Whether it runs when the server's memory is full; false for one whose keys take more room than they had, and keep it. */
+  readonly allowOom?: boolean;
+}
+
+/**
+ * Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only
+ * when the one before it did not stop.
+ */
+export interface ScriptPipeline {
+  readonly calls: Calls;
+  /** Sends what was called with this pipeline. */
   send(): void;
 }
 
-/** A call of a chain was not made, since one before it made it needless. */
+/** A call of a pipeline was not made, since one before it made it needless. */
 export class Skipped extends Error {}
 // One for all: nobody reads where it came from.
 const notNeeded = new Skipped('a call before it made it needless');
@@ -31,12 +41,9 @@ export interface Redis {
   command(name: string, ...args: Argument[]): Promise<unknown>;
   /** One command, every string of its reply as bytes. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown>;
-  /**
-   * A Lua script; all calls of one turn of the event loop go to the server together. Its replies' strings are text, or bytes. It runs even when the
-   * server's memory is full, unless it is one that `grows`: whose keys take more room than they had and keep it.
-   */
-  script(lua: string, replies?: 'text' | 'bytes', room?: 'stays' | 'grows'): Script;
-  chain(): ScriptChain;
+  /** A Lua script; all calls of one turn of the event loop go to the server together. */
+  script(lua: string, options?: ScriptOptions): Script;
+  pipeline(): ScriptPipeline;
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): ChannelSubscription;
   publish(channel: string, message: string): Promise<void>;
@@ -80,12 +87,12 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     log.warn({ store: 'redis', reason }, 'a listener of a channel failed');
   });
   let lostAt: number | undefined = performance.now();
-  const told = createTold(log, () => closed);
+  const diagnostics = createDiagnostics(log, () => closed);
   const waiting = new Set<() => void>();
   const onReadyListeners = new Set<() => void>();
 
   main.on('ready', () => {
-    told.reached();
+    diagnostics.reached();
     lostAt = undefined;
     for (const go of waiting) go();
     waiting.clear();
@@ -93,19 +100,19 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   });
   for (const event of ['close', 'end'] as const) {
     main.on(event, () => {
-      told.lost();
+      diagnostics.lost();
       lostAt ??= performance.now();
     });
   }
   main.on('error', (error: Error) => {
-    told.failed(error, 'connection');
+    diagnostics.failed(error, 'connection');
   });
 
   const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
   const storeError = (error: unknown): Error => {
     if (error instanceof Failure) return error;
     if (error instanceof Error && !meansUnavailable(error)) return error;
-    told.failed(error, 'command');
+    diagnostics.failed(error, 'command');
     return unavailable(error);
   };
 
@@ -134,40 +141,41 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
       left -= performance.now() - began;
     }
     try {
-      return await within(send(), left);
+      return await withDeadline(send(), left);
     } catch (error) {
       throw storeError(error);
     }
   }
 
-  const scripts = createEvaluate(main, keyPrefix);
-  const evaluate: Evaluate = (...call) => run(() => scripts(...call));
-  // The nodes of a Cluster take no script over keys of two slots.
-  const together = !isCluster(main);
-  const turns = { stays: createTurn(evenWhenFull(evaluate), together), grows: createTurn(evaluate, together, 1) };
+  const batchOf = (allowOom: boolean) => {
+    const runScripts = createScriptRunner(main, { allowOom });
+    return createBatch((...call) => run(() => runScripts(...call)), !isCluster(main));
+  };
+  const evenWhenFull = batchOf(true);
+  const notWhenFull = batchOf(false);
 
   return {
     command: (name, ...args) => run(() => main.call(name, ...args)),
     commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
-    script(lua, replies = 'text', room = 'stays') {
-      const turn = turns[room];
-      const script = turn.add(lua);
+    script(lua, { replies = 'text', allowOom = true } = {}) {
+      const batch = allowOom ? evenWhenFull : notWhenFull;
+      const script = batch.add(lua);
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
-      return (keys, args, chain) =>
+      return (keys, args, pipeline) =>
         new Promise((resolve, reject) => {
           const done = (reply: unknown): void => {
             if (reply === skipped) reject(notNeeded);
             else resolve(read(reply));
           };
           const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
-          if (chain === undefined) turn.send([call]);
-          else if (room === 'stays') chain.calls.push(call);
-          else throw new TypeError('a script that needs room goes in no chain');
+          if (pipeline === undefined) batch.send([call]);
+          else if (allowOom) pipeline.calls.push(call);
+          else throw new TypeError('a script that may not run on a full Redis goes in no pipeline');
         });
     },
-    chain() {
-      const calls: Chain = [];
-      return { calls, send: () => turns.stays.send(calls) };
+    pipeline() {
+      const calls: Calls = [];
+      return { calls, send: () => evenWhenFull.send(calls) };
     },
     subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {
@@ -192,3 +200,7 @@ const textOf = (reply: unknown): unknown => {
   if (reply instanceof Uint8Array) return reply.toString();
   return Array.isArray(reply) ? reply.map(textOf) : reply;
 };
+
+/** Whether a failure says that Redis had no memory for what was to be written. */
+export const meansOutOfMemory = (failure: unknown): boolean =>
+  failure instanceof Failure && failure.cause instanceof Error && failure.cause.message.startsWith('OOM');

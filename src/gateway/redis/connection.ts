@@ -1,9 +1,16 @@
-import { Cluster, Command, Redis } from 'ioredis';
-import type { CommonRedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import type { CommonRedisOptions, Result } from 'ioredis';
 import { readRedisAddress } from './address.ts';
 
-/** What a command of our own making is made of. */
-export class RedisCommand extends Command {}
+type ScriptCommand<Reply> = (keyCount: number, keys: readonly string[], args: readonly (string | Buffer | number)[]) => Reply;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    /** The batch of scripts as `createScriptRunner` defined it, its replies as bytes. */
+    batchBuffer: ScriptCommand<Result<unknown, Context>>;
+    batchEvenWhenFullBuffer: ScriptCommand<Result<unknown, Context>>;
+  }
+}
 
 /** What node:tls takes for a rediss:// address. */
 export interface RedisTls {
@@ -117,3 +124,51 @@ const OURS = /^(ERR|WRONGTYPE|NOSCRIPT|CROSSSLOT|EXECABORT|BUSYKEY|BUSYGROUP)\b/
 export function meansUnavailable(error: unknown): boolean {
   return !(error instanceof Error && error.name === 'ReplyError' && OURS.test(error.message));
 }
+
+/** Runs Lua with keys and arguments; strings of its reply are bytes, errors within it are values. */
+export type ScriptRunner = (lua: string, keys: readonly string[], args: readonly (string | Buffer | number)[]) => Promise<unknown>;
+
+/** The part of a connection that scripts need. */
+export type ScriptConnection = Pick<Redis, 'defineCommand' | 'batchBuffer' | 'batchEvenWhenFullBuffer'>;
+
+/**
+ * Runs scripts as ioredis does: by their digest, whole where a server does not know it. With
+ * `allowOom` they run even when Redis has reached its `maxmemory`, which is right for what takes no
+ * more room than it had or gives it back soon. A Redis older than 7.0 does not know such scripts;
+ * there it runs without that right, and its writes are refused while memory is full.
+ */
+export function createScriptRunner(connection: ScriptConnection, { allowOom }: { allowOom: boolean }): ScriptRunner {
+  let flagged = allowOom;
+  let defined: string | undefined;
+  const define = (lua: string): void => {
+    if (flagged) {
+      connection.defineCommand('batchEvenWhenFull', { lua: `#!lua flags=allow-oom\n${lua}` });
+    } else connection.defineCommand('batch', { lua });
+    defined = lua;
+  };
+  return async function run(lua, keys, args) {
+    if (defined !== lua) define(lua);
+    if (!flagged) return connection.batchBuffer(keys.length, keys, args);
+    try {
+      return await connection.batchEvenWhenFullBuffer(keys.length, keys, args);
+    } catch (error) {
+      if (!(error instanceof Error && /compiling script.*'#'/.test(error.message))) throw error;
+      flagged = false;
+      defined = undefined;
+      return run(lua, keys, args);
+    }
+  };
+}
+
+/** Resolves as the promise does, or rejects as a command that timed out after so many milliseconds. */
+export const withDeadline = <T>(promise: Promise<T>, ms: number): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error('Command timed out'));
+    }, ms);
+    const settle = (): void => {
+      clearTimeout(timer);
+      resolve(promise);
+    };
+    promise.then(settle, settle);
+  });

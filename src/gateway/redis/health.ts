@@ -1,10 +1,10 @@
 import { Failure } from '../http/errors.ts';
 import type { Redis } from './client.ts';
-import { mendOf, type RedisLog } from './told.ts';
+import { remedyOf, type RedisLog } from './diagnostics.ts';
 
-/** Something about a Redis that its operator should know; `grave` when the gateway cannot work with it at all. */
+/** Something about a Redis that its operator should know; `fatal` when the gateway cannot work with it at all. */
 export interface Finding {
-  readonly grave: boolean;
+  readonly fatal: boolean;
   readonly text: string;
 }
 
@@ -27,16 +27,16 @@ export async function examineRedis(redis: Redis): Promise<readonly Finding[]> {
     }),
   );
   const found: Finding[] = [];
-  if (facts.get('role') === 'slave') found.push({ grave: true, text: mendOf('READONLY') ?? '' });
+  if (facts.get('role') === 'slave') found.push({ fatal: true, text: remedyOf('READONLY') ?? '' });
   const policy = facts.get('maxmemory_policy') ?? 'noeviction';
   if (policy !== 'noeviction' && facts.get('maxmemory') !== '0') {
     const why = `maxmemory-policy is ${policy}: when memory is full, sessions are evicted and their users signed out; set it to noeviction`;
-    found.push({ grave: false, text: why });
+    found.push({ fatal: false, text: why });
   }
   const version = facts.get('redis_version') ?? '';
   if (Number(version.split('.')[0] || oldest) < oldest) {
     const why = `Redis ${version} is older than 7.0: when its memory is full, sessions whose access token ends cannot go on`;
-    found.push({ grave: false, text: why });
+    found.push({ fatal: false, text: why });
   }
   return found;
 }
@@ -50,7 +50,7 @@ export function watchHealth(redis: Redis, log: RedisLog): { serves(): Promise<bo
       told.add(text);
       log.warn({ store: 'redis' }, text);
     }
-    return found.every(({ grave }) => !grave);
+    return found.every(({ fatal }) => !fatal);
   };
   let latest: { readonly at: number; readonly serves: Promise<boolean> } | undefined;
   redis.onReady(() => void look().catch(() => undefined));

@@ -1,5 +1,4 @@
-import type { Connection } from './connection.ts';
-import { within } from './within.ts';
+import { withDeadline, type Connection } from './connection.ts';
 
 /** A listener's place on a channel: `ready` resolves, never rejects, once the server sends messages or did not answer in time. */
 export interface ChannelSubscription {
@@ -50,7 +49,7 @@ export function createSubscriber(connect: () => Connection, deadlineMs: number, 
       const asked = !known && connection.status === 'ready';
       return {
         ready: asked
-          ? within(connection.subscribe(channel), deadlineMs).then(
+          ? withDeadline(connection.subscribe(channel), deadlineMs).then(
               () => undefined,
               () => undefined,
             )

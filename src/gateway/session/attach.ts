@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import expressSession, { Store as ExpressStore, type SessionData } from 'express-session';
 import { createCookieReader } from './cookie-reader.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import type { SessionRecord } from './record.ts';
 import { deviceName } from './device.ts';
 import type { Session as AccountSession, Sessions } from './sessions.ts';
@@ -35,7 +35,7 @@ export interface SessionCookie {
   /** What attach finds. */
   find(req: Request): Promise<AccountSession | undefined>;
   /** The one session that the request's cookies can mean, not looked for yet; undefined when there is none, or several could be meant. */
-  one(req: Request): { readonly key: string; find(chain: ScriptChain): Promise<AccountSession | undefined> } | undefined;
+  one(req: Request): { readonly key: string; find(chain: ScriptPipeline): Promise<AccountSession | undefined> } | undefined;
   /** Starts a session under a new id (ASVS 7.2.4) and sets its cookie on this response. */
   begin(req: Request, record: (now: number) => SessionRecord): Promise<AccountSession>;
   /** Clears the cookie, with the attributes it was set with. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
-import type { Argument } from '../redis/turn.ts';
+import type { Argument } from '../redis/batch.ts';
 import { readEntry, readTombstone, writeEntry, type Found, type Lease, type Store } from './store.ts';
 
 const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -10,8 +10,8 @@ const endsAtBytes = 6;
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
   // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
-  const run = redis.script(entries, 'bytes');
-  const enlist = redis.script(lists, 'text', 'grows');
+  const run = redis.script(entries, { replies: 'bytes' });
+  const enlist = redis.script(lists, { allowOom: false });
   const call = async (key: string, ...args: Argument[]): Promise<unknown[]> => (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);
   const found = ([, value, now, left]: unknown[]): Found | undefined => {

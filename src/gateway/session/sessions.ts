@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 import type { Events } from './events.ts';
 import { createEntries, Handle } from './handle.ts';
 import type { SessionRecord } from './record.ts';
@@ -32,7 +32,7 @@ export interface Sessions {
   /** Starts a session under a fresh cookie value. */
   begin(cookie: string, record: (now: number) => SessionRecord, facts: object): Promise<Session>;
   /** Finds the session of a ticket; undefined when there is none to be opened. `slide` starts its idle time anew; `chain`: see Store.read. */
-  find(ticket: Ticket | undefined, slide: boolean, chain?: ScriptChain): Promise<Session | undefined>;
+  find(ticket: Ticket | undefined, slide: boolean, chain?: ScriptPipeline): Promise<Session | undefined>;
   /** Looks again, and brings the handle up to date; false when the session ended meanwhile. */
   renew(session: Session): Promise<boolean>;
   /** Takes over an entry that the store handed out beside a refused lease. */

@@ -1,4 +1,4 @@
-import type { ScriptChain } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/client.ts';
 
 /**
  * One entry per session: a short head in the clear, which a store can compare and change by itself, and the sealed record behind it.
@@ -44,7 +44,7 @@ export interface Store {
    * Reads an entry and, with idleMs, starts its idle time anew; undefined when it never was, ended, or its absolute end has passed.
    * `buried` is called when it ended and left a tombstone. In a chain nothing that comes after is done when there is none.
    */
-  read(key: string, idleMs?: number, buried?: () => void, chain?: ScriptChain): Promise<Found | undefined>;
+  read(key: string, idleMs?: number, buried?: () => void, chain?: ScriptPipeline): Promise<Found | undefined>;
   /** Writes the next generation, only over the given one and only while the lease is held; never makes an entry that is not there. */
   replace(
     key: string,

@@ -232,7 +232,7 @@ describe('the budget of several gateways', () => {
   test('Redis gone after a place was asked for ahead: it counts for nothing, the gateway decides alone', async () => {
     const { budget, redis } = open({ deadlineMs: 1_500, overrides: { tenantPerSecond: { read: 4 } } });
     for (const user of ['x', 'y']) await take(budget, user);
-    const chain = redis.chain();
+    const chain = redis.pipeline();
     const ahead = budget.ahead({ user: 'ann', cost: 'read' }, chain);
     chain.send();
     await sleep(50);

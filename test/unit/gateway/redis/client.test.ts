@@ -71,10 +71,10 @@ describe('the door to Redis', () => {
   test('a chain goes no further than the call that says stop, or fails', async () => {
     const step = redis.script('return function(KEYS, ARGV) redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop" end');
     const broken = redis.script('return function(KEYS, ARGV) return redis.call("NOTHING") end');
-    const chain = redis.chain();
+    const chain = redis.pipeline();
     const outcomes = Promise.allSettled([step(['one'], ['go'], chain), step(['two'], ['stop'], chain), step(['three'], ['go'], chain)]);
     chain.send();
-    const failing = redis.chain();
+    const failing = redis.pipeline();
     const failed = Promise.allSettled([broken([], [], failing), step(['four'], ['go'], failing)]);
     failing.send();
     const [one, two, three] = await outcomes;

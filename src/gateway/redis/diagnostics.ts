@@ -5,7 +5,7 @@ export interface RedisLog {
 }
 
 /** What may be wrong with a Redis and how to mend it, by how the failure begins or what it names; never by anything that holds a password. */
-const mends: readonly (readonly [RegExp, string])[] = [
+const remedies: readonly (readonly [RegExp, string])[] = [
   [
     /^(WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)/,
     'Redis lets nobody in with these credentials: mend the user and password in REDIS_URL',
@@ -28,13 +28,13 @@ const mends: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The sentence that says how to mend a failure of Redis, where it is one of those that only an operator can mend. */
-export const mendOf = (message: string): string | undefined => mends.find(([says]) => says.test(message))?.[1];
+export const remedyOf = (message: string): string | undefined => remedies.find(([says]) => says.test(message))?.[1];
 
 const againAfterMs = 60_000;
 const readOnlyPauseMs = 2_000;
 
 /** Tells the log how the connection to Redis fares: each loss and return, and each kind of failure at most once a minute. */
-export interface Told {
+export interface Diagnostics {
   reached(): void;
   lost(): void;
   /** A failure of the connection or of a command; of the latter only those are told that an operator can mend. */
@@ -42,7 +42,7 @@ export interface Told {
 }
 
 /** Makes the teller, quiet about a loss that `closed` says was meant. */
-export const createTold = (log: RedisLog, closed: () => boolean): Told => {
+export const createDiagnostics = (log: RedisLog, closed: () => boolean): Diagnostics => {
   const last = new Map<string, number>();
   let away = true;
   let readOnlyAt = -Infinity;
@@ -61,15 +61,15 @@ export const createTold = (log: RedisLog, closed: () => boolean): Told => {
     },
     failed(error, of) {
       const reason = reasonOf(error);
-      const mend = mendOf(reason);
-      if (closed() || (mend === undefined && of === 'command')) return;
+      const remedy = remedyOf(reason);
+      if (closed() || (remedy === undefined && of === 'command')) return;
       const now = performance.now();
       if (reason.startsWith('READONLY')) readOnlyAt = now;
       // Attempts follow each other several times a second, and differ in numbers only.
-      const kind = mend ?? reason.replace(/\d+/g, '');
+      const kind = remedy ?? reason.replace(/\d+/g, '');
       if (now - (last.get(kind) ?? -Infinity) < againAfterMs) return;
       last.set(kind, now);
-      log.warn({ store: 'redis', reason }, mend === undefined ? 'cannot reach Redis' : `cannot use Redis: ${mend}`);
+      log.warn({ store: 'redis', reason }, remedy === undefined ? 'cannot reach Redis' : `cannot use Redis: ${remedy}`);
     },
   };
 };
