@@ -18,22 +18,47 @@ if (!has('typescript') || !has('esbuild')) {
 if (!pageOnly) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   for (const project of ['tsconfig.build.json', 'src/browser/tsconfig.build.json']) {
-    execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', join(root, project)], { stdio: 'inherit' });
+    execFileSync(
+      process.execPath,
+      [require.resolve('typescript/bin/tsc'), '-p', join(root, project)],
+      { stdio: 'inherit' },
+    );
   }
   // What the compiler does not carry over: scripts for Redis, pages and data beside the code.
   cpSync(join(root, 'src'), join(root, 'dist/src'), {
     recursive: true,
-    filter: (source) => !source.includes(join('src', 'browser')) && !/\.tsx?$/.test(source) && !source.endsWith('tsconfig.json'),
+    filter: (source) =>
+      !source.includes(join('src', 'browser')) &&
+      !/\.tsx?$/.test(source) &&
+      !source.endsWith('tsconfig.json'),
   });
 }
 
 if (existsSync(join(root, 'src/browser/index.ts'))) {
   const { build } = await import('esbuild');
-  const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning', legalComments: 'none' } as const;
-  await build({ ...common, entryPoints: [join(root, 'src/browser/index.ts')], outfile: join(root, 'dist/src/browser/index.js') });
+  const common = {
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+    legalComments: 'none',
+  } as const;
+  await build({
+    ...common,
+    entryPoints: [join(root, 'src/browser/index.ts')],
+    outfile: join(root, 'dist/src/browser/index.js'),
+  });
   const page = join(root, 'src/browser/page');
   if (existsSync(page)) {
-    await build({ ...common, minify: true, entryPoints: [join(page, 'main.ts')], outfile: join(root, 'dist/page/main.js') });
-    cpSync(page, join(root, 'dist/page'), { recursive: true, filter: (source) => !/\.tsx?$/.test(source) });
+    await build({
+      ...common,
+      minify: true,
+      entryPoints: [join(page, 'main.ts')],
+      outfile: join(root, 'dist/page/main.js'),
+    });
+    cpSync(page, join(root, 'dist/page'), {
+      recursive: true,
+      filter: (source) => !/\.tsx?$/.test(source),
+    });
   }
 }

@@ -9,14 +9,10 @@ import type { Upstream } from './upstream.ts';
 /** Sends a load through the gates of one contender to its own tenant. */
 export type Run = (gates: readonly Gate[], upstream: Upstream) => Promise<Fate[]>;
 
-const limitsOf = ({ tenant, user }: Numbers) => {
-  const perSecond = { limit: tenant, windowSeconds: 1 };
-  const perMinute = { limit: user, windowSeconds: 60 };
-  return {
-    tenant: { read: perSecond, write: perSecond, filtered: perSecond },
-    user: { read: perMinute, write: perMinute, filtered: perMinute },
-  };
-};
+const limitsOf = ({ tenant, user }: Numbers) => ({
+  tenant: { limit: tenant, windowSeconds: 1 },
+  user: { limit: user, windowSeconds: 60 },
+});
 let runs = 0;
 
 /** The same load for everybody at once: side by side in time as well. With `clocks` each gateway is a thread whose clock is off by so many ms. */

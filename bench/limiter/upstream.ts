@@ -1,8 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { takeRate } from '../../src/tenant/me/rate-limit.ts';
-import { rateLimitHeaders } from '../../src/tenant/me/rate-limit.ts';
-import type { LimitRow } from '../../src/tenant/me/rate-limit.ts';
+import { rateLimitHeaders, takeRate, type RateQuestion } from '../../src/tenant/me/rate-limit.ts';
 import { createBuckets } from '../../src/tenant/state/buckets.ts';
 import { createClock } from '../../src/tenant/state/clock.ts';
 
@@ -17,11 +15,11 @@ export interface Upstream {
 }
 
 /** Starts one; `limits` as the tenant keeps them, users by the header `user`. */
-export async function startUpstream(limits: LimitRow): Promise<Upstream> {
+export async function startUpstream(limits: RateQuestion['limits']): Promise<Upstream> {
   const buckets = createBuckets(createClock(() => 0));
   const server = createServer((req, res) => {
     const user = String(req.headers['user']);
-    const verdict = takeRate(buckets, limits, { cost: 'read', user });
+    const verdict = takeRate(buckets, { bucket: 'read', limits, user });
     res.writeHead(verdict.drawn.allowed ? 200 : 429, rateLimitHeaders(verdict)).end('[]');
   });
   server.keepAliveTimeout = 30_000;
@@ -36,7 +34,7 @@ export async function startUpstream(limits: LimitRow): Promise<Upstream> {
       if (perSecond === 0) return;
       timer = setInterval(() => {
         asked += 1;
-        if (!takeRate(buckets, limits, { cost: 'read', user: undefined }).drawn.allowed) refused += 1;
+        if (!takeRate(buckets, { bucket: 'read', limits, user: undefined }).drawn.allowed) refused += 1;
       }, 1_000 / perSecond);
     },
     foreigners: () => ({ asked, refused }),

@@ -5,6 +5,7 @@ import { startRedis } from '../../test/helpers/redis.ts';
 import { startWorld } from '../../test/helpers/world.ts';
 import { startTenant, type Tenant, type TenantOptions } from '../../src/tenant/index.ts';
 import { contenders, type Gate } from '../limiter/contenders.ts';
+import { everyBucket } from '../../test/helpers/buckets.ts';
 
 type Plan = NonNullable<TenantOptions['plan']>;
 
@@ -36,7 +37,7 @@ export type Open = (conditions: Conditions) => Promise<Arrangement>;
 const apiScopes = ['read', 'create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`);
 /** All that the account page may ask for. */
 export const fullScope = ['openid profile email offline_access', ...apiScopes, 'read:me:factors'].join(' ');
-const limitsOf = ({ userPerMinute }: Conditions) => ({ user: { read: userPerMinute, write: userPerMinute } });
+const limitsOf = ({ userPerMinute }: Conditions) => ({ user: everyBucket(userPerMinute) });
 
 const ours: Open = async (conditions) => {
   const { plan, userPerMinute, gateways, settings } = conditions;

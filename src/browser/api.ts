@@ -1,4 +1,4 @@
-// The shapes of Auth0's My Account API as its OpenAPI file gives them (version 1.0), and the twelve operations by name.
+// The shapes of Auth0's My Account API as its OpenAPI file gives them (version 1.0), and the operations by name.
 
 export type FactorType =
   'password' | 'passkey' | 'webauthn-platform' | 'webauthn-roaming' | 'totp' | 'phone' | 'email' | 'push-notification' | 'recovery-code';
@@ -147,13 +147,71 @@ export interface Connection {
   scopes?: string[];
 }
 
+/** The fields of a profile that can be asked for by name. */
+export type ProfileField =
+  | 'given_name'
+  | 'family_name'
+  | 'name'
+  | 'nickname'
+  | 'picture'
+  | 'email'
+  | 'phone_number'
+  | 'username'
+  | 'user_metadata'
+  | 'created_at'
+  | 'updated_at'
+  | 'profile_policy';
+
+/** Whether a field may be changed here, who keeps it, and why. */
+export interface ProfileFieldPolicy {
+  access: 'read_only' | 'read_write';
+  source: 'user' | 'idp' | 'system';
+  reason?: string;
+  label?: string;
+}
+
+/** What Auth0 knows of the user (beta). `profile_policy` is by JSON Pointer: `/given_name`. */
+export interface AccountProfile {
+  user_id?: string;
+  given_name?: string;
+  family_name?: string;
+  name?: string;
+  nickname?: string;
+  picture?: string;
+  email?: string;
+  email_verified?: boolean;
+  phone_number?: string;
+  phone_verified?: boolean;
+  username?: string;
+  user_metadata?: Record<string, unknown>;
+  created_at?: string;
+  updated_at?: string;
+  profile_policy?: Record<string, ProfileFieldPolicy>;
+}
+
+/** A part of the profile: these fields, or with `include_fields: false` all but these. */
+export interface ProfilePart {
+  fields?: ProfileField[];
+  include_fields?: boolean;
+}
+
+/** What a change of the profile may name, all of it or nothing; `user_metadata` merges, null removes a key. */
+export interface ProfileChange {
+  given_name?: string;
+  family_name?: string;
+  name?: string;
+  nickname?: string;
+  picture?: string;
+  user_metadata?: Record<string, unknown>;
+}
+
 /** A place in a long list: the cursor `next` of the page before goes into `from`; `take` is 1 to 20. */
 export interface PageOf {
   from?: string;
   take?: number;
 }
 
-/** Every operation of the API marked GA or EA: what it takes and what it answers. */
+/** Every operation of the API that Auth0 answers today: what it takes and what it answers. */
 export interface Operations {
   'factors.list': { args: []; answer: { factors: Factor[] } };
   'authenticationMethods.list': {
@@ -176,9 +234,11 @@ export interface Operations {
   };
   'connectedAccounts.connections': { args: [page?: PageOf | undefined]; answer: { connections: Connection[]; next?: string } };
   'connectedAccounts.delete': { args: [id: string]; answer: undefined };
+  'accountProfile.get': { args: [part?: ProfilePart | undefined]; answer: AccountProfile };
+  'accountProfile.update': { args: [body: ProfileChange]; answer: AccountProfile };
 }
 
-/** The name of one of the twelve operations. */
+/** The name of an operation. */
 export type OperationName = keyof Operations;
 /** What an operation takes, by its name. */
 export type Args<Name extends OperationName> = Operations[Name]['args'];

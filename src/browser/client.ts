@@ -139,6 +139,11 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
         call('connectedAccounts.connections', [page], options),
       delete: (id: string, options?: CallOptions) => call('connectedAccounts.delete', [id], options),
     },
+    /** The user's profile at Auth0 (beta): a ProblemError of status 404 where the tenant has not enabled it. */
+    accountProfile: {
+      get: (part?: Args<'accountProfile.get'>[0], options?: CallOptions) => call('accountProfile.get', [part], options),
+      update: (body: Args<'accountProfile.update'>[0], options?: CallOptions) => call('accountProfile.update', [body], options),
+    },
     /** Who is signed in and for how long, or undefined. Never makes the session last longer. */
     session: () => toSession(auth('GET', '/session')),
     /** "Stay signed in": starts the idle time again, and answers the session. */

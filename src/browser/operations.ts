@@ -10,6 +10,7 @@ export interface Call {
 
 const methods = '/v1/authentication-methods';
 const accounts = '/v1/connected-accounts';
+const profile = '/v1/profile';
 
 /** An id of Auth0's holds a `|`, which the path wants as `%7C`. */
 const at = (collection: string, id: string): string => `${collection}/${encodeURIComponent(id)}`;
@@ -37,6 +38,15 @@ export const operations: { [Name in OperationName]: (...args: Args<Name>) => Cal
   }),
   'connectedAccounts.connections': (page) => ({ method: 'GET', path: `${accounts}/connections`, query: paged(page) }),
   'connectedAccounts.delete': (id) => ({ method: 'DELETE', path: at(`${accounts}/accounts`, id) }),
+  'accountProfile.get': (part) => ({
+    method: 'GET',
+    path: profile,
+    query: [
+      ...(part?.fields === undefined ? [] : [['fields', part.fields.join(',')] satisfies [string, string]]),
+      ...(part?.include_fields === undefined ? [] : [['include_fields', String(part.include_fields)] satisfies [string, string]]),
+    ],
+  }),
+  'accountProfile.update': (body) => ({ method: 'PATCH', path: profile, body }),
 };
 
 /**
@@ -54,6 +64,8 @@ export const resumable: ReadonlySet<string> = new Set<OperationName>([
   'connectedAccounts.list',
   'connectedAccounts.connections',
   'connectedAccounts.delete',
+  'accountProfile.get',
+  'accountProfile.update',
 ]);
 
 const changes = (kind: string, ...verbs: string[]): string => verbs.map((verb) => `${verb}:me:${kind}`).join(' ');
@@ -64,6 +76,7 @@ const changes = (kind: string, ...verbs: string[]): string => verbs.map((verb) =
  */
 export function scopesAround({ method, path }: Call): string | undefined {
   if (method === 'GET') return undefined;
+  if (path === profile) return changes('profile', 'update');
   return path.startsWith(methods)
     ? changes('authentication_methods', 'create', 'update', 'delete')
     : changes('connected_accounts', 'create', 'delete');

@@ -27,12 +27,16 @@ const flags = {
 
 async function readConfig(path: string): Promise<Record<string, unknown>> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new SettingsError(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SettingsError(
+      `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new SettingsError(`${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SettingsError(
+      `${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -40,7 +44,10 @@ async function readConfig(path: string): Promise<Record<string, unknown>> {
  * Starts a tenant as the command line says and prints where it is; undefined when only help was asked for.
  * Flags win over the file. Throws SettingsError with every problem of both.
  */
-export async function runTenant(argv: string[], out: { write(text: string): unknown }): Promise<Tenant | undefined> {
+export async function runTenant(
+  argv: string[],
+  out: { write(text: string): unknown },
+): Promise<Tenant | undefined> {
   const { values } = parseArgs({ args: argv, options: flags, strict: true });
   if (values.help === true) {
     out.write(usage);
@@ -54,12 +61,16 @@ export async function runTenant(argv: string[], out: { write(text: string): unkn
     plan: values.plan,
     control: values.control,
   };
-  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const wanted = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
   const tenant = await startTenant({ port: 4000, control: false, ...file, ...wanted });
   const client = tenant.settings().clients[0];
   if (values.json === true) {
     const { client_id, client_secret } = client ?? {};
-    out.write(`${JSON.stringify({ tenant: tenant.url, domain: tenant.domain, client_id, client_secret, user: tenant.demoUser })}\n`);
+    out.write(
+      `${JSON.stringify({ tenant: tenant.url, domain: tenant.domain, client_id, client_secret, user: tenant.demoUser })}\n`,
+    );
     return tenant;
   }
   const { email, password, totpSecret } = tenant.demoUser;

@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { embeddedGrants } from './oidc/clients.ts';
 import { myAccountScopes } from './oidc/audiences.ts';
 import { newTotpSecret, newUserSchema, type NewUser } from './state/new-user.ts';
-import { parseSettings, settingsSchema, SettingsError, type Settings, type SettingsInput } from './state/settings.ts';
+import {
+  parseSettings,
+  settingsSchema,
+  SettingsError,
+  type Settings,
+  type SettingsInput,
+} from './state/settings.ts';
 
 const placeSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
@@ -37,7 +43,10 @@ function demoClient(): NonNullable<SettingsInput['clients']>[number] {
     client_id: 'my-account-bff',
     client_secret: `demo-client-secret-${randomBytes(24).toString('base64url')}`,
     name: 'My Account gateway',
-    callbacks: ['http://localhost:3000/auth/callback', 'http://localhost:3000/auth/connect/callback'],
+    callbacks: [
+      'http://localhost:3000/auth/callback',
+      'http://localhost:3000/auth/connect/callback',
+    ],
     allowed_logout_urls: ['http://localhost:3000', 'http://localhost:3000/'],
     grant_types: ['authorization_code', 'refresh_token', 'client_credentials', ...embeddedGrants],
   };
@@ -46,21 +55,33 @@ function demoClient(): NonNullable<SettingsInput['clients']>[number] {
 /** Checks options, or a parsed JSON file, whole; throws a SettingsError with every problem. */
 export function checkOptions(input: unknown): CheckedOptions {
   const given = z.record(z.string(), z.unknown()).parse(input ?? {});
-  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const defined = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
   const isPlace = (name: string): boolean => name in placeSchema.shape;
   const placeInput = Object.fromEntries(Object.entries(defined).filter(([name]) => isPlace(name)));
-  const settingsInput = Object.fromEntries(Object.entries(defined).filter(([name]) => !isPlace(name)));
+  const settingsInput = Object.fromEntries(
+    Object.entries(defined).filter(([name]) => !isPlace(name)),
+  );
   const place = placeSchema.safeParse(placeInput);
   const rest = settingsSchema.safeParse(settingsInput);
   const issues = [...(place.error?.issues ?? []), ...(rest.error?.issues ?? [])];
   if (!place.success || !rest.success) {
     const lines = issues.map((issue) => `  ${issue.path.join('.') || '(root)'}: ${issue.message}`);
-    throw new SettingsError(`The tenant's settings have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
+    throw new SettingsError(
+      `The tenant's settings have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+    );
   }
   const clients = defined['clients'] === undefined ? [demoClient()] : rest.data.clients;
   const grants =
-    defined['grants'] === undefined ? clients.map(({ client_id }) => ({ client_id, scope: myAccountScopes })) : rest.data.grants;
+    defined['grants'] === undefined
+      ? clients.map(({ client_id }) => ({ client_id, scope: myAccountScopes }))
+      : rest.data.grants;
   const settings = parseSettings({ ...rest.data, clients, grants });
-  const demo = { email: 'demo@example.com', password: 'demo-password', totpSecret: newTotpSecret() };
+  const demo = {
+    email: 'demo@example.com',
+    password: 'demo-password',
+    totpSecret: newTotpSecret(),
+  };
   return { place: place.data, settings, demo };
 }

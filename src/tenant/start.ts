@@ -48,8 +48,13 @@ export interface Tenant {
 export async function startTenant(options?: TenantOptions): Promise<Tenant> {
   const { place, settings, demo } = checkOptions(options);
   const [key, listener] = await Promise.all([createSigningKey(), listen(place.host, place.port)]);
-  const host = place.host.includes(':') ? `[${place.host}]` : place.host === '0.0.0.0' ? '127.0.0.1' : place.host;
-  const url = place.issuer === undefined ? `http://${host}:${listener.port}` : new URL(place.issuer).origin;
+  const host = place.host.includes(':')
+    ? `[${place.host}]`
+    : place.host === '0.0.0.0'
+      ? '127.0.0.1'
+      : place.host;
+  const url =
+    place.issuer === undefined ? `http://${host}:${listener.port}` : new URL(place.issuer).origin;
   const state = createState(url, settings);
   const faults = createFaults();
   const pushes = createPushes();
@@ -108,8 +113,13 @@ export async function startTenant(options?: TenantOptions): Promise<Tenant> {
   };
 }
 
-function addDemoUser(state: State, { email, password, totpSecret }: { email: string; password: string; totpSecret: string }): void {
+function addDemoUser(
+  state: State,
+  { email, password, totpSecret }: { email: string; password: string; totpSecret: string },
+): void {
   const methods = [{ type: 'totp' as const, secret: totpSecret, name: 'Demo authenticator' }];
   const names = { name: 'Demo User', given_name: 'Demo', family_name: 'User' };
-  state.users.add(newUser(newUserSchema.parse({ email, password, methods, ...names }), state.clock));
+  state.users.add(
+    newUser(newUserSchema.parse({ email, password, methods, ...names }), state.clock),
+  );
 }

@@ -22,18 +22,31 @@ export interface Bench {
   call(
     method: string,
     path: string,
-    options?: { token?: string; body?: unknown; raw?: string; type?: string; headers?: Record<string, string> },
+    options?: {
+      token?: string;
+      body?: unknown;
+      raw?: string;
+      type?: string;
+      headers?: Record<string, string>;
+    },
   ): Promise<BenchAnswer>;
   close(): Promise<void>;
 }
 
 /** A token of the bench for a user and scopes, bound to a key when `jkt` is given; `jti` tells tokens apart. */
-export const tokenOf = (user: string, scopes: readonly string[], { jkt = '', jti = 0 } = {}): string =>
-  Buffer.from(JSON.stringify({ user, scopes, jkt, jti })).toString('base64url');
+export const tokenOf = (
+  user: string,
+  scopes: readonly string[],
+  { jkt = '', jti = 0 } = {},
+): string => Buffer.from(JSON.stringify({ user, scopes, jkt, jti })).toString('base64url');
 
 function tokenSays(token: string) {
   try {
-    return JSON.parse(Buffer.from(token, 'base64url').toString()) as { user: string; scopes: string[]; jkt: string };
+    return JSON.parse(Buffer.from(token, 'base64url').toString()) as {
+      user: string;
+      scopes: string[];
+      jkt: string;
+    };
   } catch {
     return undefined;
   }
@@ -56,7 +69,12 @@ export async function startBench(settings: SettingsInput = {}): Promise<Bench> {
       arrivals.set(token, Date.now());
       const said = tokenSays(token);
       return Promise.resolve(
-        said && { sub: said.user, scope: said.scopes, clientId: 'app', ...(said.jkt === '' ? {} : { jkt: said.jkt }) },
+        said && {
+          sub: said.user,
+          scope: said.scopes,
+          clientId: 'app',
+          ...(said.jkt === '' ? {} : { jkt: said.jkt }),
+        },
       );
     },
   });
@@ -67,7 +85,10 @@ export async function startBench(settings: SettingsInput = {}): Promise<Bench> {
     arrivals,
     user(given = {}) {
       made += 1;
-      const user = newUser(newUserSchema.parse({ email: `user${made}@example.com`, password: 'Passw0rd!', ...given }), state.clock);
+      const user = newUser(
+        newUserSchema.parse({ email: `user${made}@example.com`, password: 'Passw0rd!', ...given }),
+        state.clock,
+      );
       state.users.add(user);
       return user.user_id;
     },
@@ -83,7 +104,11 @@ export async function startBench(settings: SettingsInput = {}): Promise<Bench> {
         },
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === '' ? undefined : JSON.parse(text),
+      };
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,6 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
+import {
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { startBench, tokenOf, type Bench } from './my-account-bench.ts';
 
 let bench: Bench;
@@ -31,13 +38,22 @@ interface Proof {
 async function proof({ claims = {}, header = {}, signer = key }: Proof = {}): Promise<string> {
   const ath = createHash('sha256').update(token).digest('base64url');
   const now = Math.floor(Date.now() / 1000);
-  return new SignJWT({ htm: 'GET', htu: `${bench.origin}/me/v1/factors`, ath, jti: randomUUID(), iat: now, ...claims })
+  return new SignJWT({
+    htm: 'GET',
+    htu: `${bench.origin}/me/v1/factors`,
+    ath,
+    jti: randomUUID(),
+    iat: now,
+    ...claims,
+  })
     .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk, ...header })
     .sign(signer);
 }
 
 const call = (dpop: string | undefined, scheme = 'DPoP') =>
-  bench.call('GET', '/factors', { headers: { authorization: `${scheme} ${token}`, ...(dpop === undefined ? {} : { dpop }) } });
+  bench.call('GET', '/factors', {
+    headers: { authorization: `${scheme} ${token}`, ...(dpop === undefined ? {} : { dpop }) },
+  });
 
 describe('a token bound to a key', () => {
   test('is good with a proof by that key for this request', async () => {
@@ -45,7 +61,9 @@ describe('a token bound to a key', () => {
   });
 
   test('is good with a URL that differs in query only', async () => {
-    expect((await call(await proof({ claims: { htu: `${bench.origin}/me/v1/factors?x=1` } }))).status).toBe(200);
+    expect(
+      (await call(await proof({ claims: { htu: `${bench.origin}/me/v1/factors?x=1` } }))).status,
+    ).toBe(200);
   });
 
   test('is refused as a bearer token, and without a proof', async () => {
@@ -63,13 +81,17 @@ describe('a token bound to a key', () => {
   ])('is refused with a proof for %s', async (_, claims) => {
     const refused = await call(await proof({ claims }));
     expect(refused.status).toBe(401);
-    expect(refused.headers.get('www-authenticate')).toContain('DPoP realm="api", error="invalid_dpop_proof"');
+    expect(refused.headers.get('www-authenticate')).toContain(
+      'DPoP realm="api", error="invalid_dpop_proof"',
+    );
   });
 
   test('is refused with a proof by another key, in its own name or in the name of the right one', async () => {
     const other = await generateKeyPair('ES256');
     const otherJwk = await exportJWK(other.publicKey);
-    expect((await call(await proof({ signer: other.privateKey, header: { jwk: otherJwk } }))).status).toBe(401);
+    expect(
+      (await call(await proof({ signer: other.privateKey, header: { jwk: otherJwk } }))).status,
+    ).toBe(401);
     expect((await call(await proof({ signer: other.privateKey }))).status).toBe(401);
   });
 
@@ -111,7 +133,9 @@ describe('the positions of DPoP on the API', () => {
     bench.state.configure({ switches: { dpopNonceOnMyAccount: true } });
     const demanded = await call(await proof());
     expect(demanded.status).toBe(401);
-    expect(demanded.headers.get('www-authenticate')).toContain('DPoP realm="api", error="use_dpop_nonce"');
+    expect(demanded.headers.get('www-authenticate')).toContain(
+      'DPoP realm="api", error="use_dpop_nonce"',
+    );
     const nonce = demanded.headers.get('dpop-nonce');
     const good = await call(await proof({ claims: { nonce } }));
     expect(good.status).toBe(200);

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv2020, type SchemaObject } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { facts } from './my-account-facts.ts';
 
 /** An operation that the contract names, with the statuses it lists. */
 export interface ContractOperation {
@@ -13,15 +12,14 @@ export interface ContractOperation {
 
 /** What an answer is held against. */
 export interface Contract {
-  /** Where the contract was read from. */
-  source: string;
-  /** Whether it is Auth0's own file. */
-  official: boolean;
   operations: ContractOperation[];
   /** The operation a path below /me/v1 belongs to. */
   operationOf(method: string, path: string): ContractOperation | undefined;
   /** Everything that is wrong with an answer: body, required headers, their form. An unlisted status is held against the error schema. */
-  faults(operation: ContractOperation, answer: { status: number; headers: Headers; body: unknown }): string[];
+  faults(
+    operation: ContractOperation,
+    answer: { status: number; headers: Headers; body: unknown },
+  ): string[];
 }
 
 interface HeaderObject {
@@ -51,30 +49,52 @@ export interface OpenApi {
 
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
 
-/** Auth0's OpenAPI file from beside the checkout (or MY_ACCOUNT_OPENAPI); where there is none, the facts this project wrote down itself. */
+/** Reads a file of facts of Auth0 that stands in this repository. */
+export const readFacts = (name: string): OpenApi =>
+  JSON.parse(readFileSync(join(import.meta.dirname, 'auth0', name), 'utf8')) as OpenApi;
+
+/** The contract of Auth0's file as `npm run contract` copied it, and of the profile, which is published apart from it. */
 export function loadContract(): Contract {
-  const file = resolve(process.env['MY_ACCOUNT_OPENAPI'] ?? '../shared/reference/myaccount-api-oas.json');
-  if (!existsSync(file)) return createContract(facts, 'the facts written down in test/contracts/my-account-facts.ts', false);
-  return createContract(JSON.parse(readFileSync(file, 'utf8')) as OpenApi, file, true);
+  const file = readFacts('my-account.json');
+  const profile = readFacts('profile.json');
+  return createContract({
+    paths: { ...file.paths, ...profile.paths },
+    components: {
+      schemas: { ...profile.components.schemas, ...file.components.schemas },
+      responses: { ...profile.components.responses, ...file.components.responses },
+      headers: file.components.headers,
+    },
+  });
 }
 
 /** Makes a contract of a document. */
-export function createContract(document: OpenApi, source: string, official: boolean): Contract {
+function createContract(document: OpenApi): Contract {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   formats.default(ajv);
   ajv.addSchema({ ...closed(document) }, 'contract');
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
     methods
-      .filter((method) => ['GA', 'EA'].includes(item[method]?.['x-release-lifecycle'] ?? ''))
-      .map((method) => ({ method: method.toUpperCase(), path, statuses: Object.keys(item[method]?.responses ?? {}).map(Number) })),
+      .filter((method) =>
+        ['GA', 'EA', 'beta'].includes(item[method]?.['x-release-lifecycle'] ?? ''),
+      )
+      .map((method) => ({
+        method: method.toUpperCase(),
+        path,
+        statuses: Object.keys(item[method]?.responses ?? {}).map(Number),
+      })),
   );
 
-  function responseOf({ method, path }: ContractOperation, status: number): { pointer: string; response: ResponseObject } | undefined {
+  function responseOf(
+    { method, path }: ContractOperation,
+    status: number,
+  ): { pointer: string; response: ResponseObject } | undefined {
     const listed = document.paths[path]?.[method.toLowerCase()]?.responses[String(status)];
     if (!listed) return undefined;
     const name = listed.$ref?.split('/').at(-1);
     const pointer =
-      name === undefined ? `/paths/${escape(path)}/${method.toLowerCase()}/responses/${status}` : `/components/responses/${name}`;
+      name === undefined
+        ? `/paths/${escape(path)}/${method.toLowerCase()}/responses/${status}`
+        : `/components/responses/${name}`;
     const response = name === undefined ? listed : document.components.responses[name];
     return response && { pointer, response };
   }
@@ -83,45 +103,63 @@ export function createContract(document: OpenApi, source: string, official: bool
     const fits = ajv.compile(schema);
     return fits(body)
       ? []
-      : (fits.errors ?? []).map((error) => `body${error.instancePath} ${error.message ?? ''} ${JSON.stringify(error.params)}`);
+      : (fits.errors ?? []).map(
+          (error) =>
+            `body${error.instancePath} ${error.message ?? ''} ${JSON.stringify(error.params)}`,
+        );
   }
 
   function headerFaults(given: Headers, headers: Record<string, HeaderObject>): string[] {
     return Object.entries(headers).flatMap(([name, listed]) => {
-      const header = listed.$ref === undefined ? listed : document.components.headers[listed.$ref.split('/').at(-1) ?? ''];
+      const header =
+        listed.$ref === undefined
+          ? listed
+          : document.components.headers[listed.$ref.split('/').at(-1) ?? ''];
       const value = given.get(name);
       if (value === null) return header?.required ? [`header ${name} is missing`] : [];
       const typed = header?.schema?.['type'] === 'number' ? Number(value) : value;
-      return ajv.validate(header?.schema ?? {}, typed) ? [] : [`header ${name}: ${value} ${ajv.errorsText()}`];
+      return ajv.validate(header?.schema ?? {}, typed)
+        ? []
+        : [`header ${name}: ${value} ${ajv.errorsText()}`];
     });
   }
 
   return {
-    source,
-    official,
     operations,
     operationOf: (method, path) =>
-      operations.find((one) => one.method === method && new RegExp(`^${one.path.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path)),
+      operations.find(
+        (one) =>
+          one.method === method &&
+          new RegExp(`^${one.path.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path),
+      ),
     faults(operation, { status, headers, body }) {
       const found = responseOf(operation, status);
       if (!found)
-        return status < 400 ? [`status ${status} is not listed`] : bodyFaults({ $ref: 'contract#/components/schemas/ErrorResponse' }, body);
+        return status < 400
+          ? [`status ${status} is not listed`]
+          : bodyFaults({ $ref: 'contract#/components/schemas/ErrorResponse' }, body);
       const { pointer, response } = found;
       const faults = headerFaults(headers, response.headers ?? {});
       if (!response.content) return body === undefined ? faults : [...faults, 'there is a body'];
       if (!/^application\/json\b/.test(headers.get('content-type') ?? ''))
         faults.push(`content-type ${headers.get('content-type') ?? 'is missing'}`);
-      return [...faults, ...bodyFaults({ $ref: `contract#${pointer}/content/application~1json/schema` }, body)];
+      return [
+        ...faults,
+        ...bodyFaults({ $ref: `contract#${pointer}/content/application~1json/schema` }, body),
+      ];
     },
   };
 }
 
-const escape = (path: string): string => path.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D');
+const escape = (path: string): string =>
+  path.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D');
 
 /** The document with every kind of method, connection answer and enrolment answer closed: a member the contract does not name is a leak. */
 function closed(document: OpenApi): OpenApi {
   const schemas = { ...document.components.schemas };
-  const leaves = Object.keys(schemas).filter((name) => /^AuthenticationMethod(?!Base|MfaBase|WebAuthn$)\w+$/.test(name));
+  const leaves = Object.keys(schemas).filter((name) =>
+    /^AuthenticationMethod(?!Base|MfaBase|WebAuthn$)\w+$/.test(name),
+  );
   for (const name of [
     ...leaves,
     'Factor',

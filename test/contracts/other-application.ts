@@ -34,8 +34,11 @@ process.once('message', (tenant: string) => {
   });
   application.get('/methods', openid.requiresAuth(), async (request, response) => {
     const held = request.oidc.accessToken;
-    const { token_type = '', access_token = '' } = (request.query['refresh'] === undefined ? held : await held?.refresh()) ?? {};
-    const answer = await fetch(`${api}v1/authentication-methods`, { headers: { authorization: `${token_type} ${access_token}` } });
+    const { token_type = '', access_token = '' } =
+      (request.query['refresh'] === undefined ? held : await held?.refresh()) ?? {};
+    const answer = await fetch(`${api}v1/authentication-methods`, {
+      headers: { authorization: `${token_type} ${access_token}` },
+    });
     response.status(answer.status).json({ token: access_token, answer: await answer.json() });
   });
   application.get('/who', openid.requiresAuth(), async (request, response) => {

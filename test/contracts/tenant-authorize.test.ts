@@ -34,17 +34,26 @@ afterAll(async () => {
 
 const member = { email: 'member@example.com', password: 'Passw0rd' };
 /** What came back to the callback; nothing when the browser stopped at a page of the tenant. */
-const back = ({ url }: Page): Record<string, string> => (url.href.startsWith(callback) ? Object.fromEntries(url.searchParams) : {});
+const back = ({ url }: Page): Record<string, string> =>
+  url.href.startsWith(callback) ? Object.fromEntries(url.searchParams) : {};
 
 describe('what comes back to the callback', () => {
   test('is code and state, as at Auth0 without iss', async () => {
     const browser = createBrowser();
-    const page = await browser.signIn(await app.authorize({}, browser), tenant.demoUser, { stopAt: callback });
+    const page = await browser.signIn(await app.authorize({}, browser), tenant.demoUser, {
+      stopAt: callback,
+    });
     expect(Object.keys(back(page)).toSorted()).toEqual(['code', 'state']);
   });
 
   test.each([
-    ['an audience nobody knows', app, { audience: 'https://nowhere/' }, 'access_denied', 'Service not found: https://nowhere/'],
+    [
+      'an audience nobody knows',
+      app,
+      { audience: 'https://nowhere/' },
+      'access_denied',
+      'Service not found: https://nowhere/',
+    ],
     ['prompt=none without a session', app, { prompt: 'none' }, 'login_required', 'Login required'],
     [
       'an application without a grant',
@@ -54,8 +63,20 @@ describe('what comes back to the callback', () => {
       /^Client "ungranted" is not authorized to access resource server ".*\/me\/"\.$/,
     ],
     ['a third-party application', thirdParty, {}, 'unauthorized_client', /tpc_third/],
-    ['an organization nobody knows', app, { organization: 'org_none' }, 'invalid_request', 'parameter organization is invalid'],
-    ['no organization where one is required', strict, {}, 'invalid_request', 'parameter organization is required for this client'],
+    [
+      'an organization nobody knows',
+      app,
+      { organization: 'org_none' },
+      'invalid_request',
+      'parameter organization is invalid',
+    ],
+    [
+      'no organization where one is required',
+      strict,
+      {},
+      'invalid_request',
+      'parameter organization is required for this client',
+    ],
     [
       'an organization where none is allowed',
       plain,
@@ -63,11 +84,14 @@ describe('what comes back to the callback', () => {
       'invalid_request',
       'parameter organization is not allowed for this client',
     ],
-  ] as const)('for %s is an error in Auth0’s words', async (_, application, parameters, error, description) => {
-    const answer = back(await application.authorize(parameters));
-    expect(answer).toEqual({ error, error_description: expect.anything(), state: 'the-state' });
-    expect(answer['error_description']).toMatch(description);
-  });
+  ] as const)(
+    'for %s is an error in Auth0’s words',
+    async (_, application, parameters, error, description) => {
+      const answer = back(await application.authorize(parameters));
+      expect(answer).toEqual({ error, error_description: expect.anything(), state: 'the-state' });
+      expect(answer['error_description']).toMatch(description);
+    },
+  );
 
   test('prompt=none where an agreement is needed is consent_required', async () => {
     const browser = createBrowser();
@@ -97,7 +121,10 @@ describe('a pushed request', () => {
       scope: 'openid',
       state: 'pushed',
     };
-    const response = await fetch(`${tenant.url}/oauth/par`, { method: 'POST', body: new URLSearchParams(parameters) });
+    const response = await fetch(`${tenant.url}/oauth/par`, {
+      method: 'POST',
+      body: new URLSearchParams(parameters),
+    });
     expect(response.status).toBe(201);
     return (await response.json()) as { request_uri: string; expires_in: number };
   };
@@ -110,7 +137,9 @@ describe('a pushed request', () => {
     const { request_uri, expires_in } = await push();
     expect(expires_in).toBe(30);
     const { browser, page } = await visit(request_uri);
-    expect(back(await browser.signIn(page, tenant.demoUser, { stopAt: callback }))).toMatchObject({ state: 'pushed' });
+    expect(back(await browser.signIn(page, tenant.demoUser, { stopAt: callback }))).toMatchObject({
+      state: 'pushed',
+    });
     const { page: again } = await visit(request_uri, browser);
     expect(back(again)).toMatchObject({ error: 'invalid_request_uri' });
   });
@@ -129,26 +158,49 @@ test('the published key has the members of Auth0’s, and its certificate is the
     keys: (JsonWebKey & { x5c: string[]; x5t: string })[];
   };
   const [key] = keys;
-  expect(Object.keys(key ?? {}).toSorted()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use', 'x5c', 'x5t']);
+  expect(Object.keys(key ?? {}).toSorted()).toEqual([
+    'alg',
+    'e',
+    'kid',
+    'kty',
+    'n',
+    'use',
+    'x5c',
+    'x5t',
+  ]);
   const certificate = new X509Certificate(Buffer.from(key?.x5c[0] ?? '', 'base64'));
   expect(certificate.publicKey.export({ format: 'jwk' })['n']).toBe(key?.n);
   expect(certificate.verify(certificate.publicKey)).toBe(true);
-  expect(Buffer.from(certificate.fingerprint.replaceAll(':', ''), 'hex').toString('base64url')).toBe(key?.x5t);
+  expect(
+    Buffer.from(certificate.fingerprint.replaceAll(':', ''), 'hex').toString('base64url'),
+  ).toBe(key?.x5t);
   expect(Date.parse(certificate.validTo)).toBeGreaterThan(Date.now());
 });
 
 describe('organizations', () => {
   test('a member’s tokens name the organization', async () => {
-    const { access_token, id_token } = await app.signIn({ organization: 'org_one' }, { person: member });
-    expect([claimsOf(access_token)['org_id'], claimsOf(id_token)['org_id']]).toEqual(['org_one', 'org_one']);
+    const { access_token, id_token } = await app.signIn(
+      { organization: 'org_one' },
+      { person: member },
+    );
+    expect([claimsOf(access_token)['org_id'], claimsOf(id_token)['org_id']]).toEqual([
+      'org_one',
+      'org_one',
+    ]);
   });
 
   test('somebody else is refused, signed in before or not', async () => {
     const browser = createBrowser();
     const shown = await app.authorize({ organization: 'org_two' }, browser);
-    expect(back(await browser.signIn(shown, member, { stopAt: callback }))).toMatchObject({ error: 'access_denied' });
+    expect(back(await browser.signIn(shown, member, { stopAt: callback }))).toMatchObject({
+      error: 'access_denied',
+    });
     await browser.signIn(await app.authorize({}, browser), member, { stopAt: callback });
-    expect(back(await app.authorize({ organization: 'org_two', prompt: 'none' }, browser))).toMatchObject({ error: 'login_required' });
-    expect(back(await app.authorize({ organization: 'org_one', prompt: 'none' }, browser))).toHaveProperty('code');
+    expect(
+      back(await app.authorize({ organization: 'org_two', prompt: 'none' }, browser)),
+    ).toMatchObject({ error: 'login_required' });
+    expect(
+      back(await app.authorize({ organization: 'org_one', prompt: 'none' }, browser)),
+    ).toHaveProperty('code');
   });
 });

@@ -2,10 +2,24 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { calculateJwkThumbprint, createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWK } from 'jose';
+import {
+  calculateJwkThumbprint,
+  createRemoteJWKSet,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+  SignJWT,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { createBrowser } from '../helpers/browser-jar.ts';
-import { callback, claimsOf, createApplication, type Application } from '../helpers/tenant-application.ts';
+import {
+  callback,
+  claimsOf,
+  createApplication,
+  type Application,
+} from '../helpers/tenant-application.ts';
 
 let tenant: Tenant;
 let jwtClient: Application;
@@ -30,11 +44,19 @@ beforeAll(async () => {
   const hear = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
   signing = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(signing.publicKey)), alg: 'RS256', use: 'sig', kid: 'one' };
-  jwtClient = createApplication({ client_id: 'jwt', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } });
+  jwtClient = createApplication({
+    client_id: 'jwt',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [jwk] },
+  });
   Reflect.deleteProperty(jwtClient.client, 'client_secret');
   const clients = [
     { ...app.client, backchannel_logout_uri: `${hear}/session` },
-    { ...publicApp.client, backchannel_logout_uri: `${hear}/sub`, backchannel_logout_form: 'sub' as const },
+    {
+      ...publicApp.client,
+      backchannel_logout_uri: `${hear}/sub`,
+      backchannel_logout_form: 'sub' as const,
+    },
     jwtClient.client,
   ];
   tenant = await startTenant({ clients });
@@ -48,18 +70,37 @@ afterAll(async () => {
   listening.close();
 });
 
-const assertion = async (claims: Record<string, unknown> = {}, key: CryptoKey = signing.privateKey) => {
+const assertion = async (
+  claims: Record<string, unknown> = {},
+  key: CryptoKey = signing.privateKey,
+) => {
   const now = Math.floor(Date.now() / 1000);
-  const usual = { iss: 'jwt', sub: 'jwt', aud: `${tenant.url}/`, jti: randomUUID(), iat: now, exp: now + 60 };
-  const client_assertion = await new SignJWT({ ...usual, ...claims }).setProtectedHeader({ alg: 'RS256', kid: 'one' }).sign(key);
-  return { client_assertion, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' };
+  const usual = {
+    iss: 'jwt',
+    sub: 'jwt',
+    aud: `${tenant.url}/`,
+    jti: randomUUID(),
+    iat: now,
+    exp: now + 60,
+  };
+  const client_assertion = await new SignJWT({ ...usual, ...claims })
+    .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+    .sign(key);
+  return {
+    client_assertion,
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  };
 };
 
 async function codeFor(application: Application, parameters: Record<string, string> = {}) {
   const browser = createBrowser();
-  const page = await browser.signIn(await application.authorize({ code_challenge: challenge, ...parameters }, browser), tenant.demoUser, {
-    stopAt: callback,
-  });
+  const page = await browser.signIn(
+    await application.authorize({ code_challenge: challenge, ...parameters }, browser),
+    tenant.demoUser,
+    {
+      stopAt: callback,
+    },
+  );
   return {
     grant_type: 'authorization_code',
     code: page.url.searchParams.get('code') ?? '',
@@ -79,7 +120,10 @@ describe('private_key_jwt', () => {
   test('an assertion is good once', async () => {
     const once = await assertion();
     expect((await jwtClient.token({ ...(await codeFor(jwtClient)), ...once })).status).toBe(200);
-    expect(await jwtClient.token({ ...(await codeFor(jwtClient)), ...once })).toMatchObject({ status: 401, error: 'invalid_client' });
+    expect(await jwtClient.token({ ...(await codeFor(jwtClient)), ...once })).toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+    });
   });
 
   test.each([
@@ -87,12 +131,22 @@ describe('private_key_jwt', () => {
     ['that has run out', { exp: Math.floor(Date.now() / 1000) - 60 }, 401],
     ['in another client’s name', { sub: 'app' }, 400],
   ])('an assertion %s is refused', async (_, claims, status) => {
-    expect((await jwtClient.token({ ...(await codeFor(jwtClient)), ...(await assertion(claims)) })).status).toBe(status);
+    expect(
+      (await jwtClient.token({ ...(await codeFor(jwtClient)), ...(await assertion(claims)) }))
+        .status,
+    ).toBe(status);
   });
 
   test('an assertion by another key is refused', async () => {
     const other = await generateKeyPair('RS256');
-    expect((await jwtClient.token({ ...(await codeFor(jwtClient)), ...(await assertion({}, other.privateKey)) })).status).toBe(401);
+    expect(
+      (
+        await jwtClient.token({
+          ...(await codeFor(jwtClient)),
+          ...(await assertion({}, other.privateKey)),
+        })
+      ).status,
+    ).toBe(401);
   });
 });
 
@@ -116,8 +170,12 @@ describe('a signed request object', () => {
       .sign(signing.privateKey);
   const visit = async (jwt: string) => {
     const browser = createBrowser();
-    const url = new URL(`${tenant.url}/authorize?${new URLSearchParams({ client_id: 'jwt', request: jwt }).toString()}`);
-    return browser.signIn(await browser.visit(url, { stopAt: callback }), tenant.demoUser, { stopAt: callback });
+    const url = new URL(
+      `${tenant.url}/authorize?${new URLSearchParams({ client_id: 'jwt', request: jwt }).toString()}`,
+    );
+    return browser.signIn(await browser.visit(url, { stopAt: callback }), tenant.demoUser, {
+      stopAt: callback,
+    });
   };
 
   test('carries the whole authorization request', async () => {
@@ -125,7 +183,9 @@ describe('a signed request object', () => {
   });
 
   test('for another tenant is refused', async () => {
-    const page = await visit(await request({ aud: 'https://else.example/' })).catch(() => undefined);
+    const page = await visit(await request({ aud: 'https://else.example/' })).catch(
+      () => undefined,
+    );
     expect(page?.url.searchParams.get('code') ?? null).toBeNull();
   });
 });
@@ -146,13 +206,22 @@ describe('DPoP at the token endpoint', () => {
 
   test('a confidential client gets a bound token at once, and /me takes it with a proof only', async () => {
     const code = await codeFor(app);
-    const answer = await app.token(code, { headers: { dpop: await proof('POST', `${tenant.url}/oauth/token`) } });
+    const answer = await app.token(code, {
+      headers: { dpop: await proof('POST', `${tenant.url}/oauth/token`) },
+    });
     expect(answer).toMatchObject({ status: 200, token_type: 'DPoP' });
-    expect(claimsOf(answer.access_token)['cnf']).toEqual({ jkt: await calculateJwkThumbprint(jwk) });
+    expect(claimsOf(answer.access_token)['cnf']).toEqual({
+      jkt: await calculateJwkThumbprint(jwk),
+    });
     const url = `${tenant.url}/me/v1/authentication-methods`;
     const ath = createHash('sha256').update(answer.access_token).digest('base64url');
     const call = async (headers: Record<string, string>) => (await fetch(url, { headers })).status;
-    expect(await call({ authorization: `DPoP ${answer.access_token}`, dpop: await proof('GET', url, { ath }) })).toBe(200);
+    expect(
+      await call({
+        authorization: `DPoP ${answer.access_token}`,
+        dpop: await proof('GET', url, { ath }),
+      }),
+    ).toBe(200);
     expect(await call({ authorization: `Bearer ${answer.access_token}` })).toBe(401);
   });
 
@@ -160,7 +229,13 @@ describe('DPoP at the token endpoint', () => {
     const code = await codeFor(publicApp);
     const send = async (members: Record<string, unknown>, nonce?: string) =>
       publicApp.token(members, {
-        headers: { dpop: await proof('POST', `${tenant.url}/oauth/token`, nonce === undefined ? {} : { nonce }) },
+        headers: {
+          dpop: await proof(
+            'POST',
+            `${tenant.url}/oauth/token`,
+            nonce === undefined ? {} : { nonce },
+          ),
+        },
       });
     const asked = await send(code);
     expect(asked).toMatchObject({
@@ -173,7 +248,10 @@ describe('DPoP at the token endpoint', () => {
     expect(answer.status).toBe(200);
     expect((await publicApp.refresh(answer.refresh_token)).status).not.toBe(200);
     const again = await send(await codeFor(publicApp), nonce);
-    expect((await send({ grant_type: 'refresh_token', refresh_token: again.refresh_token }, nonce)).status).toBe(200);
+    expect(
+      (await send({ grant_type: 'refresh_token', refresh_token: again.refresh_token }, nonce))
+        .status,
+    ).toBe(200);
   });
 });
 
@@ -184,20 +262,33 @@ describe('canonical and custom domain', () => {
     const custom = `http://localhost:${port}`;
     const { access_token } = await app.signIn();
     const at = async (origin: string) =>
-      (await fetch(`${origin}/me/v1/authentication-methods`, { headers: { authorization: `Bearer ${access_token}` } })).status;
+      (
+        await fetch(`${origin}/me/v1/authentication-methods`, {
+          headers: { authorization: `Bearer ${access_token}` },
+        })
+      ).status;
     expect([await at(tenant.url), await at(custom)]).toEqual([200, 401]);
-    const document = (await (await fetch(`${custom}/.well-known/openid-configuration`)).json()) as Record<string, string>;
-    expect([document['issuer'], document['token_endpoint']]).toEqual([`${custom}/`, `${custom}/oauth/token`]);
+    const document = (await (
+      await fetch(`${custom}/.well-known/openid-configuration`)
+    ).json()) as Record<string, string>;
+    expect([document['issuer'], document['token_endpoint']]).toEqual([
+      `${custom}/`,
+      `${custom}/oauth/token`,
+    ]);
     tenant.configure({ custom_domains: [] });
   });
 });
 
 describe('back-channel logout', () => {
   const told = async () => {
-    for (let tries = 0; received.length === 0 && tries < 50; tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let tries = 0; received.length === 0 && tries < 50; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     const keys = createRemoteJWKSet(new URL(`${tenant.url}/.well-known/jwks.json`));
     return Promise.all(
-      received.map(async ({ body, sub }) => ({ sub, ...(await jwtVerify(new URLSearchParams(body).get('logout_token') ?? '', keys)) })),
+      received.map(async ({ body, sub }) => ({
+        sub,
+        ...(await jwtVerify(new URLSearchParams(body).get('logout_token') ?? '', keys)),
+      })),
     );
   };
 

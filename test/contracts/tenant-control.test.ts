@@ -20,7 +20,9 @@ afterAll(async () => {
 async function control(method: string, call: string, body?: object) {
   const response = await fetch(`${tenant.url}/_control/${call}`, {
     method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
@@ -28,16 +30,28 @@ const get = async (url = `${tenant.url}${path}`) => fetch(url);
 
 describe('settings', () => {
   test('a patch holds at once, merges, and null goes back to the default', async () => {
-    await control('PATCH', 'settings', { plan: 'free', limits: { user: { read: 7 } } });
-    const { body } = await control('PATCH', 'settings', { limits: { tenant: { write: 9 } } });
-    expect(body).toMatchObject({ plan: 'free', limits: { user: { read: 7 }, tenant: { write: 9 } } });
-    expect((await control('PATCH', 'settings', { plan: null })).body).toMatchObject({ plan: 'enterprise' });
+    await control('PATCH', 'settings', { plan: 'free', limits: { user: { factors_read: 7 } } });
+    const { body } = await control('PATCH', 'settings', {
+      limits: { tenant: { connected_accounts_write: 9 } },
+    });
+    expect(body).toMatchObject({
+      plan: 'free',
+      limits: { user: { factors_read: 7 }, tenant: { connected_accounts_write: 9 } },
+    });
+    expect((await control('PATCH', 'settings', { plan: null })).body).toMatchObject({
+      plan: 'enterprise',
+    });
   });
 
   test('a wrong patch changes nothing and names every problem', async () => {
-    const { status, body } = await control('PATCH', 'settings', { plan: 'gold', tokens: { accessTokenSeconds: -1 }, nonsense: 1 });
+    const { status, body } = await control('PATCH', 'settings', {
+      plan: 'gold',
+      tokens: { accessTokenSeconds: -1 },
+      nonsense: 1,
+    });
     expect(status).toBe(400);
-    for (const problem of ['plan', 'tokens.accessTokenSeconds', 'nonsense']) expect(body['error']).toContain(problem);
+    for (const problem of ['plan', 'tokens.accessTokenSeconds', 'nonsense'])
+      expect(body['error']).toContain(problem);
     expect(tenant.settings().plan).toBe('enterprise');
   });
 
@@ -52,7 +66,9 @@ describe('users', () => {
   test('ten thousand are made by one call and can sign in', async () => {
     const { status, body } = await control('POST', 'users', { count: 10_000 });
     const { users } = body as { users: { user_id: string; email: string }[] };
-    expect([status, users.length, new Set(users.map((user) => user.user_id)).size]).toEqual([201, 10_000, 10_000]);
+    expect([status, users.length, new Set(users.map((user) => user.user_id)).size]).toEqual([
+      201, 10_000, 10_000,
+    ]);
     const person = { email: users[9_999]?.email ?? '', password: 'password' };
     expect((await app.signIn({}, { person })).status).toBe(200);
   });
@@ -63,8 +79,12 @@ describe('users', () => {
       password: 'Passw0rd',
       methods: [{ type: 'totp' }, { type: 'recovery-code' }],
     });
-    expect((await control('GET', 'users/ann@example.com')).body).toMatchObject({ email: 'ann@example.com' });
-    expect((await control('PATCH', 'users/ann@example.com', { email: 'anna@example.com' })).body).toMatchObject({
+    expect((await control('GET', 'users/ann@example.com')).body).toMatchObject({
+      email: 'ann@example.com',
+    });
+    expect(
+      (await control('PATCH', 'users/ann@example.com', { email: 'anna@example.com' })).body,
+    ).toMatchObject({
       email: 'anna@example.com',
     });
     expect((await control('DELETE', 'users/anna@example.com')).status).toBe(200);
@@ -79,19 +99,28 @@ describe('the request log', () => {
     const { requests } = body as { requests: { id: number; path: string; status: number }[] };
     expect(requests.at(-1)).toMatchObject({ method: 'GET', path, status: 200 });
     await get(`${tenant.url}/nothing`);
-    expect((await control('GET', `requests?since=${requests.at(-1)?.id ?? 0}`)).body).toMatchObject({
-      requests: [{ path: '/nothing', status: 404 }],
-    });
+    expect((await control('GET', `requests?since=${requests.at(-1)?.id ?? 0}`)).body).toMatchObject(
+      {
+        requests: [{ path: '/nothing', status: 404 }],
+      },
+    );
     await control('DELETE', 'requests');
     expect((await control('GET', 'requests')).body).toEqual({ requests: [] });
   });
 });
 
 describe('faults', () => {
-  const fault = async (given: object) => control('POST', 'faults', { path: '/.well-known/', ...given });
+  const fault = async (given: object) =>
+    control('POST', 'faults', { path: '/.well-known/', ...given });
 
   test('answer so often with a status, headers and body of their own, and let others pass', async () => {
-    await fault({ status: 429, headers: { 'retry-after': '7' }, body: { error: 'busy' }, times: 2, skip: 1 });
+    await fault({
+      status: 429,
+      headers: { 'retry-after': '7' },
+      body: { error: 'busy' },
+      times: 2,
+      skip: 1,
+    });
     const statuses = [];
     for (let index = 0; index < 4; index += 1) statuses.push((await get()).status);
     expect(statuses).toEqual([200, 429, 429, 200]);
@@ -129,7 +158,9 @@ describe('faults', () => {
     await control('POST', 'faults', { path: '/me/', reset: 'mid-body' });
     const answer = await fetch(`${tenant.url}/me/v1/authentication-methods`, { headers });
     await expect(answer.text()).rejects.toThrow();
-    expect((await fetch(`${tenant.url}/me/v1/authentication-methods`, { headers })).status).toBe(200);
+    expect((await fetch(`${tenant.url}/me/v1/authentication-methods`, { headers })).status).toBe(
+      200,
+    );
   });
 
   test('spread a body over time', async () => {
@@ -141,7 +172,9 @@ describe('faults', () => {
 
   test('are listed and cleared; a wrong one is refused', async () => {
     await fault({ status: 500, times: 9 });
-    expect((await control('GET', 'faults')).body).toMatchObject({ faults: [{ status: 500, times: 9 }] });
+    expect((await control('GET', 'faults')).body).toMatchObject({
+      faults: [{ status: 500, times: 9 }],
+    });
     await control('DELETE', 'faults');
     expect((await get()).status).toBe(200);
     expect((await fault({ status: 42 })).status).toBe(400);
@@ -167,7 +200,9 @@ test('two tenants in one process share nothing', async () => {
     expect(tenant.users.find('theirs@example.com')).toBeUndefined();
     expect([tenant.settings().plan, other.settings().plan]).toEqual(['enterprise', 'free']);
     const { access_token } = await app.signIn();
-    const foreign = await fetch(`${other.url}/me/v1/authentication-methods`, { headers: { authorization: `Bearer ${access_token}` } });
+    const foreign = await fetch(`${other.url}/me/v1/authentication-methods`, {
+      headers: { authorization: `Bearer ${access_token}` },
+    });
     expect(foreign.status).toBe(401);
     expect(tenant.requests().some((seen) => seen.path.startsWith('/me/'))).toBe(false);
   } finally {
@@ -193,6 +228,11 @@ test('an unknown call says which there are', async () => {
 
 test('the page at / says what this is and how to sign in', async () => {
   const page = await (await get(`${tenant.url}/`)).text();
-  for (const text of [tenant.demoUser.email, tenant.demoUser.totpSecret, `${tenant.url}/me/`, '/_control/settings'])
+  for (const text of [
+    tenant.demoUser.email,
+    tenant.demoUser.totpSecret,
+    `${tenant.url}/me/`,
+    '/_control/settings',
+  ])
     expect(page).toContain(text);
 });

@@ -11,9 +11,18 @@ let config: client.Configuration;
 
 beforeAll(async () => {
   tenant = await startTenant({
-    clients: [{ client_id: 'app', client_secret: 'app-secret', callbacks: [callback], allowed_logout_urls: ['http://localhost:3999/'] }],
+    clients: [
+      {
+        client_id: 'app',
+        client_secret: 'app-secret',
+        callbacks: [callback],
+        allowed_logout_urls: ['http://localhost:3999/'],
+      },
+    ],
   });
-  config = await client.discovery(new URL(tenant.issuer), 'app', 'app-secret', undefined, { execute: [client.allowInsecureRequests] });
+  config = await client.discovery(new URL(tenant.issuer), 'app', 'app-secret', undefined, {
+    execute: [client.allowInsecureRequests],
+  });
 });
 
 afterAll(async () => {
@@ -39,7 +48,8 @@ async function signIn(browser: Browser, parameters: Record<string, string> = {})
   });
   const first = await browser.visit(url, { stopAt: callback });
   const last = await browser.signIn(first, tenant.demoUser, { stopAt: callback });
-  const maxAge = parameters['max_age'] === undefined ? {} : { maxAge: Number(parameters['max_age']) };
+  const maxAge =
+    parameters['max_age'] === undefined ? {} : { maxAge: Number(parameters['max_age']) };
   return client.authorizationCodeGrant(config, last.url, {
     pkceCodeVerifier: verifier,
     expectedState: state,
@@ -49,19 +59,28 @@ async function signIn(browser: Browser, parameters: Record<string, string> = {})
 }
 
 const claimsOf = (jwt: string): Record<string, unknown> =>
-  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Record<
+    string,
+    unknown
+  >;
 
 describe('openid-client, which this project did not write, with discovery and its own defaults', () => {
   test('signs in through the forms and gets an ID token with a session id and an access token for the API', async () => {
     const tokens = await signIn(createBrowser());
     const claims = tokens.claims();
-    expect(claims).toMatchObject({ email: 'demo@example.com', name: 'Demo User', sid: expect.any(String) });
+    expect(claims).toMatchObject({
+      email: 'demo@example.com',
+      name: 'Demo User',
+      sid: expect.any(String),
+    });
     expect(claims).not.toHaveProperty('acr');
     expect(claims).not.toHaveProperty('amr');
     expect(claims).not.toHaveProperty('auth_time');
     const access = claimsOf(tokens.access_token);
     expect(access['aud']).toEqual([audience(), `${tenant.url}/userinfo`]);
-    expect(access['scope']).toBe('openid profile email offline_access read:me:authentication_methods');
+    expect(access['scope']).toBe(
+      'openid profile email offline_access read:me:authentication_methods',
+    );
     expect(tokens.scope).toBe(access['scope']);
     expect(tokens.expires_in).toBe(86_400);
   });
@@ -71,14 +90,26 @@ describe('openid-client, which this project did not write, with discovery and it
     const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token ?? '');
     expect(refreshed.refresh_token).not.toBe(tokens.refresh_token);
     expect(refreshed.claims()?.sub).toBe(tokens.claims()?.sub);
-    const dead = { error: 'invalid_grant', error_description: 'Unknown or invalid refresh token.', status: 403 };
-    await expect(client.refreshTokenGrant(config, tokens.refresh_token ?? '')).rejects.toMatchObject(dead);
-    await expect(client.refreshTokenGrant(config, refreshed.refresh_token ?? '')).rejects.toMatchObject(dead);
+    const dead = {
+      error: 'invalid_grant',
+      error_description: 'Unknown or invalid refresh token.',
+      status: 403,
+    };
+    await expect(
+      client.refreshTokenGrant(config, tokens.refresh_token ?? ''),
+    ).rejects.toMatchObject(dead);
+    await expect(
+      client.refreshTokenGrant(config, refreshed.refresh_token ?? ''),
+    ).rejects.toMatchObject(dead);
   });
 
   test('reads /userinfo with the access token of the API', async () => {
     const tokens = await signIn(createBrowser());
-    const info = await client.fetchUserInfo(config, tokens.access_token, tokens.claims()?.sub ?? '');
+    const info = await client.fetchUserInfo(
+      config,
+      tokens.access_token,
+      tokens.claims()?.sub ?? '',
+    );
     expect(info).toMatchObject({ email: 'demo@example.com', email_verified: true });
   });
 
@@ -86,7 +117,11 @@ describe('openid-client, which this project did not write, with discovery and it
     const browser = createBrowser();
     await signIn(browser);
     const tokens = await signIn(browser, { acr_values: multiFactor, max_age: '300' });
-    expect(tokens.claims()).toMatchObject({ acr: multiFactor, amr: ['mfa'], auth_time: expect.any(Number) });
+    expect(tokens.claims()).toMatchObject({
+      acr: multiFactor,
+      amr: ['mfa'],
+      auth_time: expect.any(Number),
+    });
     const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token ?? '');
     expect(refreshed.claims()).not.toHaveProperty('amr');
   });
@@ -101,16 +136,25 @@ describe('openid-client, which this project did not write, with discovery and it
     });
     const back = await browser.visit(url, { stopAt: 'http://localhost:3999/' });
     expect(back.url.href).toBe('http://localhost:3999/?state=s1');
-    const again = await browser.visit(client.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid', state: 's2' }), {
-      stopAt: callback,
-    });
+    const again = await browser.visit(
+      client.buildAuthorizationUrl(config, {
+        redirect_uri: callback,
+        scope: 'openid',
+        state: 's2',
+      }),
+      {
+        stopAt: callback,
+      },
+    );
     expect(again.url.pathname).toBe('/u/login');
   });
 
   test('revokes its refresh token and can no longer refresh; revoking again still answers 200', async () => {
     const tokens = await signIn(createBrowser());
     await client.tokenRevocation(config, tokens.refresh_token ?? '');
-    await expect(client.refreshTokenGrant(config, tokens.refresh_token ?? '')).rejects.toMatchObject({
+    await expect(
+      client.refreshTokenGrant(config, tokens.refresh_token ?? ''),
+    ).rejects.toMatchObject({
       error: 'invalid_grant',
       status: 403,
     });

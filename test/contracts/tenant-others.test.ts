@@ -14,7 +14,14 @@ beforeAll(async () => {
   application = fork(join(import.meta.dirname, 'other-application.ts'), { execArgv: [] });
   [site] = (await once(application, 'message')) as [string];
   tenant = await startTenant({
-    clients: [{ client_id: 'other', client_secret: 'other-secret', callbacks: [`${site}/callback`], allowed_logout_urls: [site] }],
+    clients: [
+      {
+        client_id: 'other',
+        client_secret: 'other-secret',
+        callbacks: [`${site}/callback`],
+        allowed_logout_urls: [site],
+      },
+    ],
   });
   application.send(tenant.url);
   await once(application, 'message');
@@ -36,15 +43,25 @@ describe('express-openid-connect, which this project did not write, with its exa
   });
 
   test('reads the API, refreshes its token, reads again', async () => {
-    const first = JSON.parse((await browser.visit(`${site}/methods`)).text) as { token: string; answer: object };
-    expect(first.answer).toMatchObject({ authentication_methods: [{ type: 'password' }, { type: 'totp' }] });
-    const second = JSON.parse((await browser.visit(`${site}/methods?refresh=1`)).text) as typeof first;
+    const first = JSON.parse((await browser.visit(`${site}/methods`)).text) as {
+      token: string;
+      answer: object;
+    };
+    expect(first.answer).toMatchObject({
+      authentication_methods: [{ type: 'password' }, { type: 'totp' }],
+    });
+    const second = JSON.parse(
+      (await browser.visit(`${site}/methods?refresh=1`)).text,
+    ) as typeof first;
     expect(second.answer).toEqual(first.answer);
     expect(second.token).not.toBe(first.token);
   });
 
   test('reads /userinfo', async () => {
-    expect(JSON.parse((await browser.visit(`${site}/who`)).text)).toMatchObject({ email: tenant.demoUser.email, name: 'Demo User' });
+    expect(JSON.parse((await browser.visit(`${site}/who`)).text)).toMatchObject({
+      email: tenant.demoUser.email,
+      name: 'Demo User',
+    });
   });
 
   test('signs out by way of /v2/logout, at the tenant as well', async () => {
@@ -62,9 +79,22 @@ interface Ready {
 
 describe('npm run tenant', () => {
   test('says in one line where it is, and ends when asked', async () => {
-    const running = await startProgram<Ready>(['tenant', '--port', '0', '--json', '--plan', 'free', '--control']);
-    expect(running.ready).toMatchObject({ client_id: 'my-account-bff', user: { email: 'demo@example.com' } });
-    const settings = (await (await fetch(`${running.ready.tenant}/_control/settings`)).json()) as { plan: string };
+    const running = await startProgram<Ready>([
+      'tenant',
+      '--port',
+      '0',
+      '--json',
+      '--plan',
+      'free',
+      '--control',
+    ]);
+    expect(running.ready).toMatchObject({
+      client_id: 'my-account-bff',
+      user: { email: 'demo@example.com' },
+    });
+    const settings = (await (await fetch(`${running.ready.tenant}/_control/settings`)).json()) as {
+      plan: string;
+    };
     expect(settings.plan).toBe('free');
     expect(await running.stop()).toBe(0);
   });

@@ -1,11 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { createBrowser } from '../helpers/browser-jar.ts';
-import { callback, claimsOf, createApplication, type TokenAnswer } from '../helpers/tenant-application.ts';
+import {
+  callback,
+  claimsOf,
+  createApplication,
+  type TokenAnswer,
+} from '../helpers/tenant-application.ts';
 
 const api = 'https://orders.example/';
-const app = createApplication({ refresh_token_policies: [{ audience: api, scope: ['read:orders', 'write:orders', 'no:such'] }] });
-const scope = 'openid offline_access read:me:authentication_methods delete:me:authentication_methods';
+const app = createApplication({
+  refresh_token_policies: [{ audience: api, scope: ['read:orders', 'write:orders', 'no:such'] }],
+});
+const scope =
+  'openid offline_access read:me:authentication_methods delete:me:authentication_methods';
 const granted = ['read:me:authentication_methods', 'read:me:factors'];
 
 let tenant: Tenant;
@@ -46,7 +54,10 @@ describe('which scopes a sign-in gets', () => {
     const permissions = { [`${tenant.url}/me/`]: ['read:me:factors'] };
     tenant.users.add({ email: 'role@example.com', password: 'Passw0rd', permissions });
     const wanted = 'openid read:me:authentication_methods read:me:factors';
-    const answer = await app.signIn({ scope: wanted }, { person: { email: 'role@example.com', password: 'Passw0rd' } });
+    const answer = await app.signIn(
+      { scope: wanted },
+      { person: { email: 'role@example.com', password: 'Passw0rd' } },
+    );
     expect(answer.scope).toBe('openid read:me:factors');
     expect(claimsOf(answer.access_token)['permissions']).toEqual(['read:me:factors']);
   });
@@ -63,7 +74,9 @@ describe('a refresh', () => {
     const signedIn = await app.signIn({ scope });
     const all = await app.refresh(signedIn.refresh_token);
     expect(all.scope).toBe('openid offline_access read:me:authentication_methods');
-    const fewer = await app.refresh(all.refresh_token, { scope: 'openid delete:me:authentication_methods' });
+    const fewer = await app.refresh(all.refresh_token, {
+      scope: 'openid delete:me:authentication_methods',
+    });
     expect([fewer.scope, fewer.status]).toEqual(['openid', 200]);
     const again = await app.refresh(fewer.refresh_token);
     expect(again.scope).toBe(all.scope);
@@ -80,7 +93,9 @@ describe('a refresh', () => {
 
   test('for an audience outside the policy silently gives the one of the sign-in', async () => {
     const { refresh_token } = await app.signIn({ scope });
-    expect(audiences(await app.refresh(refresh_token, { audience: 'https://nowhere/' }))).toEqual(mine());
+    expect(audiences(await app.refresh(refresh_token, { audience: 'https://nowhere/' }))).toEqual(
+      mine(),
+    );
   });
 
   test('within the leeway takes the token before the newest once more, after it none', async () => {
@@ -100,13 +115,21 @@ describe('a refresh', () => {
     const rotated = await app.refresh(refresh_token);
     expect(rotated.status).toBe(200);
     later(1001);
-    expect(await app.refresh(rotated.refresh_token)).toMatchObject({ status: 403, error: 'invalid_grant' });
+    expect(await app.refresh(rotated.refresh_token)).toMatchObject({
+      status: 403,
+      error: 'invalid_grant',
+    });
   });
 
   test('says so when the user is gone', async () => {
     const [user] = tenant.users.add({ email: 'gone@example.com', password: 'Passw0rd' });
-    const { refresh_token } = await app.signIn({ scope }, { person: { email: 'gone@example.com', password: 'Passw0rd' } });
-    await fetch(`${tenant.url}/_control/users/${encodeURIComponent(user?.user_id ?? '')}`, { method: 'DELETE' });
+    const { refresh_token } = await app.signIn(
+      { scope },
+      { person: { email: 'gone@example.com', password: 'Passw0rd' } },
+    );
+    await fetch(`${tenant.url}/_control/users/${encodeURIComponent(user?.user_id ?? '')}`, {
+      method: 'DELETE',
+    });
     expect(await app.refresh(refresh_token)).toMatchObject({
       status: 403,
       error: 'invalid_grant',
@@ -127,7 +150,11 @@ describe('the Default Policy, "Require 2FA"', () => {
     expect(refreshed.status).toBe(200);
     later(16 * 60);
     const demanded = await app.refresh(refreshed.refresh_token);
-    expect(demanded).toMatchObject({ status: 403, error: 'mfa_required', mfa_token: expect.anything() });
+    expect(demanded).toMatchObject({
+      status: 403,
+      error: 'mfa_required',
+      mfa_token: expect.anything(),
+    });
     expect(demanded.mfa_requirements).toMatchObject({ challenge: [{ type: 'otp' }] });
   });
 
@@ -140,12 +167,18 @@ describe('the Default Policy, "Require 2FA"', () => {
 
   test('a user who can prove nothing gets in once, and after 15 minutes must sign in again', async () => {
     tenant.users.add({ email: 'bare@example.com', password: 'Passw0rd', email_verified: false });
-    const { refresh_token } = await app.signIn({ scope }, { person: { email: 'bare@example.com', password: 'Passw0rd' } });
+    const { refresh_token } = await app.signIn(
+      { scope },
+      { person: { email: 'bare@example.com', password: 'Passw0rd' } },
+    );
     later(14 * 60);
     const refreshed = await app.refresh(refresh_token);
     expect(refreshed.status).toBe(200);
     later(16 * 60);
-    expect(await app.refresh(refreshed.refresh_token)).toMatchObject({ status: 403, error: 'unmet_authentication_requirements' });
+    expect(await app.refresh(refreshed.refresh_token)).toMatchObject({
+      status: 403,
+      error: 'unmet_authentication_requirements',
+    });
   });
 
   test('does not hold for other APIs', async () => {
@@ -156,7 +189,9 @@ describe('the Default Policy, "Require 2FA"', () => {
 
   test('a silent sign-in after 15 minutes is unmet_authentication_requirements', async () => {
     const browser = createBrowser();
-    await browser.signIn(await app.authorize({ scope }, browser), tenant.demoUser, { stopAt: callback });
+    await browser.signIn(await app.authorize({ scope }, browser), tenant.demoUser, {
+      stopAt: callback,
+    });
     later(16 * 60);
     const page = await app.authorize({ scope, prompt: 'none' }, browser);
     expect(page.url.searchParams.get('error')).toBe('unmet_authentication_requirements');

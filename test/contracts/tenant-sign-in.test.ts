@@ -56,10 +56,17 @@ const control = async (path: string, body: object, method = 'POST') => {
 /** As far as the second factor. */
 async function toChallenge(browser: Browser, who = person): Promise<Page> {
   const page = await app.authorize({ acr_values }, browser);
-  return browser.submit(page, { username: who.email, password: who.password }, { stopAt: callback });
+  return browser.submit(
+    page,
+    { username: who.email, password: who.password },
+    { stopAt: callback },
+  );
 }
 
-const errorAt = (page: Page): unknown[] => [page.url.searchParams.get('error'), page.url.searchParams.get('error_description')];
+const errorAt = (page: Page): unknown[] => [
+  page.url.searchParams.get('error'),
+  page.url.searchParams.get('error_description'),
+];
 
 describe('the second factor', () => {
   test('is a code by e-mail for a user who has no app; a wrong one may be tried again', async () => {
@@ -67,16 +74,24 @@ describe('the second factor', () => {
     const page = await toChallenge(browser);
     expect(page.url.pathname).toBe('/u/mfa-email-challenge');
     const wrong = await browser.submit(page, { code: '000000' }, { stopAt: callback });
-    expect([wrong.status, wrong.text.includes('The code you entered is invalid')]).toEqual([400, true]);
+    expect([wrong.status, wrong.text.includes('The code you entered is invalid')]).toEqual([
+      400,
+      true,
+    ]);
     const { code = '' } = tenant.messages(person.email).at(-1) ?? {};
     const back = await browser.submit(wrong, { code }, { stopAt: callback });
-    expect(claimsOf((await app.exchange(back)).id_token)).toMatchObject({ acr: acr_values, amr: ['mfa'] });
+    expect(claimsOf((await app.exchange(back)).id_token)).toMatchObject({
+      acr: acr_values,
+      amr: ['mfa'],
+    });
   });
 
   test('is a recovery code where the user chooses it, and that code is spent', async () => {
     const browser = createBrowser();
     const page = await toChallenge(browser);
-    const other = await browser.visit(new URL(`/u/mfa-recovery-code-challenge${page.url.search}`, page.url));
+    const other = await browser.visit(
+      new URL(`/u/mfa-recovery-code-challenge${page.url.search}`, page.url),
+    );
     const code = tenant.users.find(person.email)?.recoveryCode ?? '';
     const back = await browser.submit(other, { code }, { stopAt: callback });
     expect(back.url.searchParams.get('code')).not.toBeNull();
@@ -90,14 +105,20 @@ describe('the second factor', () => {
     expect(page.url.pathname).toBe('/u/mfa-otp-enrollment');
     const back = await browser.signIn(page, bare, { stopAt: callback });
     expect(claimsOf((await app.exchange(back)).id_token)).toMatchObject({ amr: ['mfa'] });
-    expect(tenant.users.find(bare.email)?.methods.map(({ type }) => type)).toEqual(['password', 'totp']);
+    expect(tenant.users.find(bare.email)?.methods.map(({ type }) => type)).toEqual([
+      'password',
+      'totp',
+    ]);
   });
 
   test('is not open to guessing: after ten wrong codes the right one is refused too', async () => {
     const browser = createBrowser();
     let page = await toChallenge(browser, tenant.demoUser);
-    for (let attempt = 0; attempt < 10; attempt += 1) page = await browser.submit(page, { code: '12345' }, { stopAt: callback });
-    await expect(browser.signIn({ ...page, status: 200 }, tenant.demoUser, { stopAt: callback })).rejects.toThrow('too many attempts');
+    for (let attempt = 0; attempt < 10; attempt += 1)
+      page = await browser.submit(page, { code: '12345' }, { stopAt: callback });
+    await expect(
+      browser.signIn({ ...page, status: 200 }, tenant.demoUser, { stopAt: callback }),
+    ).rejects.toThrow('too many attempts');
   });
 
   test('is asked anew at each step-up of one browser, and only when asked for', async () => {
@@ -105,10 +126,14 @@ describe('the second factor', () => {
     await app.signIn({}, { browser });
     expect((await app.authorize({}, browser)).url.searchParams.get('code')).not.toBeNull();
     for (const _ of [1, 2]) {
-      expect((await app.authorize({ acr_values }, browser)).url.pathname).toBe('/u/mfa-otp-challenge');
+      expect((await app.authorize({ acr_values }, browser)).url.pathname).toBe(
+        '/u/mfa-otp-challenge',
+      );
       await app.signIn({ acr_values }, { browser });
     }
-    expect(errorAt(await app.authorize({ acr_values, prompt: 'none' }, browser))[0]).toBe('interaction_required');
+    expect(errorAt(await app.authorize({ acr_values, prompt: 'none' }, browser))[0]).toBe(
+      'interaction_required',
+    );
   });
 
   test('follows the hierarchy: the tenant’s policy asks once in a browser, an Action that switches MFA off outranks it', async () => {
@@ -123,9 +148,15 @@ describe('the second factor', () => {
     expect(second.url.pathname).toBe('/u/mfa-otp-challenge');
     await browser.signIn(second, tenant.demoUser, { stopAt: callback });
     expect((await app.authorize({}, browser)).url.searchParams.get('code')).not.toBeNull();
-    tenant.configure({ mfa: { action_disables: true }, my_account: { default_policy: 'require_2fa' } });
+    tenant.configure({
+      mfa: { action_disables: true },
+      my_account: { default_policy: 'require_2fa' },
+    });
     const other = createBrowser();
-    const [, done] = [await app.authorize({}, other), await app.signIn({ acr_values }, { browser: other })];
+    const [, done] = [
+      await app.authorize({}, other),
+      await app.signIn({ acr_values }, { browser: other }),
+    ];
     expect(claimsOf(done.id_token)).not.toHaveProperty('amr');
   });
 });
@@ -133,8 +164,13 @@ describe('the second factor', () => {
 describe('a sign-in that does not go through', () => {
   test('a wrong password shows the form again', async () => {
     const browser = createBrowser();
-    const page = await browser.submit(await app.authorize({}, browser), { username: person.email, password: 'no' });
-    expect([page.status, page.url.pathname, page.text.includes('Wrong email or password')]).toEqual([400, '/u/login', true]);
+    const page = await browser.submit(await app.authorize({}, browser), {
+      username: person.email,
+      password: 'no',
+    });
+    expect([page.status, page.url.pathname, page.text.includes('Wrong email or password')]).toEqual(
+      [400, '/u/login', true],
+    );
   });
 
   test('a user who cancels, declines or is denied by an Action comes back with access_denied', async () => {
@@ -145,9 +181,15 @@ describe('a sign-in that does not go through', () => {
 
     const decline = createBrowser();
     const asked = await app.authorize({ prompt: 'consent' }, decline);
-    const consent = await decline.submit(asked, { username: person.email, password: person.password }, { stopAt: callback });
+    const consent = await decline.submit(
+      asked,
+      { username: person.email, password: person.password },
+      { stopAt: callback },
+    );
     expect(consent.url.pathname).toBe('/u/consent');
-    expect(errorAt(await decline.submit(consent, {}, { button: 'deny', stopAt: callback }))[0]).toBe('access_denied');
+    expect(
+      errorAt(await decline.submit(consent, {}, { button: 'deny', stopAt: callback }))[0],
+    ).toBe('access_denied');
 
     tenant.configure({ denied_users: { [person.email]: 'Not today.' } });
     const denied = createBrowser();
@@ -167,10 +209,9 @@ describe('a sign-in that does not go through', () => {
       'access_denied',
       'Service not found: https://nowhere.example/',
     ]);
-    expect(errorAt(await app.authorize({ prompt: 'none', audience: undefined, scope: 'openid' }))).toEqual([
-      'login_required',
-      'Login required',
-    ]);
+    expect(
+      errorAt(await app.authorize({ prompt: 'none', audience: undefined, scope: 'openid' })),
+    ).toEqual(['login_required', 'Login required']);
   });
 
   test('where the switch says so, asking for scopes none of which is granted is access_denied, not a token without them', async () => {
@@ -184,7 +225,10 @@ describe('a sign-in that does not go through', () => {
 describe('several at once', () => {
   test('two tabs of one browser sign in side by side', async () => {
     const browser = createBrowser();
-    const [first, second] = [await app.authorize({ state: 'one' }, browser), await app.authorize({ state: 'two' }, browser)];
+    const [first, second] = [
+      await app.authorize({ state: 'one' }, browser),
+      await app.authorize({ state: 'two' }, browser),
+    ];
     for (const [page, state] of [
       [second, 'two'],
       [first, 'one'],
@@ -204,10 +248,15 @@ describe('several at once', () => {
 
   test('five refreshes of one token: one wins, and the family is dead with it', async () => {
     const { refresh_token } = await app.signIn();
-    const answers = await Promise.all(Array.from({ length: 5 }, async () => app.refresh(refresh_token)));
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, async () => app.refresh(refresh_token)),
+    );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 403, 403, 403, 403]);
     const winner = answers.find(({ status }) => status === 200);
-    expect(await app.refresh(winner?.refresh_token)).toMatchObject({ status: 403, error: 'invalid_grant' });
+    expect(await app.refresh(winner?.refresh_token)).toMatchObject({
+      status: 403,
+      error: 'invalid_grant',
+    });
   });
 });
 
@@ -222,13 +271,17 @@ describe('ending a session', () => {
     expect(back.url.href).toBe(home);
     await until(() => heard.length === 1);
     expect(heard[0]).toMatchObject({ sid, aud: 'app' });
-    expect((await app.authorize({ prompt: 'none' }, browser)).url.searchParams.get('error')).toBe('login_required');
+    expect((await app.authorize({ prompt: 'none' }, browser)).url.searchParams.get('error')).toBe(
+      'login_required',
+    );
   });
 
   test('/v2/logout asks nothing, and goes nowhere that is not allowed', async () => {
     const browser = createBrowser();
     await app.signIn({}, { browser });
-    const evil = await browser.visit(`${tenant.url}/v2/logout?client_id=app&returnTo=https%3A%2F%2Fevil.example%2F`);
+    const evil = await browser.visit(
+      `${tenant.url}/v2/logout?client_id=app&returnTo=https%3A%2F%2Fevil.example%2F`,
+    );
     expect(evil.status).toBe(400);
     const back = await browser.visit(`${tenant.url}/v2/logout?client_id=app`, { stopAt: home });
     expect(back.url.href).toBe(home);
@@ -243,7 +296,11 @@ describe('ending a session', () => {
     const revoke = async (token: string | undefined) =>
       fetch(`${tenant.url}/oauth/revoke`, {
         method: 'POST',
-        body: new URLSearchParams({ client_id: 'app', client_secret: 'app-secret', token: token ?? '' }),
+        body: new URLSearchParams({
+          client_id: 'app',
+          client_secret: 'app-secret',
+          token: token ?? '',
+        }),
       });
     expect((await revoke(again.refresh_token)).status).toBe(200);
     const left = await app.refresh(two.refresh_token);
@@ -266,12 +323,17 @@ describe('ending a session', () => {
     for (const initiator of all) {
       await app.signIn({}, { person });
       const { deliveries } = await control('logout', { email: person.email, initiator });
-      expect([initiator, deliveries]).toEqual([initiator, [expect.objectContaining({ client_id: 'app', status: 200 })]]);
+      expect([initiator, deliveries]).toEqual([
+        initiator,
+        [expect.objectContaining({ client_id: 'app', status: 200 })],
+      ]);
     }
     const [record] = tenant.settings().clients;
     tenant.configure({ clients: [{ ...record, backchannel_logout_initiators: ['rp-logout'] }] });
     await app.signIn({}, { person });
-    expect(await control('logout', { email: person.email, initiator: 'session-revoked' })).toEqual({ deliveries: [] });
+    expect(await control('logout', { email: person.email, initiator: 'session-revoked' })).toEqual({
+      deliveries: [],
+    });
   });
 
   test('a changed password, a changed address and a deleted account end it of themselves', async () => {
@@ -280,7 +342,8 @@ describe('ending a session', () => {
       async () => control('users/many@example.com', { email: 'moved@example.com' }, 'PATCH'),
       async () => control('users/moved@example.com', {}, 'DELETE'),
     ]) {
-      const email = tenant.users.find('moved@example.com') === undefined ? person.email : 'moved@example.com';
+      const email =
+        tenant.users.find('moved@example.com') === undefined ? person.email : 'moved@example.com';
       const password = heard.length === 0 ? person.password : 'Another1';
       await app.signIn({}, { person: { email, password } });
       const before = heard.length;
@@ -293,6 +356,7 @@ describe('ending a session', () => {
 
 /** Waits for something that happens elsewhere, two seconds at most. */
 async function until(happened: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 200 && !happened(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let turn = 0; turn < 200 && !happened(); turn += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   expect(happened()).toBe(true);
 }

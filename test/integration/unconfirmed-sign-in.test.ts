@@ -35,9 +35,7 @@ const steppedUp = async (person: Person): Promise<void> => {
 
 describe.each<[string, Position[]]>([
   ['the life of a pushed request', [{ parSeconds: 30 }, { parSeconds: 60 }]],
-  ['what counts as a filtered read', [{ filteredMeans: 'type-parameter' }, { filteredMeans: 'never' }]],
   ['whether PATCH is counted', [{ patchCost: 'write' }, { patchCost: 'none' }]],
-  ['whether factors and connected accounts are limited', [{ limitOtherOperations: true }, { limitOtherOperations: false }]],
   ['the life of an enrolment', [{ authSessionSeconds: 600 }, { authSessionSeconds: 60 }]],
 ])('%s', (_name, positions) => {
   test.each(positions)('%j: sign-in, reads, step-up and an addition go through under the strict limits of the plan', async (position) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { codeOf, type Person, type Seen } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
+import { everyBucket } from '../helpers/buckets.ts';
 
 // What nobody outside Auth0 knows is a switch of the tenant. The gateway must do right in every position.
 
@@ -21,7 +22,7 @@ beforeAll(async () => {
       // What the tenant says is to come through each time.
       READ_KEEP_SECONDS: '0',
     },
-    tenant: { plan: 'private-10000', limits: { user: { read: 1000, write: 1000, filtered: 1000 } } },
+    tenant: { plan: 'private-10000', limits: { user: everyBucket(1000) } },
   });
 });
 afterAll(async () => world.close());
@@ -131,7 +132,7 @@ describe.each(['A0E-429-0003', 'A0E-429-0001'])('a refusal by the tenant’s lim
     const [user] = world.tenant.users.add({ email: `limited-${rateLimitCode}-${owner}@example.com`, password: 'Passw0rd!' });
     const theirs = world.person({ email: user?.email ?? '', password: 'Passw0rd!' });
     await theirs.signIn();
-    world.tenant.configure({ limits: { [owner]: { filtered: 1 } } });
+    world.tenant.configure({ limits: { [owner]: { authentication_methods_read_filtered: 1 } } });
     try {
       const first = await theirs.call('GET', `${methods}?type=totp`);
       const second = await theirs.call('GET', `${methods}?type=totp`);
@@ -139,7 +140,7 @@ describe.each(['A0E-429-0003', 'A0E-429-0001'])('a refusal by the tenant’s lim
       expect(second.json()).toMatchObject({ code });
       expect(Number(second.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     } finally {
-      world.tenant.configure({ limits: { [owner]: { filtered: null } } });
+      world.tenant.configure({ limits: { [owner]: { authentication_methods_read_filtered: null } } });
     }
   });
 });

@@ -10,10 +10,12 @@ export interface Operation {
   readonly cost: CostClass;
   /** The query parameter that makes the call a filtered read, which has a bucket of its own. */
   readonly filteredBy?: string;
+  /** Marked `planned` in Auth0's file: denied here until Auth0 releases it. */
+  readonly planned?: true;
 }
 
-/** Everything that passes this gateway: the operations that Auth0's My Account OpenAPI file marks GA or EA. What is not here does not exist. */
-export const operations: readonly Operation[] = [
+/** What Auth0 publishes of its My Account API. One line makes an operation pass; what is not here does not exist. */
+const table: readonly Operation[] = [
   { name: 'getFactors', method: 'GET', path: '/factors', scope: 'read:me:factors', cost: 'read' },
   {
     name: 'getAuthenticationMethods',
@@ -87,26 +89,51 @@ export const operations: readonly Operation[] = [
     scope: 'delete:me:connected_accounts',
     cost: 'write',
   },
+  // Beta, and published apart from the file.
+  { name: 'getProfile', method: 'GET', path: '/profile', scope: 'read:me:profile', cost: 'read' },
+  { name: 'updateProfile', method: 'PATCH', path: '/profile', scope: 'update:me:profile', cost: 'write' },
+  { name: 'getConsents', method: 'GET', path: '/consents', scope: 'read:me:consents', cost: 'read', planned: true },
+  { name: 'getConsent', method: 'GET', path: '/consents/{id}', scope: 'read:me:consents', cost: 'read', planned: true },
+  { name: 'getOrganizations', method: 'GET', path: '/organizations', scope: 'read:me:organizations', cost: 'read', planned: true },
 ];
+
+/** Everything that passes this gateway. */
+export const operations: readonly Operation[] = table.filter(({ planned }) => planned !== true);
+
+/** What waits for Auth0's release: denied like what does not exist, its scopes included. */
+export const planned: readonly Operation[] = table.filter((operation) => operation.planned === true);
 
 /** The scopes a session may ever ask for: those of the table. */
 export const allScopes: readonly string[] = [...new Set(operations.map((operation) => operation.scope))];
 
-const byShape = new Map<string, Map<string, Operation>>();
-for (const operation of operations) {
-  const methods = byShape.get(operation.path) ?? new Map<string, Operation>();
-  byShape.set(operation.path, methods.set(operation.method, operation));
+/** How an operation is found: both functions answer those at one path by their method, or undefined when there is nothing. */
+export interface OperationLookup {
+  /** By a path that is written as in the table and holds no `{id}`. */
+  literal(path: string): ReadonlyMap<string, Operation> | undefined;
+  /** By the segments of a path; a literal segment wins over `{id}`. */
+  segments(given: readonly string[]): ReadonlyMap<string, Operation> | undefined;
 }
 
-/** The operations by method at a path that holds no `{id}`, as it stands in the table; undefined for every other spelling and path. */
-export const operationsAtLiteral = (path: string): ReadonlyMap<string, Operation> | undefined =>
-  path.includes('{') ? undefined : byShape.get(path);
-
-/** The operations at these path segments by method; undefined when the API has nothing there. A literal segment wins over `{id}`. */
-export function operationsAt(segments: readonly string[]): ReadonlyMap<string, Operation> | undefined {
-  const [room = '', second = '', third = ''] = segments;
-  if (segments.length === 1) return byShape.get(`/${room}`);
-  if (segments.length === 2) return byShape.get(`/${room}/${second}`) ?? byShape.get(`/${room}/{id}`);
-  if (segments.length === 3) return byShape.get(`/${room}/${second}/{id}`) ?? byShape.get(`/${room}/{id}/${third}`);
-  return undefined;
+/** Makes the lookup of a table of operations, of any depth. */
+export function createLookup(rows: readonly Operation[]): OperationLookup {
+  const byPath = new Map<string, Map<string, Operation>>();
+  for (const operation of rows) {
+    const methods = byPath.get(operation.path) ?? new Map<string, Operation>();
+    byPath.set(operation.path, methods.set(operation.method, operation));
+  }
+  const shapes = [...byPath].map(([path, methods]) => ({ parts: path.slice(1).split('/'), methods }));
+  // Where two shapes fit, the one that is literal at the first place where they differ comes first.
+  shapes.sort((a, b) => (a.parts.map(rank).join('/') < b.parts.map(rank).join('/') ? -1 : 1));
+  return {
+    literal: (path) => (path.includes('{') ? undefined : byPath.get(path)),
+    segments(given) {
+      const fits = (part: string, at: number): boolean => part === '{id}' || part === given[at];
+      return shapes.find(({ parts }) => parts.length === given.length && parts.every(fits))?.methods;
+    },
+  };
 }
+
+const rank = (part: string): string => (part === '{id}' ? '1' : '0');
+
+/** The lookup of what passes. */
+export const lookup: OperationLookup = createLookup(operations);

@@ -1,6 +1,6 @@
 import { Failure } from '../http/errors.ts';
 import type { CostClass } from '../../../config/plans.ts';
-import { operationsAt, operationsAtLiteral } from './operations.ts';
+import { lookup } from './operations.ts';
 import type { Operation } from './operations.ts';
 
 /** A request that names an operation: what it is and the bytes that go to the API. */
@@ -51,10 +51,10 @@ export function readTarget(method: string, requestTarget: string, prefix: string
   const rest = path.slice(prefix.length);
   const own = rest.startsWith('/v1/') ? rest.slice(3) : rest;
   // Most requests name a path of the table as it is written there: nothing in it needs to be decoded or checked.
-  const literal = operationsAtLiteral(own);
+  const literal = lookup.literal(own);
   const segments = literal === undefined ? own.slice(1).split('/') : [];
   const decoded = segments.map(decode);
-  const methods = literal ?? operationsAt(segments);
+  const methods = literal ?? lookup.segments(segments);
   if (methods === undefined) throw new Failure('operation_not_found');
   const operation = methods.get(method);
   if (operation === undefined) throw new Failure('method_not_allowed', { headers: { Allow: [...methods.keys()].join(', ') } });

@@ -52,7 +52,10 @@ function userOf({ state }: ControlParts, name: string | undefined): UserRecord {
 const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> = {
   'GET settings': ({ parts }) => ({ body: parts.state.settings() }),
   'PATCH settings': ({ parts, body }) => ({ body: parts.state.configure(body) }),
-  'POST users': ({ parts, body }) => ({ status: 201, body: { users: makeUsers(parts.state, body) } }),
+  'POST users': ({ parts, body }) => ({
+    status: 201,
+    body: { users: makeUsers(parts.state, body) },
+  }),
   'GET users': ({ parts, id }) => ({ body: shown(userOf(parts, id)) }),
   'PATCH users': ({ parts, id, body }) => {
     const user = userOf(parts, id);
@@ -65,14 +68,20 @@ const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> 
     parts.state.accountEvents.tell(userId, 'account-deleted');
     return { body: { removed } };
   },
-  'GET requests': ({ parts, url }) => ({ body: { requests: parts.state.requests.since(Number(url.searchParams.get('since') ?? 0)) } }),
+  'GET requests': ({ parts, url }) => ({
+    body: { requests: parts.state.requests.since(Number(url.searchParams.get('since') ?? 0)) },
+  }),
   'DELETE requests': ({ parts }) => {
     parts.state.requests.clear();
     return { body: {} };
   },
-  'GET messages': ({ parts, url }) => ({ body: { messages: parts.state.messages.list(url.searchParams.get('to') ?? undefined) } }),
+  'GET messages': ({ parts, url }) => ({
+    body: { messages: parts.state.messages.list(url.searchParams.get('to') ?? undefined) },
+  }),
   'POST faults': ({ parts, body }) => {
-    const given = z.union([z.strictObject({ faults: z.array(faultSchema) }), faultSchema]).parse(body);
+    const given = z
+      .union([z.strictObject({ faults: z.array(faultSchema) }), faultSchema])
+      .parse(body);
     parts.faults.add(...('faults' in given ? given.faults : [given]));
     return { status: 201, body: { faults: parts.faults.list() } };
   },
@@ -83,21 +92,35 @@ const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> 
   },
   'POST logout': async ({ parts, body }) => {
     const { user_id, email, sid, initiator } = whoSchema.parse(body);
-    const user = sid !== undefined && user_id === undefined && email === undefined ? undefined : userOf(parts, user_id ?? email);
-    const which = { ...(user === undefined ? {} : { userId: user.user_id }), ...(sid === undefined ? {} : { sid }) };
+    const user =
+      sid !== undefined && user_id === undefined && email === undefined
+        ? undefined
+        : userOf(parts, user_id ?? email);
+    const which = {
+      ...(user === undefined ? {} : { userId: user.user_id }),
+      ...(sid === undefined ? {} : { sid }),
+    };
     return { body: { deliveries: await parts.server.sessions.end(which, initiator) } };
   },
   'POST revoke': ({ parts, body }) => {
     const { user_id, email, client_id } = whoSchema.parse(body);
     const userId = userOf(parts, user_id ?? email).user_id;
-    return { body: { revoked: parts.server.sessions.revoke({ userId, ...(client_id === undefined ? {} : { clientId: client_id }) }) } };
+    return {
+      body: {
+        revoked: parts.server.sessions.revoke({
+          userId,
+          ...(client_id === undefined ? {} : { clientId: client_id }),
+        }),
+      },
+    };
   },
   'POST push': ({ parts, body }) => {
     const { user_id, email, approve } = whoSchema.parse(body);
     const userId = userOf(parts, user_id ?? email).user_id;
     let answered = parts.pushes.answer(userId, approve);
     for (const enrolment of parts.state.enrolments.all()) {
-      if (enrolment.userId !== userId || enrolment.method.view.type !== 'push-notification') continue;
+      if (enrolment.userId !== userId || enrolment.method.view.type !== 'push-notification')
+        continue;
       enrolment.approved = approve;
       answered += 1;
     }
@@ -110,21 +133,32 @@ const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> 
 };
 
 /** Answers `/_control/…`: how a test moves the tenant. JSON in and out; problems as `{error}` with 400 or 404. */
-export async function answerControl(parts: ControlParts, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function answerControl(
+  parts: ControlParts,
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const [name = '', ...rest] = url.pathname.slice('/_control/'.length).split('/');
   const call = calls[`${request.method ?? ''} ${name}`];
   if (call === undefined) {
-    sendJson(response, 404, { error: `No such control: ${request.method ?? ''} ${url.pathname}`, calls: Object.keys(calls) });
+    sendJson(response, 404, {
+      error: `No such control: ${request.method ?? ''} ${url.pathname}`,
+      calls: Object.keys(calls),
+    });
     return;
   }
   try {
-    const body = request.method === 'GET' || request.method === 'DELETE' ? {} : await readMembers(request);
+    const body =
+      request.method === 'GET' || request.method === 'DELETE' ? {} : await readMembers(request);
     const answer = await call({ parts, body, url, id: decodeURIComponent(rest.join('/')) });
     sendJson(response, answer.status ?? 200, answer.body);
   } catch (error) {
     if (error instanceof NotFound) sendJson(response, 404, { error: error.message });
-    else if (error instanceof z.ZodError) sendJson(response, 400, { error: z.prettifyError(error) });
-    else if (error instanceof SettingsError || error instanceof BodyError) sendJson(response, 400, { error: error.message });
+    else if (error instanceof z.ZodError)
+      sendJson(response, 400, { error: z.prettifyError(error) });
+    else if (error instanceof SettingsError || error instanceof BodyError)
+      sendJson(response, 400, { error: error.message });
     else sendJson(response, 400, { error: error instanceof Error ? error.message : String(error) });
   }
 }

@@ -38,7 +38,8 @@ export interface ShownUser {
 /** Shows a user with the secrets a test needs. */
 export function shown(user: UserRecord, password?: string): ShownUser {
   const totpSecret = user.methods.find(({ view }) => view.type === 'totp')?.secrets.totpSecret;
-  const recoveryCode = user.methods.find(({ view }) => view.type === 'recovery-code')?.secrets.recoveryCode;
+  const recoveryCode = user.methods.find(({ view }) => view.type === 'recovery-code')?.secrets
+    .recoveryCode;
   return {
     user_id: user.user_id,
     email: user.email,
@@ -59,7 +60,11 @@ export function makeUsers(state: State, input: unknown): ShownUser[] {
       ? Array.from({ length: parsed.count }, () => {
           made += 1;
           const methods = parsed.totp ? [{ type: 'totp' as const }] : [];
-          return newUserSchema.parse({ email: `user-${made}@example.com`, password: parsed.password, methods });
+          return newUserSchema.parse({
+            email: `user-${made}@example.com`,
+            password: parsed.password,
+            methods,
+          });
         })
       : 'users' in parsed
         ? parsed.users
@@ -74,9 +79,13 @@ export function makeUsers(state: State, input: unknown): ShownUser[] {
 /** Changes a user in place. */
 export function patchUser(state: State, user: UserRecord, input: unknown): void {
   const { password, email, ...rest } = userPatchSchema.parse(input);
-  Object.assign(user, Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)), {
-    updated_at: state.clock.iso(),
-  });
+  Object.assign(
+    user,
+    Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+    {
+      updated_at: state.clock.iso(),
+    },
+  );
   if (email !== undefined) {
     user.email = email;
     state.users.reindex(user);

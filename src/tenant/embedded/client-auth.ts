@@ -13,7 +13,8 @@ export async function authenticateClient(
   issuer: string,
 ): Promise<ClientRecord | undefined> {
   const { client_id: id, client_secret: secret, client_assertion: assertion } = members;
-  const clientId = typeof id === 'string' ? id : typeof assertion === 'string' ? subjectOf(assertion) : undefined;
+  const clientId =
+    typeof id === 'string' ? id : typeof assertion === 'string' ? subjectOf(assertion) : undefined;
   const client = findClient(settings, clientId);
   if (client === undefined) return undefined;
   switch (client.token_endpoint_auth_method) {
@@ -22,14 +23,21 @@ export async function authenticateClient(
     case 'private_key_jwt': {
       if (typeof assertion !== 'string' || client.jwks === undefined) return undefined;
       const keys: JSONWebKeySet = { keys: client.jwks.keys.map((key) => ({ kty: 'RSA', ...key })) };
-      const options = { issuer: client.client_id, subject: client.client_id, audience: issuer, clockTolerance: 10 };
+      const options = {
+        issuer: client.client_id,
+        subject: client.client_id,
+        audience: issuer,
+        clockTolerance: 10,
+      };
       return jwtVerify(assertion, createLocalJWKSet(keys), options).then(
         () => client,
         () => undefined,
       );
     }
     default:
-      return typeof secret === 'string' && same(secret, client.client_secret ?? '') ? client : undefined;
+      return typeof secret === 'string' && same(secret, client.client_secret ?? '')
+        ? client
+        : undefined;
   }
 }
 

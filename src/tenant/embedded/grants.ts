@@ -29,8 +29,17 @@ export interface EmbeddedParts {
 const common = ['audience', 'scope', 'organization'];
 
 /** Auth0's own grants by name: password, password-realm, the three of MFA, and native passkeys. */
-export function embeddedGrantTypes({ parts, mfaTokens, pushes, passkeys, demandMfa }: EmbeddedParts): Map<string, GrantType> {
-  const password = { handler: passwordGrant(parts, demandMfa), parameters: [...common, 'username', 'password', 'realm'] };
+export function embeddedGrantTypes({
+  parts,
+  mfaTokens,
+  pushes,
+  passkeys,
+  demandMfa,
+}: EmbeddedParts): Map<string, GrantType> {
+  const password = {
+    handler: passwordGrant(parts, demandMfa),
+    parameters: [...common, 'username', 'password', 'realm'],
+  };
   const mfa = mfaGrants(parts, mfaTokens, pushes);
   const proof = ['mfa_token', 'otp', 'oob_code', 'binding_code', 'recovery_code'];
   return new Map<string, GrantType>([
@@ -38,7 +47,10 @@ export function embeddedGrantTypes({ parts, mfaTokens, pushes, passkeys, demandM
     ['http://auth0.com/oauth/grant-type/password-realm', password],
     ['http://auth0.com/oauth/grant-type/mfa-otp', { handler: mfa.otp, parameters: proof }],
     ['http://auth0.com/oauth/grant-type/mfa-oob', { handler: mfa.oob, parameters: proof }],
-    ['http://auth0.com/oauth/grant-type/mfa-recovery-code', { handler: mfa.recovery, parameters: proof }],
+    [
+      'http://auth0.com/oauth/grant-type/mfa-recovery-code',
+      { handler: mfa.recovery, parameters: proof },
+    ],
     [
       'urn:okta:params:oauth:grant-type:webauthn',
       { handler: webauthn, parameters: [...common, 'auth_session', 'authn_response', 'realm'] },
@@ -48,10 +60,14 @@ export function embeddedGrantTypes({ parts, mfaTokens, pushes, passkeys, demandM
   async function webauthn(ctx: TokenEndpointGrantContext): Promise<void> {
     const { params, client } = ctx.oidc;
     const session = params['auth_session'];
-    if (typeof session !== 'string') throw new TokenError(400, 'invalid_request', 'Missing required parameter: auth_session');
+    if (typeof session !== 'string')
+      throw new TokenError(400, 'invalid_request', 'Missing required parameter: auth_session');
     const user = await passkeys.finish(client.clientId, session, params['authn_response']);
     if (user.blocked) throw new TokenError(403, 'unauthorized', 'user is blocked');
-    const audience = typeof params['audience'] === 'string' ? params['audience'] : parts.state.settings().default_audience;
+    const audience =
+      typeof params['audience'] === 'string'
+        ? params['audience']
+        : parts.state.settings().default_audience;
     const login = {
       userId: user.user_id,
       clientId: client.clientId,

@@ -31,14 +31,23 @@ export async function issueTokens(
   const user = state.users.get(login.userId);
   const account = accountFinder(parts)(ctx, login.userId);
   const record = findClient(settings, login.clientId);
-  if (client === undefined || user === undefined || account === undefined || record === undefined) throw new errors.InvalidGrant();
+  if (client === undefined || user === undefined || account === undefined || record === undefined)
+    throw new errors.InvalidGrant();
 
   const jkt = await tokenProof(ctx);
-  if (jkt === undefined && record.require_proof_of_possession) throw new errors.InvalidRequest('DPoP proof is required');
-  const server = login.audience === undefined ? undefined : resourceServerInfo(parts)(ctx, login.audience);
-  const api = login.audience === undefined ? undefined : findApi(settings, origins(), login.audience);
-  const permitted = new Set([...identityScopes, ...(api === undefined ? [] : allowedByRoles(api, user))]);
-  const open = (server === undefined ? identityScopes : scopeList(server.scope)).filter((scope) => permitted.has(scope));
+  if (jkt === undefined && record.require_proof_of_possession)
+    throw new errors.InvalidRequest('DPoP proof is required');
+  const server =
+    login.audience === undefined ? undefined : resourceServerInfo(parts)(ctx, login.audience);
+  const api =
+    login.audience === undefined ? undefined : findApi(settings, origins(), login.audience);
+  const permitted = new Set([
+    ...identityScopes,
+    ...(api === undefined ? [] : allowedByRoles(api, user)),
+  ]);
+  const open = (server === undefined ? identityScopes : scopeList(server.scope)).filter((scope) =>
+    permitted.has(scope),
+  );
   // Without a scope Auth0 issues all of the API's: the application was trusted with the password.
   const scopes =
     login.scope.length === 0
@@ -62,7 +71,8 @@ export async function issueTokens(
 
   const common = { accountId: user.user_id, client, grantId, gty: login.way, scope };
   const access = new provider.AccessToken({ ...common, claims: {}, expiresWithSession: false });
-  if (server !== undefined && login.audience !== undefined) access.resourceServer = new provider.ResourceServer(login.audience, server);
+  if (server !== undefined && login.audience !== undefined)
+    access.resourceServer = new provider.ResourceServer(login.audience, server);
   if (jkt !== undefined) access.setThumbprint('jkt', jkt);
   ctx.oidc.entity('AccessToken', access);
   const accessToken = await access.save();
@@ -77,7 +87,12 @@ export async function issueTokens(
   if (scopes.includes('offline_access') && client.grantTypeAllowed('refresh_token')) {
     const resource = login.audience === undefined ? {} : { resource: login.audience };
     const bound = jkt !== undefined && client.tokenEndpointAuthMethod === 'none' ? { jkt } : {};
-    body['refresh_token'] = await new provider.RefreshToken({ ...common, ...resource, ...bound, rotations: 0 }).save();
+    body['refresh_token'] = await new provider.RefreshToken({
+      ...common,
+      ...resource,
+      ...bound,
+      rotations: 0,
+    }).save();
   }
   if (scopes.includes('openid')) {
     const claims = await account.claims('id_token', scope, {}, []);

@@ -22,9 +22,11 @@ const channels: Readonly<Record<Kind, string | undefined>> = {
   recovery: undefined,
 };
 
-const typeOf = (kind: Kind): 'otp' | 'oob' | 'recovery-code' => (kind === 'otp' ? 'otp' : kind === 'recovery' ? 'recovery-code' : 'oob');
+const typeOf = (kind: Kind): 'otp' | 'oob' | 'recovery-code' =>
+  kind === 'otp' ? 'otp' : kind === 'recovery' ? 'recovery-code' : 'oob';
 
-const masked = (to: string): string => (to.includes('@') ? to.replace(/^(..?)[^@]*/, '$1****') : `XXXXXXXX${to.slice(-4)}`);
+const masked = (to: string): string =>
+  to.includes('@') ? to.replace(/^(..?)[^@]*/, '$1****') : `XXXXXXXX${to.slice(-4)}`;
 
 /** `GET /mfa/authenticators`: what the user has, in the MFA API's words. */
 export function listAuthenticators({ user }: MfaCaller): unknown[] {
@@ -40,29 +42,65 @@ export function listAuthenticators({ user }: MfaCaller): unknown[] {
 const newOobCode = (): string => `Fe26.2**${randomBytes(24).toString('hex')}`;
 
 /** Opens an out-of-band challenge: a code goes out, or a push. Throws TokenError when there were too many. */
-export function openChallenge(state: State, pushes: Pushes, { user, transaction }: MfaCaller, candidate: Candidate): string {
+export function openChallenge(
+  state: State,
+  pushes: Pushes,
+  { user, transaction }: MfaCaller,
+  candidate: Candidate,
+): string {
   const oobCode = newOobCode();
   const code = sendCode(state, user, candidate, oobCode);
-  if (code === undefined) throw new TokenError(429, 'too_many_attempts', 'Too many codes were asked for. Try again later.');
+  if (code === undefined)
+    throw new TokenError(
+      429,
+      'too_many_attempts',
+      'Too many codes were asked for. Try again later.',
+    );
   if (candidate.kind === 'push') pushes.ask(oobCode, user.user_id);
-  transaction?.challenges.set(oobCode, { authenticatorId: candidate.id, ...(candidate.kind === 'push' ? {} : { code }) });
+  transaction?.challenges.set(oobCode, {
+    authenticatorId: candidate.id,
+    ...(candidate.kind === 'push' ? {} : { code }),
+  });
   return oobCode;
 }
 
 /** `POST /mfa/challenge`: the authenticator named, else the first whose type is asked for. */
-export function challenge(state: State, pushes: Pushes, caller: MfaCaller, members: Record<string, unknown>): Record<string, unknown> {
-  const types = typeof members['challenge_type'] === 'string' ? members['challenge_type'].split(' ') : ['otp', 'oob'];
+export function challenge(
+  state: State,
+  pushes: Pushes,
+  caller: MfaCaller,
+  members: Record<string, unknown>,
+): Record<string, unknown> {
+  const types =
+    typeof members['challenge_type'] === 'string'
+      ? members['challenge_type'].split(' ')
+      : ['otp', 'oob'];
   if (!types.some((type) => type === 'otp' || type === 'oob')) {
-    throw new TokenError(400, 'unsupported_challenge_type', 'User does not have any of the requested challenge types');
+    throw new TokenError(
+      400,
+      'unsupported_challenge_type',
+      'User does not have any of the requested challenge types',
+    );
   }
   const own = candidates(caller.user).filter(({ kind }) => kind !== 'recovery');
-  if (own.length === 0) throw new TokenError(403, 'association_required', 'User must enroll an authenticator first');
+  if (own.length === 0)
+    throw new TokenError(403, 'association_required', 'User must enroll an authenticator first');
   const named = members['authenticator_id'];
-  const chosen = own.find(({ id, kind }) => (typeof named === 'string' ? id === named : types.includes(typeOf(kind))));
+  const chosen = own.find(({ id, kind }) =>
+    typeof named === 'string' ? id === named : types.includes(typeOf(kind)),
+  );
   if (chosen === undefined || !types.includes(typeOf(chosen.kind))) {
-    throw new TokenError(400, 'unsupported_challenge_type', 'User does not have any of the requested challenge types');
+    throw new TokenError(
+      400,
+      'unsupported_challenge_type',
+      'User does not have any of the requested challenge types',
+    );
   }
   if (chosen.kind === 'otp') return { challenge_type: 'otp' };
   const oobCode = openChallenge(state, pushes, caller, chosen);
-  return { challenge_type: 'oob', oob_code: oobCode, ...(chosen.kind === 'push' ? {} : { binding_method: 'prompt' }) };
+  return {
+    challenge_type: 'oob',
+    oob_code: oobCode,
+    ...(chosen.kind === 'push' ? {} : { binding_method: 'prompt' }),
+  };
 }

@@ -18,16 +18,30 @@ const bodySchema = z.object({
 });
 
 /** `POST /mfa/associate`: a first factor for a user who has none; an mfa_token may not add a second one. Its first good code confirms it. */
-export function associate(state: State, pushes: Pushes, caller: MfaCaller, members: Record<string, unknown>): Record<string, unknown> {
+export function associate(
+  state: State,
+  pushes: Pushes,
+  caller: MfaCaller,
+  members: Record<string, unknown>,
+): Record<string, unknown> {
   const { user, transaction } = caller;
-  if (transaction !== undefined && enrolled(user).length > 0) throw new TokenError(403, 'access_denied', 'User is already enrolled.');
+  if (transaction !== undefined && enrolled(user).length > 0)
+    throw new TokenError(403, 'access_denied', 'User is already enrolled.');
   const parsed = bodySchema.safeParse(members);
   if (!parsed.success) throw new TokenError(400, 'invalid_request', z.prettifyError(parsed.error));
-  const { authenticator_types: types, oob_channels: channels, phone_number: phone, email = user.email } = parsed.data;
+  const {
+    authenticator_types: types,
+    oob_channels: channels,
+    phone_number: phone,
+    email = user.email,
+  } = parsed.data;
   const { host } = new URL(state.origin);
   const common = { created_at: state.clock.iso(), usage: ['secondary' as const], confirmed: false };
   const keep = (view: MethodView, totpSecret?: string): void => {
-    user.methods.push({ view: { ...view, usage: ['secondary'] }, secrets: totpSecret === undefined ? {} : { totpSecret } });
+    user.methods.push({
+      view: { ...view, usage: ['secondary'] },
+      secrets: totpSecret === undefined ? {} : { totpSecret },
+    });
   };
 
   if (types.includes('otp')) {
@@ -46,10 +60,18 @@ export function associate(state: State, pushes: Pushes, caller: MfaCaller, membe
     const id = newMethodId('push-notification');
     keep({ ...common, id, type: 'push-notification' });
     const oob_code = openChallenge(state, pushes, caller, { kind: 'push', id });
-    return { ...answer, oob_code, barcode_uri: `otpauth://totp/${host}?enrollment_tx_id=${oob_code.slice(8, 24)}` };
+    return {
+      ...answer,
+      oob_code,
+      barcode_uri: `otpauth://totp/${host}?enrollment_tx_id=${oob_code.slice(8, 24)}`,
+    };
   }
   const candidate = channel === 'email' ? addEmail() : addPhone(channel);
-  return { ...answer, binding_method: 'prompt', oob_code: openChallenge(state, pushes, caller, candidate) };
+  return {
+    ...answer,
+    binding_method: 'prompt',
+    oob_code: openChallenge(state, pushes, caller, candidate),
+  };
 
   function addEmail(): Candidate {
     const id = newMethodId('email');
@@ -58,9 +80,16 @@ export function associate(state: State, pushes: Pushes, caller: MfaCaller, membe
   }
 
   function addPhone(preferred: 'sms' | 'voice'): Candidate {
-    if (phone === undefined) throw new TokenError(400, 'invalid_request', 'phone_number is required for this channel');
+    if (phone === undefined)
+      throw new TokenError(400, 'invalid_request', 'phone_number is required for this channel');
     const id = newMethodId('phone');
-    keep({ ...common, id, type: 'phone', phone_number: phone, preferred_authentication_method: preferred });
+    keep({
+      ...common,
+      id,
+      type: 'phone',
+      phone_number: phone,
+      preferred_authentication_method: preferred,
+    });
     return { kind: 'sms', id, to: phone };
   }
 }

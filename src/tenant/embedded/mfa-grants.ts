@@ -21,16 +21,29 @@ type Handler = (ctx: TokenEndpointGrantContext<MfaParameters>) => Promise<void>;
 const refused = (text: string): TokenError => new TokenError(403, 'invalid_grant', text);
 
 /** The three grants that finish a login with a second factor; each spends its mfa_token. */
-export function mfaGrants(parts: Parts, tokens: MfaTokens, pushes: Pushes): { otp: Handler; oob: Handler; recovery: Handler } {
+export function mfaGrants(
+  parts: Parts,
+  tokens: MfaTokens,
+  pushes: Pushes,
+): { otp: Handler; oob: Handler; recovery: Handler } {
   const { state } = parts;
 
-  function begin(ctx: TokenEndpointGrantContext<MfaParameters>): { transaction: MfaTransaction; user: UserRecord } {
+  function begin(ctx: TokenEndpointGrantContext<MfaParameters>): {
+    transaction: MfaTransaction;
+    user: UserRecord;
+  } {
     const { mfa_token: token } = ctx.oidc.params;
-    if (token === undefined) throw new TokenError(400, 'invalid_request', 'Missing required parameter: mfa_token');
+    if (token === undefined)
+      throw new TokenError(400, 'invalid_request', 'Missing required parameter: mfa_token');
     const transaction = tokens.find(token);
-    if (transaction === 'expired') throw new TokenError(403, 'expired_token', 'mfa_token is expired');
+    if (transaction === 'expired')
+      throw new TokenError(403, 'expired_token', 'mfa_token is expired');
     const user = state.users.get(transaction?.login.userId ?? '');
-    if (transaction === undefined || user === undefined || transaction.login.clientId !== ctx.oidc.client.clientId) {
+    if (
+      transaction === undefined ||
+      user === undefined ||
+      transaction.login.clientId !== ctx.oidc.client.clientId
+    ) {
       throw refused('Malformed mfa_token');
     }
     return { transaction, user };
@@ -48,7 +61,11 @@ export function mfaGrants(parts: Parts, tokens: MfaTokens, pushes: Pushes): { ot
 
   function demand(proof: Proof, text: string): void {
     if (proof === 'limited')
-      throw new TokenError(429, 'too_many_attempts', 'Too many failed codes. Wait for some minutes before retrying.');
+      throw new TokenError(
+        429,
+        'too_many_attempts',
+        'Too many failed codes. Wait for some minutes before retrying.',
+      );
     if (proof === 'wrong') throw refused(text);
   }
 
@@ -67,17 +84,29 @@ export function mfaGrants(parts: Parts, tokens: MfaTokens, pushes: Pushes): { ot
     async oob(ctx) {
       const { transaction, user } = begin(ctx);
       const { oob_code: oobCode = '', binding_code: bindingCode } = ctx.oidc.params;
-      if (state.settings().limits.enforced && !state.buckets.take(`mfa oob ${transaction.token}`, stepLimits.mfaOobExchange).allowed) {
-        throw new TokenError(429, 'slow_down', 'You are polling faster than allowed. Try again later.');
+      if (
+        state.settings().limits.enforced &&
+        !state.buckets.take(`mfa oob ${transaction.token}`, stepLimits.mfaOobExchange).allowed
+      ) {
+        throw new TokenError(
+          429,
+          'slow_down',
+          'You are polling faster than allowed. Try again later.',
+        );
       }
       const challenge = transaction.challenges.get(oobCode);
       if (challenge === undefined) throw refused('Invalid oob_code.');
-      if (challenge.code !== undefined) demand(challenge.code === bindingCode ? 'proved' : 'wrong', 'Invalid binding_code.');
+      if (challenge.code !== undefined)
+        demand(challenge.code === bindingCode ? 'proved' : 'wrong', 'Invalid binding_code.');
       else {
         const answer = pushes.state(oobCode);
         if (answer === 'rejected') throw refused('MFA Authorization rejected.');
         if (answer !== 'approved')
-          throw new TokenError(400, 'authorization_pending', 'Authorization pending: please repeat the request in a few seconds.');
+          throw new TokenError(
+            400,
+            'authorization_pending',
+            'Authorization pending: please repeat the request in a few seconds.',
+          );
       }
       const method = user.methods.find(({ view }) => view.id === challenge.authenticatorId);
       if (method !== undefined) {

@@ -20,9 +20,14 @@ export function createMfaDemand(state: State, tokens: MfaTokens) {
       own.length > 0
         ? { challenge: [...new Set(own.map(({ kind }) => names[kind]))].map((type) => ({ type })) }
         : { enroll: ['otp', 'phone', 'push-notification', 'email'].map((type) => ({ type })) };
-    return new TokenError(state.settings().switches.mfaRequiredStatus, 'mfa_required', 'Multifactor authentication required', {
-      mfa_token: tokens.issue(login).token,
-      mfa_requirements: requirements,
-    });
+    return new TokenError(
+      state.settings().switches.mfaRequiredStatus,
+      'mfa_required',
+      'Multifactor authentication required',
+      {
+        mfa_token: tokens.issue(login).token,
+        mfa_requirements: requirements,
+      },
+    );
   };
 }

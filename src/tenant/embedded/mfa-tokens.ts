@@ -39,7 +39,12 @@ export function createMfaTokens(state: State): MfaTokens {
     issue(login) {
       const token = `Fe26.2**${randomBytes(48).toString('hex')}`;
       const expiresAt = state.clock.now() + state.settings().switches.mfaTokenSeconds * 1000;
-      const transaction = { token, login, expiresAt, challenges: new Map<string, { authenticatorId: string; code?: string }>() };
+      const transaction = {
+        token,
+        login,
+        expiresAt,
+        challenges: new Map<string, { authenticatorId: string; code?: string }>(),
+      };
       byToken.set(token, transaction);
       if (byToken.size > 10_000) byToken.delete(byToken.keys().next().value ?? '');
       return transaction;

@@ -23,7 +23,10 @@ export function parseResponse(given: unknown): z.infer<typeof responseSchema> {
 }
 
 /** The page's origin as the browser signed it, when it may use credentials of this relying party. */
-export function originOf({ response }: { response: { clientDataJSON: string } }, rpId: string): string {
+export function originOf(
+  { response }: { response: { clientDataJSON: string } },
+  rpId: string,
+): string {
   const data = z
     .looseObject({ origin: z.string() })
     .safeParse(JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString() || '{}'));

@@ -40,7 +40,11 @@ const profileSchema = z.strictObject({
 
 /** Native passkeys (`/passkey/register`, `/passkey/challenge` and the webauthn grant) of one tenant. */
 export interface Passkeys {
-  register(origin: string, clientId: string, members: Record<string, unknown>): Promise<Record<string, unknown>>;
+  register(
+    origin: string,
+    clientId: string,
+    members: Record<string, unknown>,
+  ): Promise<Record<string, unknown>>;
   challenge(origin: string, clientId: string): Promise<Record<string, unknown>>;
   /** Finishes either: the user who was registered or who signed in. Throws TokenError when the proof is not good. */
   finish(clientId: string, authSession: string, response: unknown): Promise<UserRecord>;
@@ -60,8 +64,11 @@ export function createPasskeys(state: State): Passkeys {
   return {
     async register(origin, clientId, members) {
       const profile = profileSchema.safeParse(members['user_profile']);
-      if (!profile.success) throw new TokenError(400, 'invalid_request', z.prettifyError(profile.error));
-      const email = profile.data.email ?? `${profile.data.username ?? randomBytes(6).toString('hex')}@users.invalid`;
+      if (!profile.success)
+        throw new TokenError(400, 'invalid_request', z.prettifyError(profile.error));
+      const email =
+        profile.data.email ??
+        `${profile.data.username ?? randomBytes(6).toString('hex')}@users.invalid`;
       if (state.users.named(profile.data.email ?? profile.data.username ?? '') !== undefined) {
         throw new TokenError(400, 'invalid_request', 'The user already exists.');
       }
@@ -76,7 +83,12 @@ export function createPasskeys(state: State): Passkeys {
         userDisplayName: profile.data.name ?? email,
         supportedAlgorithmIDs: [-8, -7, -257],
       });
-      const authSession = begin({ challenge, rpId, clientId, register: { profile: given, handle } });
+      const authSession = begin({
+        challenge,
+        rpId,
+        clientId,
+        register: { profile: given, handle },
+      });
       const authn_params_public_key = {
         challenge,
         timeout: 60_000,
@@ -89,18 +101,32 @@ export function createPasskeys(state: State): Passkeys {
     },
     async challenge(origin, clientId) {
       const rpId = relyingPartyId(origin);
-      const { challenge } = await generateAuthenticationOptions({ rpID: rpId, userVerification: 'preferred' });
-      const authn_params_public_key = { challenge, timeout: 60_000, rpId, userVerification: 'preferred' };
+      const { challenge } = await generateAuthenticationOptions({
+        rpID: rpId,
+        userVerification: 'preferred',
+      });
+      const authn_params_public_key = {
+        challenge,
+        timeout: 60_000,
+        rpId,
+        userVerification: 'preferred',
+      };
       return { auth_session: begin({ challenge, rpId, clientId }), authn_params_public_key };
     },
     async finish(clientId, authSession, given) {
       const ceremony = ceremonies.get(authSession);
       ceremonies.delete(authSession);
-      if (ceremony === undefined || ceremony.clientId !== clientId || ceremony.expiresAt <= state.clock.now()) {
+      if (
+        ceremony === undefined ||
+        ceremony.clientId !== clientId ||
+        ceremony.expiresAt <= state.clock.now()
+      ) {
         throw refused('Invalid or expired auth_session.');
       }
       const response = parseResponse(given);
-      return ceremony.register === undefined ? signIn(ceremony, response) : signUp(ceremony, ceremony.register, response);
+      return ceremony.register === undefined
+        ? signIn(ceremony, response)
+        : signUp(ceremony, ceremony.register, response);
     },
     clear: () => {
       ceremonies.clear();
@@ -135,7 +161,8 @@ export function createPasskeys(state: State): Passkeys {
         user_handle: handle,
         key_id: credential.id,
         public_key: Buffer.from(credential.publicKey).toString('base64url'),
-        credential_device_type: credentialDeviceType === 'multiDevice' ? 'multi_device' : 'single_device',
+        credential_device_type:
+          credentialDeviceType === 'multiDevice' ? 'multi_device' : 'single_device',
         credential_backed_up: credentialBackedUp,
         aaguid,
         relying_party_id: ceremony.rpId,
@@ -173,7 +200,9 @@ export function createPasskeys(state: State): Passkeys {
 
   function ownerOf(credentialId: string): [UserRecord, MethodRecord] | undefined {
     for (const user of state.users.all()) {
-      const method = user.methods.find(({ view }) => view.type === 'passkey' && view.key_id === credentialId);
+      const method = user.methods.find(
+        ({ view }) => view.type === 'passkey' && view.key_id === credentialId,
+      );
       if (method !== undefined) return [user, method];
     }
     return undefined;

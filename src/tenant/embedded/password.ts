@@ -26,11 +26,17 @@ export function passwordGrant(parts: Parts, demandMfa: DemandMfa) {
     const { params, client } = ctx.oidc;
     const settings = state.settings();
     const { username, password, realm = defaultConnection } = params;
-    if (username === undefined) throw new TokenError(400, 'invalid_request', 'Missing required parameter: username');
-    if (password === undefined) throw new TokenError(400, 'invalid_request', 'Missing required parameter: password');
+    if (username === undefined)
+      throw new TokenError(400, 'invalid_request', 'Missing required parameter: username');
+    if (password === undefined)
+      throw new TokenError(400, 'invalid_request', 'Missing required parameter: password');
     const user = state.users.named(username);
-    const connections = new Set([defaultConnection, ...[...state.users.all()].slice(0, 1000).map(({ connection }) => connection)]);
-    if (!connections.has(realm)) throw new TokenError(403, 'invalid_request', 'unknown or invalid realm');
+    const connections = new Set([
+      defaultConnection,
+      ...[...state.users.all()].slice(0, 1000).map(({ connection }) => connection),
+    ]);
+    if (!connections.has(realm))
+      throw new TokenError(403, 'invalid_request', 'unknown or invalid realm');
 
     const key = `password ${username.toLowerCase()} ${addressOf(ctx)}`;
     if (settings.limits.enforced && !state.buckets.look(key, wrongPasswords).allowed) {
@@ -54,12 +60,17 @@ export function passwordGrant(parts: Parts, demandMfa: DemandMfa) {
       ...(audience === undefined ? {} : { audience }),
     };
     demandSecondFactor(parts, login, demandMfa);
-    await issueTokens(parts, ctx, { ...login, way: params.grant_type === 'password' ? 'password' : 'password-realm' });
+    await issueTokens(parts, ctx, {
+      ...login,
+      way: params.grant_type === 'password' ? 'password' : 'password-realm',
+    });
   };
 }
 
 /** The end user's address, from a confidential client that passes it on; else the caller's. */
 function addressOf(ctx: TokenEndpointGrantContext): string {
   const forwarded = ctx.get('auth0-forwarded-for').split(',')[0]?.trim() ?? '';
-  return forwarded !== '' && ctx.oidc.client.tokenEndpointAuthMethod !== 'none' ? forwarded : (ctx.req.socket.remoteAddress ?? '');
+  return forwarded !== '' && ctx.oidc.client.tokenEndpointAuthMethod !== 'none'
+    ? forwarded
+    : (ctx.req.socket.remoteAddress ?? '');
 }

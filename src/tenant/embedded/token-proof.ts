@@ -10,7 +10,10 @@ const windowSeconds = 300;
 export async function tokenProof(ctx: KoaContextWithOIDC): Promise<string | undefined> {
   const proof = ctx.get('dpop');
   if (proof === '') return undefined;
-  const verified = await jwtVerify(proof, EmbeddedJWK, { typ: 'dpop+jwt', algorithms: ['ES256', 'RS256'] }).catch((cause: unknown) => {
+  const verified = await jwtVerify(proof, EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256', 'RS256'],
+  }).catch((cause: unknown) => {
     throw new errors.InvalidDpopProof('invalid DPoP key binding', { cause });
   });
   const { payload, protectedHeader } = verified;

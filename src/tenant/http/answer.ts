@@ -1,7 +1,12 @@
 import type { ServerResponse } from 'node:http';
 
 /** Answers JSON, never cached. */
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
@@ -38,5 +43,10 @@ export function sendOAuthError(
   description: string,
   more: { members?: Record<string, unknown>; headers?: Record<string, string> } = {},
 ): void {
-  sendJson(response, status, { error, error_description: description, ...more.members }, more.headers);
+  sendJson(
+    response,
+    status,
+    { error, error_description: description, ...more.members },
+    more.headers,
+  );
 }

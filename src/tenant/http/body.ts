@@ -24,12 +24,14 @@ async function readRaw(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Reads a form or a JSON object as one record; Auth0's OAuth endpoints take both. Repeated form members keep the last. */
 export async function readMembers(request: IncomingMessage): Promise<Record<string, unknown>> {
   const raw = (await readRaw(request)).toString('utf8');
-  if (!(request.headers['content-type'] ?? '').includes('json')) return Object.fromEntries(new URLSearchParams(raw));
+  if (!(request.headers['content-type'] ?? '').includes('json'))
+    return Object.fromEntries(new URLSearchParams(raw));
   try {
     const parsed: unknown = JSON.parse(raw === '' ? '{}' : raw);
     if (isObject(parsed)) return parsed;
@@ -40,17 +42,25 @@ export async function readMembers(request: IncomingMessage): Promise<Record<stri
 }
 
 /** The same request with another form as its body, unread: what oidc-provider is given after the body was looked at. */
-export function withForm(request: IncomingMessage, members: Record<string, unknown>): IncomingMessage {
+export function withForm(
+  request: IncomingMessage,
+  members: Record<string, unknown>,
+): IncomingMessage {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(members)) {
-    if (value !== undefined && value !== null) form.set(name, typeof value === 'string' ? value : JSON.stringify(value));
+    if (value !== undefined && value !== null)
+      form.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   }
   const body = Buffer.from(form.toString());
   const copy = new IncomingMessage(request.socket);
   copy.method = request.method;
   copy.url = request.url;
   const { 'transfer-encoding': _, ...headers } = request.headers;
-  copy.headers = { ...headers, 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
+  copy.headers = {
+    ...headers,
+    'content-type': 'application/x-www-form-urlencoded',
+    'content-length': String(body.length),
+  };
   copy.push(body);
   copy.push(null);
   copy.complete = true;

@@ -71,9 +71,18 @@ export function createFaults(): Faults {
       if (fault.reset === 'mid-body') breakInBody(request, response);
       if (fault.slowBodyMs !== undefined) slowDown(response, fault.slowBodyMs);
       if (fault.status === undefined) return false;
-      const text = fault.body === undefined ? '' : typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body);
+      const text =
+        fault.body === undefined
+          ? ''
+          : typeof fault.body === 'string'
+            ? fault.body
+            : JSON.stringify(fault.body);
       const type = typeof fault.body === 'object' ? { 'content-type': 'application/json' } : {};
-      response.writeHead(fault.status, { ...type, 'content-length': Buffer.byteLength(text), ...fault.headers });
+      response.writeHead(fault.status, {
+        ...type,
+        'content-length': Buffer.byteLength(text),
+        ...fault.headers,
+      });
       response.end(text);
       return true;
     },
@@ -81,7 +90,9 @@ export function createFaults(): Faults {
 }
 
 const bytes = (chunk: unknown): Buffer =>
-  chunk instanceof Uint8Array ? Buffer.from(chunk) : Buffer.from(typeof chunk === 'string' ? chunk : '');
+  chunk instanceof Uint8Array
+    ? Buffer.from(chunk)
+    : Buffer.from(typeof chunk === 'string' ? chunk : '');
 
 /** The work is done, the answer never leaves. */
 function breakAtAnswer(request: IncomingMessage, response: ServerResponse): void {
@@ -97,7 +108,8 @@ function breakInBody(request: IncomingMessage, response: ServerResponse): void {
   const write = response.write.bind(response);
   response.end = (chunk?: unknown) => {
     const body = bytes(chunk);
-    if (!response.headersSent && !response.hasHeader('content-length')) response.setHeader('content-length', body.length + 1000);
+    if (!response.headersSent && !response.hasHeader('content-length'))
+      response.setHeader('content-length', body.length + 1000);
     write(body.subarray(0, Math.max(1, Math.floor(body.length / 2))), () => {
       setTimeout(() => request.socket.resetAndDestroy(), 20);
     });

@@ -20,7 +20,9 @@ const notes = new WeakMap<IncomingMessage, Record<string, string>>();
 
 /** Notes what an OAuth call asked for, so the request log can show it. */
 export function note(request: IncomingMessage, members: Record<string, unknown>): void {
-  const shown = shownMembers.filter((name) => typeof members[name] === 'string').map((name) => [name, String(members[name])]);
+  const shown = shownMembers
+    .filter((name) => typeof members[name] === 'string')
+    .map((name) => [name, String(members[name])]);
   notes.set(request, Object.fromEntries(shown) as Record<string, string>);
 }
 
@@ -49,7 +51,9 @@ const secretParameters = ['code', 'ticket', 'connect_code', 'id_token_hint', 're
 function queryOf(search: URLSearchParams): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = {};
   for (const name of new Set(search.keys())) {
-    const values = search.getAll(name).map((value) => (secretParameters.includes(name) ? '(hidden)' : value));
+    const values = search
+      .getAll(name)
+      .map((value) => (secretParameters.includes(name) ? '(hidden)' : value));
     query[name] = values.length === 1 ? (values[0] ?? '') : values;
   }
   return query;
@@ -60,7 +64,10 @@ function shownHeaders(request: IncomingMessage): Record<string, string | string[
   const shown: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (value === undefined) continue;
-    shown[name] = name === 'authorization' || name === 'cookie' || name === 'dpop' ? hiddenHeader(name, String(value)) : value;
+    shown[name] =
+      name === 'authorization' || name === 'cookie' || name === 'dpop'
+        ? hiddenHeader(name, String(value))
+        : value;
   }
   return shown;
 }
@@ -73,7 +80,12 @@ function hiddenHeader(name: string, value: string): string {
       .join('; ');
   if (name === 'authorization') return `${value.split(' ')[0] ?? ''} (hidden)`;
   const claims = attempt(() => decodeJwt(value)) ?? {};
-  return JSON.stringify({ htm: claims['htm'], htu: claims['htu'], nonce: claims['nonce'] !== undefined, ath: claims['ath'] !== undefined });
+  return JSON.stringify({
+    htm: claims['htm'],
+    htu: claims['htu'],
+    nonce: claims['nonce'] !== undefined,
+    ath: claims['ath'] !== undefined,
+  });
 }
 
 function tokenOf(authorization: string | undefined): SeenRequest['token'] {
@@ -81,9 +93,17 @@ function tokenOf(authorization: string | undefined): SeenRequest['token'] {
   if (!['bearer', 'dpop'].includes(scheme.toLowerCase())) return undefined;
   const claims = attempt(() => (decodeProtectedHeader(value), decodeJwt(value)));
   if (claims === undefined) return { scheme };
-  const text = (name: string): string | undefined => (typeof claims[name] === 'string' ? claims[name] : undefined);
-  const found = { sub: text('sub'), scope: text('scope'), jti: text('jti'), client: text('azp') ?? text('client_id') };
-  const given = Object.fromEntries(Object.entries(found).filter(([, one]) => one !== undefined)) as Record<string, string>;
+  const text = (name: string): string | undefined =>
+    typeof claims[name] === 'string' ? claims[name] : undefined;
+  const found = {
+    sub: text('sub'),
+    scope: text('scope'),
+    jti: text('jti'),
+    client: text('azp') ?? text('client_id'),
+  };
+  const given = Object.fromEntries(
+    Object.entries(found).filter(([, one]) => one !== undefined),
+  ) as Record<string, string>;
   return { scheme, ...given, ...(claims.aud === undefined ? {} : { aud: claims.aud }) };
 }
 

@@ -30,13 +30,18 @@ const pages = new Map<string, Page>([
   ['/u/signup', signupPage],
   ['/u/consent', consentPage],
   ['/u/mfa-otp-enrollment', enrollmentPage],
-  ...Object.entries(challengePaths).map(([kind, path]): [string, Page] => [path, challengePage(kind as Kind)]),
+  ...Object.entries(challengePaths).map(([kind, path]): [string, Page] => [
+    path,
+    challengePage(kind as Kind),
+  ]),
 ]);
 
 const formEndpoints = ['/oauth/token', '/oauth/revoke', '/oauth/par'];
 
 /** Answers every request to the tenant, in the order written here. */
-export function createRouter(parts: RouterParts): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function createRouter(
+  parts: RouterParts,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { state, server, faults } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -56,44 +61,86 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
     await signIn(request, response, url, origin);
   }
 
-  async function signIn(request: IncomingMessage, response: ServerResponse, url: URL, origin: string): Promise<void> {
+  async function signIn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    origin: string,
+  ): Promise<void> {
     const path = url.pathname;
     const provider = server.providerFor(origin);
     const page = pages.get(path);
     if (page !== undefined) {
       const { parts: core, passkeys } = server;
-      return visitPage(page, { parts: core, pushes: parts.pushes, passkeys, origin, provider, request, response });
+      return visitPage(page, {
+        parts: core,
+        pushes: parts.pushes,
+        passkeys,
+        origin,
+        provider,
+        request,
+        response,
+      });
     }
-    if (formEndpoints.includes(path) && request.method === 'POST') return callToken(request, response, origin);
-    if (path === '/userinfo' && isApiToken(request)) return answerUserinfo(state, server.authenticate, request, response);
+    if (formEndpoints.includes(path) && request.method === 'POST')
+      return callToken(request, response, origin);
+    if (path === '/userinfo' && isApiToken(request))
+      return answerUserinfo(state, server.authenticate, request, response);
     if (path === '/oidc/logout' || path === '/v2/logout' || path === '/oidc/logout/confirm') {
-      const members = request.method === 'POST' ? await readMembers(request) : Object.fromEntries(url.searchParams);
+      const members =
+        request.method === 'POST'
+          ? await readMembers(request)
+          : Object.fromEntries(url.searchParams);
       if (path === '/v2/logout') return server.logout.v2(provider, request, response, members);
-      if (path !== '/oidc/logout') return server.logout.confirmed(provider, request, response, members);
+      if (path !== '/oidc/logout')
+        return server.logout.confirmed(provider, request, response, members);
       if (await server.logout.initiated(provider, request, response, members)) return undefined;
-      return server.handle(origin, request.method === 'POST' ? withForm(request, members) : request, response);
+      return server.handle(
+        origin,
+        request.method === 'POST' ? withForm(request, members) : request,
+        response,
+      );
     }
     if (request.method === 'GET' && path === '/') {
       sendPage(response, 200, homePage(origin, state.settings(), parts.demo, parts.control));
       return undefined;
     }
-    if (request.method === 'GET' && ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'].includes(path)) {
-      const document = discoveryDocument(origin, state.settings().oidc_logout.rp_logout_end_session_endpoint_discovery);
-      sendJson(response, 200, document, { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
+    if (
+      request.method === 'GET' &&
+      ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'].includes(
+        path,
+      )
+    ) {
+      const document = discoveryDocument(
+        origin,
+        state.settings().oidc_logout.rp_logout_end_session_endpoint_discovery,
+      );
+      sendJson(response, 200, document, {
+        'access-control-allow-origin': '*',
+        'cache-control': 'public, max-age=15',
+      });
       return undefined;
     }
     if (request.method === 'GET' && path === '/.well-known/jwks.json') {
-      sendJson(response, 200, server.jwks, { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=15' });
+      sendJson(response, 200, server.jwks, {
+        'access-control-allow-origin': '*',
+        'cache-control': 'public, max-age=15',
+      });
       return undefined;
     }
     return server.handle(origin, request, response);
   }
 
   /** Auth0 takes JSON as well as forms here; a refresh's scope is judged by Auth0's rules, so it travels under another name. */
-  async function callToken(request: IncomingMessage, response: ServerResponse, origin: string): Promise<void> {
+  async function callToken(
+    request: IncomingMessage,
+    response: ServerResponse,
+    origin: string,
+  ): Promise<void> {
     const members = await readMembers(request);
     const { scope, ...rest } = members;
-    const form = members['grant_type'] === 'refresh_token' ? { ...rest, requested_scope: scope } : members;
+    const form =
+      members['grant_type'] === 'refresh_token' ? { ...rest, requested_scope: scope } : members;
     note(request, members);
     await server.handle(origin, withForm(request, form), response);
   }
@@ -106,8 +153,15 @@ export function createRouter(parts: RouterParts): (request: IncomingMessage, res
         response.destroy();
         return;
       }
-      if (error instanceof BodyError) sendOAuthError(response, error.status, 'invalid_request', error.message);
-      else sendOAuthError(response, 500, 'server_error', error instanceof Error ? error.message : String(error));
+      if (error instanceof BodyError)
+        sendOAuthError(response, error.status, 'invalid_request', error.message);
+      else
+        sendOAuthError(
+          response,
+          500,
+          'server_error',
+          error instanceof Error ? error.message : String(error),
+        );
     }
   };
 }

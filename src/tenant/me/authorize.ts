@@ -29,16 +29,20 @@ export async function authorize(
       ...(detail === undefined ? {} : { detail }),
       headers: challenge(settings, error, mode === 'required' ? 'DPoP' : scheme),
     });
-  const [, given = '', value = ''] = /^(\S+)(?:\s+(\S+))?\s*$/.exec(request.headers.authorization ?? '') ?? [];
+  const [, given = '', value = ''] =
+    /^(\S+)(?:\s+(\S+))?\s*$/.exec(request.headers.authorization ?? '') ?? [];
   const scheme = given.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer';
-  if (value === '' || !['bearer', 'dpop'].includes(given.toLowerCase())) throw refuse('missing_token', undefined);
+  if (value === '' || !['bearer', 'dpop'].includes(given.toLowerCase()))
+    throw refuse('missing_token', undefined);
 
   const token = await authenticate(value, request);
   const user = token && state.users.get(token.sub);
   if (!user || user.blocked) throw refuse('invalid_token', 'invalid_token');
   // A bound token under `Bearer`, or an unbound one under `DPoP`, is a downgrade (section 7.2).
-  if ((token.jkt !== undefined) !== (scheme === 'DPoP')) throw refuse('invalid_token', 'invalid_token');
-  if ((mode === 'required' && scheme !== 'DPoP') || (mode === 'none' && scheme === 'DPoP')) throw refuse('invalid_token', 'invalid_token');
+  if ((token.jkt !== undefined) !== (scheme === 'DPoP'))
+    throw refuse('invalid_token', 'invalid_token');
+  if ((mode === 'required' && scheme !== 'DPoP') || (mode === 'none' && scheme === 'DPoP'))
+    throw refuse('invalid_token', 'invalid_token');
   if (token.jkt === undefined) return { user, token };
 
   const proof = request.headers['dpop'];
@@ -54,7 +58,9 @@ export async function authorize(
   const refusal = refuse('invalid_token', outcome);
   // The nonce is no matter of taste: without it the client could not go on (section 9).
   throw outcome === 'use_dpop_nonce'
-    ? new Problem('invalid_token', { headers: { ...challenge(settings, outcome, 'DPoP', true), 'DPoP-Nonce': proofs.nonce() } })
+    ? new Problem('invalid_token', {
+        headers: { ...challenge(settings, outcome, 'DPoP', true), 'DPoP-Nonce': proofs.nonce() },
+      })
     : refusal;
 }
 
@@ -63,7 +69,13 @@ export function demandScope({ token }: Authorized, scope: string, settings: Sett
   if (token.scope.includes(scope)) return;
   throw new Problem('insufficient_scope', {
     detail: `The auth token lacks the required scope: ${scope}`,
-    headers: challenge(settings, 'insufficient_scope', token.jkt === undefined ? 'Bearer' : 'DPoP', false, scope),
+    headers: challenge(
+      settings,
+      'insufficient_scope',
+      token.jkt === undefined ? 'Bearer' : 'DPoP',
+      false,
+      scope,
+    ),
   });
 }
 
@@ -74,11 +86,19 @@ const descriptions: Readonly<Record<string, string>> = {
   use_dpop_nonce: 'Resource server requires nonce in DPoP proof',
 };
 
-function challenge(settings: Settings, error: string | undefined, scheme: string, always = false, scope?: string): Record<string, string> {
+function challenge(
+  settings: Settings,
+  error: string | undefined,
+  scheme: string,
+  always = false,
+  scope?: string,
+): Record<string, string> {
   if (!settings.switches.wwwAuthenticate && !always) return {};
   const parameters = [
     'realm="api"',
-    ...(error === undefined ? [] : [`error="${error}"`, `error_description="${descriptions[error] ?? error}"`]),
+    ...(error === undefined
+      ? []
+      : [`error="${error}"`, `error_description="${descriptions[error] ?? error}"`]),
     ...(scope === undefined ? [] : [`scope="${scope}"`]),
     ...(scheme === 'DPoP' ? ['algs="ES256"'] : []),
   ];

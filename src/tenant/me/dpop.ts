@@ -30,7 +30,8 @@ export interface ProofCheck {
 export function createProofCheck(now: () => number = Date.now): ProofCheck {
   const secret = randomBytes(32);
   const seen = new Map<string, number>();
-  const nonceOf = (period: number): string => createHmac('sha256', secret).update(String(period)).digest('base64url').slice(0, 22);
+  const nonceOf = (period: number): string =>
+    createHmac('sha256', secret).update(String(period)).digest('base64url').slice(0, 22);
   const period = (): number => Math.floor(now() / 1000 / NONCE_SECONDS);
 
   function firstUse(id: string): boolean {
@@ -51,10 +52,19 @@ export function createProofCheck(now: () => number = Date.now): ProofCheck {
       if (!claims) return 'invalid_dpop_proof';
       const ath = createHash('sha256').update(accessToken).digest('base64url');
       const htu = typeof claims['htu'] === 'string' ? normal(claims['htu']) : undefined;
-      const fits = claims['htm'] === method && htu !== undefined && htu === normal(url) && claims['ath'] === ath;
-      if (!fits || typeof claims.jti !== 'string' || typeof claims.iat !== 'number') return 'invalid_dpop_proof';
+      const fits =
+        claims['htm'] === method &&
+        htu !== undefined &&
+        htu === normal(url) &&
+        claims['ath'] === ath;
+      if (!fits || typeof claims.jti !== 'string' || typeof claims.iat !== 'number')
+        return 'invalid_dpop_proof';
       if (Math.abs(now() / 1000 - claims.iat) > WINDOW_SECONDS) return 'invalid_dpop_proof';
-      if (nonceDemanded && ![nonceOf(period()), nonceOf(period() - 1)].includes(String(claims['nonce']))) return 'use_dpop_nonce';
+      if (
+        nonceDemanded &&
+        ![nonceOf(period()), nonceOf(period() - 1)].includes(String(claims['nonce']))
+      )
+        return 'use_dpop_nonce';
       return firstUse(`${jkt} ${claims.jti}`) ? 'fits' : 'invalid_dpop_proof';
     },
   };
@@ -69,7 +79,11 @@ function normal(url: string): string | undefined {
 
 async function claimsOf(proof: string, jkt: string, currentDate: Date) {
   try {
-    const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, { typ: 'dpop+jwt', algorithms, currentDate });
+    const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+      typ: 'dpop+jwt',
+      algorithms,
+      currentDate,
+    });
     const thumbprint = protectedHeader.jwk && (await calculateJwkThumbprint(protectedHeader.jwk));
     return thumbprint === jkt ? payload : undefined;
   } catch {

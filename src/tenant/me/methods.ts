@@ -7,13 +7,19 @@ import { createCheck } from './validate.ts';
 
 const checkList = createCheck<{ type?: FactorType }>(listQuery);
 const checkStart = createCheck<{ type: string }>(startType);
-const checkChange = createCheck<{ name?: string; preferred_authentication_method?: 'sms' | 'voice' }>(changeSchema);
+const checkChange = createCheck<{
+  name?: string;
+  preferred_authentication_method?: 'sms' | 'voice';
+}>(changeSchema);
 
 const primary: ReadonlySet<FactorType> = new Set<FactorType>(['password', 'passkey']);
 
 /** GET /factors: what is enabled on the tenant. */
 export function listFactors({ settings }: Call): Answer {
-  const factors = settings.my_account.factors.map((type) => ({ type, usage: [primary.has(type) ? 'primary' : 'secondary'] }));
+  const factors = settings.my_account.factors.map((type) => ({
+    type,
+    usage: [primary.has(type) ? 'primary' : 'secondary'],
+  }));
   return { status: 200, body: { factors } };
 }
 
@@ -21,7 +27,13 @@ export function listFactors({ settings }: Call): Answer {
 export function listMethods({ user, query }: Call): Answer {
   const { type } = checkList(query, 'query');
   const views = user.methods.map((method) => method.view);
-  return { status: 200, body: { authentication_methods: type === undefined ? views : views.filter((view) => view.type === type) } };
+  return {
+    status: 200,
+    body: {
+      authentication_methods:
+        type === undefined ? views : views.filter((view) => view.type === type),
+    },
+  };
 }
 
 /** GET /authentication-methods/{id}: one method of the user, 404 when it is not theirs. */
@@ -37,7 +49,11 @@ export async function startMethod(call: Call): Promise<Answer> {
     throw new Problem('invalid_request', { detail: `The factor ${type} is not enabled.` });
   }
   const { id, enrolment, body } = await factor.start(call);
-  return { status: 202, headers: { Location: locationOf(call, id) }, body: { ...body, auth_session: enrolment.authSession } };
+  return {
+    status: 202,
+    headers: { Location: locationOf(call, id) },
+    body: { ...body, auth_session: enrolment.authSession },
+  };
 }
 
 /** POST /authentication-methods/{id}/verify: finishes an enrolment. */
@@ -56,7 +72,10 @@ export function changeMethod(call: Call): Answer {
   const change = checkChange(call.body);
   const unfit = Object.keys(change).filter((member) => !changeable(view, member));
   if (unfit.length > 0 && call.settings.switches.renameNameless === 'refuse') {
-    const errors = unfit.map((member) => ({ detail: `data/${member} does not apply to ${view.type}`, pointer: `/${member}` }));
+    const errors = unfit.map((member) => ({
+      detail: `data/${member} does not apply to ${view.type}`,
+      pointer: `/${member}`,
+    }));
     throw new Problem('invalid_payload', { errors });
   }
   if (change.name !== undefined && nameable(view)) view.name = change.name;
@@ -69,13 +88,20 @@ export function changeMethod(call: Call): Answer {
 /** DELETE /authentication-methods/{id}; the last primary method stays. */
 export function removeMethod(call: Call): Answer {
   const { user, settings, path } = call;
-  if (settings.switches.unknownMethodStatus === 204 && !user.methods.some((method) => method.view.id === path['id']))
+  if (
+    settings.switches.unknownMethodStatus === 204 &&
+    !user.methods.some((method) => method.view.id === path['id'])
+  )
     return { status: 204 };
   const method = owned(call);
   const others = user.methods.filter((one) => one !== method);
-  const lastPrimary = method.view.usage.includes('primary') && !others.some((one) => one.view.usage.includes('primary'));
+  const lastPrimary =
+    method.view.usage.includes('primary') &&
+    !others.some((one) => one.view.usage.includes('primary'));
   if (lastPrimary && settings.switches.conflictOnLastPrimary) {
-    throw new Problem('conflict', { detail: 'The last primary authentication method cannot be deleted.' });
+    throw new Problem('conflict', {
+      detail: 'The last primary authentication method cannot be deleted.',
+    });
   }
   user.methods = others;
   return { status: 204 };
@@ -90,7 +116,8 @@ function owned({ user, path }: Call): MethodRecord {
 type Nameable = Exclude<MethodView, { type: 'password' | 'passkey' | 'recovery-code' }>;
 const nameable = (view: MethodView): view is Nameable =>
   view.type !== 'password' && view.type !== 'passkey' && view.type !== 'recovery-code';
-const changeable = (view: MethodView, member: string): boolean => (member === 'name' ? nameable(view) : view.type === 'phone');
+const changeable = (view: MethodView, member: string): boolean =>
+  member === 'name' ? nameable(view) : view.type === 'phone';
 
 function locationOf({ origin, settings }: Call, id: string): string {
   const path = `/me/v1/authentication-methods/${encodeURIComponent(id)}`;

@@ -20,7 +20,10 @@ export interface MeParts {
   /** The origin a request was sent to, canonical or custom domain, without a slash at the end. */
   readonly originOf: (request: IncomingMessage) => string;
   /** The verified access token for this API and tenant, or undefined when it is none. */
-  readonly authenticate: (token: string, request: IncomingMessage) => Promise<AccessToken | undefined>;
+  readonly authenticate: (
+    token: string,
+    request: IncomingMessage,
+  ) => Promise<AccessToken | undefined>;
 }
 
 /** One request on its way through an operation. */

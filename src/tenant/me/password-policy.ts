@@ -3,7 +3,12 @@ import type { Settings } from '../state/settings.ts';
 type PolicySettings = Settings['password_policy'];
 
 // Auth0's "three of four" rule, the one its default strength of database connections has.
-const kinds = { lowercase: /\p{Ll}/u, uppercase: /\p{Lu}/u, number: /\d/, special: /[^\p{L}\d\s]/u };
+const kinds = {
+  lowercase: /\p{Ll}/u,
+  uppercase: /\p{Lu}/u,
+  number: /\d/,
+  special: /[^\p{L}\d\s]/u,
+};
 // bcrypt's limit, which Auth0's database connections have.
 const MAX_BYTES = 72;
 // The tenant carries no dictionary of ten thousand words; these are the ones a test would try.
@@ -43,8 +48,10 @@ export function refusedPassword(
   matches: (hash: string) => boolean,
   hashes: readonly string[],
 ): string | undefined {
-  if (password.length < min_length) return `The password must have at least ${min_length} characters.`;
-  if (Buffer.byteLength(password) > MAX_BYTES) return `The password must have at most ${MAX_BYTES} bytes.`;
+  if (password.length < min_length)
+    return `The password must have at least ${min_length} characters.`;
+  if (Buffer.byteLength(password) > MAX_BYTES)
+    return `The password must have at most ${MAX_BYTES} bytes.`;
   if (Object.values(kinds).filter((kind) => kind.test(password)).length < 3) {
     return `The password must have three of: ${Object.keys(kinds).join(', ')}.`;
   }

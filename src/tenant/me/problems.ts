@@ -11,27 +11,78 @@ export interface ValidationError {
 
 /** Every refusal of the My Account API: Auth0's code, status and title, and the detail where the place gives no other. */
 const problems = {
-  invalid_request: { code: 'A0E-400-0001', status: 400, title: 'Bad Request', detail: 'The request is invalid.' },
-  invalid_payload: { code: 'A0E-400-0003', status: 400, title: 'Validation Error', detail: 'Invalid request payload input' },
-  refused_proof: { code: 'A0E-400-0001', status: 400, title: 'Bad Request', detail: 'The request is invalid.' },
-  push_pending: { code: 'A0E-400-0001', status: 400, title: 'Bad Request', detail: 'The push notification has not been approved.' },
-  missing_token: { code: 'A0E-401-0002', status: 401, title: 'Missing Token', detail: 'No auth token provided.' },
-  invalid_token: { code: 'A0E-401-0003', status: 401, title: 'Invalid Token', detail: 'Invalid Token' },
+  invalid_request: {
+    code: 'A0E-400-0001',
+    status: 400,
+    title: 'Bad Request',
+    detail: 'The request is invalid.',
+  },
+  invalid_payload: {
+    code: 'A0E-400-0003',
+    status: 400,
+    title: 'Validation Error',
+    detail: 'Invalid request payload input',
+  },
+  read_only_field: {
+    code: 'A0E-400-0008',
+    status: 400,
+    title: 'Bad Request',
+    detail: 'The request changes a field that is read-only.',
+  },
+  refused_proof: {
+    code: 'A0E-400-0001',
+    status: 400,
+    title: 'Bad Request',
+    detail: 'The request is invalid.',
+  },
+  push_pending: {
+    code: 'A0E-400-0001',
+    status: 400,
+    title: 'Bad Request',
+    detail: 'The push notification has not been approved.',
+  },
+  missing_token: {
+    code: 'A0E-401-0002',
+    status: 401,
+    title: 'Missing Token',
+    detail: 'No auth token provided.',
+  },
+  invalid_token: {
+    code: 'A0E-401-0003',
+    status: 401,
+    title: 'Invalid Token',
+    detail: 'Invalid Token',
+  },
   insufficient_scope: {
     code: 'A0E-403-0002',
     status: 403,
     title: 'Insufficient Scope',
     detail: 'The auth token lacks the required scope.',
   },
-  not_found: { code: 'A0E-404-0001', status: 404, title: 'Not Found', detail: 'The requested resource was not found.' },
-  method_not_found: { code: 'A0E-404-0002', status: 404, title: 'Resource Not Found', detail: 'The requested resource was not found.' },
+  not_found: {
+    code: 'A0E-404-0001',
+    status: 404,
+    title: 'Not Found',
+    detail: 'The requested resource was not found.',
+  },
+  method_not_found: {
+    code: 'A0E-404-0002',
+    status: 404,
+    title: 'Resource Not Found',
+    detail: 'The requested resource was not found.',
+  },
   conflict: {
     code: 'A0E-409-0001',
     status: 409,
     title: 'Conflict',
     detail: 'The request conflicts with the current state of the resource.',
   },
-  duplicate: { code: 'A0E-409-0003', status: 409, title: 'Duplicate Resource', detail: 'The resource already exists.' },
+  duplicate: {
+    code: 'A0E-409-0003',
+    status: 409,
+    title: 'Duplicate Resource',
+    detail: 'The resource already exists.',
+  },
   unsupported_media_type: {
     code: 'A0E-415-0001',
     status: 415,
@@ -44,8 +95,16 @@ const problems = {
     title: 'Endpoint Rate Limit Exceeded',
     detail: 'The endpoint request limit has been exceeded.',
   },
-  internal: { code: 'A0E-500-0001', status: 500, title: 'Internal Server Error', detail: 'An unexpected error occurred.' },
-} as const satisfies Record<string, { code: string; status: number; title: string; detail: string }>;
+  internal: {
+    code: 'A0E-500-0001',
+    status: 500,
+    title: 'Internal Server Error',
+    detail: 'An unexpected error occurred.',
+  },
+} as const satisfies Record<
+  string,
+  { code: string; status: number; title: string; detail: string }
+>;
 
 /** The name of a line of the table. */
 export type ProblemName = keyof typeof problems;

@@ -14,6 +14,7 @@ export function relyingPartyId(origin: string): string {
 export function originFits(origin: string, id: string): boolean {
   if (!URL.canParse(origin)) return false;
   const { hostname, protocol } = new URL(origin);
-  const secure = protocol === 'https:' || hostname === 'localhost' || hostname.endsWith('.localhost');
+  const secure =
+    protocol === 'https:' || hostname === 'localhost' || hostname.endsWith('.localhost');
   return secure && (hostname === id || hostname.endsWith(`.${id}`));
 }

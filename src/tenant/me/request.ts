@@ -10,7 +10,8 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BYTES) throw new Problem('invalid_request', { detail: 'The body is too large.' });
+    if (size > MAX_BYTES)
+      throw new Problem('invalid_request', { detail: 'The body is too large.' });
     chunks.push(chunk);
   }
   const type = request.headers['content-type'];
@@ -25,7 +26,10 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
 }
 
 /** Path and query of a request; a parameter that comes more than once is a list. Broken percent-encoding is 400. */
-export function readTarget(target: string): { path: string; query: Record<string, string | string[]> } {
+export function readTarget(target: string): {
+  path: string;
+  query: Record<string, string | string[]>;
+} {
   const [path = '', search = ''] = target.split(/\?(.*)/s);
   try {
     decodeURIComponent(`${path}${search}`);

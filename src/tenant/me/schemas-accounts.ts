@@ -1,6 +1,7 @@
 // The request bodies and queries of connected accounts, as JSON Schema, with the bounds Auth0's OpenAPI file gives them.
 
-const bounded = (minLength: number, maxLength: number) => ({ type: 'string', minLength, maxLength }) as const;
+const bounded = (minLength: number, maxLength: number) =>
+  ({ type: 'string', minLength, maxLength }) as const;
 const redirectUri = { type: 'string', format: 'uri', maxLength: 2048 } as const;
 
 /** The body that starts the connection of an account. */
@@ -12,7 +13,13 @@ export const connectSchema = {
     state: bounded(1, 4096),
     code_challenge: bounded(43, 128),
     code_challenge_method: { type: 'string', const: 'S256' },
-    scopes: { type: 'array', items: bounded(1, 255), minItems: 1, maxItems: 100, uniqueItems: true },
+    scopes: {
+      type: 'array',
+      items: bounded(1, 255),
+      minItems: 1,
+      maxItems: 100,
+      uniqueItems: true,
+    },
     authorization_params: {
       type: 'object',
       properties: {
@@ -24,7 +31,10 @@ export const connectSchema = {
         login_hint: bounded(1, 255),
         max_age: { type: 'integer', minimum: 0, maximum: 2147483647 },
         prompt: { enum: ['none', 'login', 'consent', 'select_account'] },
-        ui_locales: { ...bounded(2, 100), pattern: '^[a-zA-Z]{2}(-[a-zA-Z]{2})?(\\s[a-zA-Z]{2}(-[a-zA-Z]{2})?)*$' },
+        ui_locales: {
+          ...bounded(2, 100),
+          pattern: '^[a-zA-Z]{2}(-[a-zA-Z]{2})?(\\s[a-zA-Z]{2}(-[a-zA-Z]{2})?)*$',
+        },
       },
       additionalProperties: false,
     },
@@ -47,7 +57,10 @@ export const completeSchema = {
   additionalProperties: false,
 } as const;
 
-const paging = { from: { type: 'string' }, take: { type: 'integer', minimum: 1, maximum: 20 } } as const;
+const paging = {
+  from: { type: 'string' },
+  take: { type: 'integer', minimum: 1, maximum: 20 },
+} as const;
 
 /** The query of the list of connections. */
 export const pageQuery = { type: 'object', properties: paging } as const;

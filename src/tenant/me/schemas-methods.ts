@@ -3,11 +3,19 @@ import { factorTypes } from '../state/methods.ts';
 // The request bodies of authentication methods, as JSON Schema: closed, with the bounds Auth0's OpenAPI file gives them.
 
 const text = { type: 'string' } as const;
-const connection = { type: 'string', minLength: 1, maxLength: 128, pattern: '^[a-zA-Z0-9-]+$' } as const;
+const connection = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[a-zA-Z0-9-]+$',
+} as const;
 const identityUserId = { type: 'string', minLength: 1, maxLength: 255, pattern: '^\\S+$' } as const;
 const channel = { type: 'string', enum: ['sms', 'voice'] } as const;
 
-const closed = <Properties extends Record<string, unknown>>(properties: Properties, required: readonly (keyof Properties & string)[]) => ({
+const closed = <Properties extends Record<string, unknown>>(
+  properties: Properties,
+  required: readonly (keyof Properties & string)[],
+) => ({
   type: 'object',
   properties,
   required,
@@ -16,11 +24,18 @@ const closed = <Properties extends Record<string, unknown>>(properties: Properti
 
 /** The bodies that start an enrolment, by type; the webauthn types are read-only and have none. */
 export const startSchemas = {
-  password: closed({ type: { const: 'password' }, connection, identity_user_id: identityUserId }, ['type']),
+  password: closed({ type: { const: 'password' }, connection, identity_user_id: identityUserId }, [
+    'type',
+  ]),
   // The one body that Auth0 leaves open.
   passkey: {
     type: 'object',
-    properties: { type: { const: 'passkey' }, connection, identity_user_id: identityUserId, use_exclude_credentials: { type: 'boolean' } },
+    properties: {
+      type: { const: 'passkey' },
+      connection,
+      identity_user_id: identityUserId,
+      use_exclude_credentials: { type: 'boolean' },
+    },
     required: ['type'],
   },
   totp: closed({ type: { const: 'totp' } }, ['type']),
@@ -33,7 +48,10 @@ export const startSchemas = {
     },
     ['type', 'phone_number'],
   ),
-  email: closed({ type: { const: 'email' }, email: { type: 'string', format: 'email' } }, ['type', 'email']),
+  email: closed({ type: { const: 'email' }, email: { type: 'string', format: 'email' } }, [
+    'type',
+    'email',
+  ]),
   'push-notification': closed({ type: { const: 'push-notification' } }, ['type']),
   'recovery-code': closed({ type: { const: 'recovery-code' } }, ['type']),
 } as const;
@@ -76,7 +94,15 @@ const nothingMore = closed({ auth_session: text }, ['auth_session']);
 /** The bodies that finish an enrolment, by the type at the front of the method's id. */
 export const finishSchemas = {
   password: closed(
-    { auth_session: text, new_password: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' } },
+    {
+      auth_session: text,
+      new_password: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 256,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+      },
+    },
     ['auth_session', 'new_password'],
   ),
   passkey: attestation,
@@ -93,4 +119,7 @@ export const finishSchemas = {
 export const changeSchema = closed({ name: text, preferred_authentication_method: channel }, []);
 
 /** The query of the list: one type or none. */
-export const listQuery = { type: 'object', properties: { type: { type: 'string', enum: factorTypes } } } as const;
+export const listQuery = {
+  type: 'object',
+  properties: { type: { type: 'string', enum: factorTypes } },
+} as const;

@@ -14,7 +14,9 @@ export function createCheck<T>(schema: SchemaObject): Check<T> {
   const fits = ajv.compile<T>(schema);
   return (data: unknown, source?: string): T => {
     if (fits(data)) return data;
-    throw new Problem('invalid_payload', { errors: (fits.errors ?? []).map((error) => describe(error, source)) });
+    throw new Problem('invalid_payload', {
+      errors: (fits.errors ?? []).map((error) => describe(error, source)),
+    });
   };
 }
 

@@ -9,7 +9,11 @@ interface Structure {
 
 /** Gives access tokens Auth0's form: one of its two profiles, two audiences for a user who signed in with `openid`, times of the tenant's clock. */
 export function accessTokenForm({ state, logins, origins }: Parts) {
-  return (ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, jwt: Structure): void => {
+  return (
+    ctx: KoaContextWithOIDC,
+    token: AccessToken | ClientCredentials,
+    jwt: Structure,
+  ): void => {
     const { payload } = jwt;
     const settings = state.settings();
     const offset = Math.round(settings.clockOffsetSeconds);
@@ -28,7 +32,9 @@ export function accessTokenForm({ state, logins, origins }: Parts) {
       sub: token.kind === 'ClientCredentials' ? `${String(clientId)}@clients` : payload['sub'],
       ...(rfc9068 ? { client_id: clientId } : { azp: clientId }),
       ...(grant === undefined || rfc9068 ? {} : { gty: grant }),
-      ...(api?.rbac === true ? { permissions: state.users.get(String(payload['sub']))?.permissions[audience] ?? [] } : {}),
+      ...(api?.rbac === true
+        ? { permissions: state.users.get(String(payload['sub']))?.permissions[audience] ?? [] }
+        : {}),
       ...(login?.organization === undefined ? {} : { org_id: login.organization }),
       ...(settings.switches.accessTokenAuthClaims && login?.mfaAt !== undefined
         ? { acr: multiFactor, amr: ['mfa'], auth_time: Math.floor(login.at / 1000) }

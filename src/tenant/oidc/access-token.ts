@@ -24,7 +24,11 @@ export type Authenticate = (
  * Verifies JWT access tokens with the tenant's own key and clock. The issuer and the audience must be of the domain that was called:
  * a token of the canonical domain is refused on a custom domain and the other way (Auth0: "use the same domain").
  */
-export function createAuthenticate({ state }: Parts, key: SigningKey, originOf: (request: IncomingMessage) => string): Authenticate {
+export function createAuthenticate(
+  { state }: Parts,
+  key: SigningKey,
+  originOf: (request: IncomingMessage) => string,
+): Authenticate {
   const keys = createLocalJWKSet({ keys: [key.publicJwk] });
   return async (token, request, path = 'me/') => {
     const origin = originOf(request);

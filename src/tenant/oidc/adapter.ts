@@ -62,7 +62,11 @@ export function createStore(state: State): Store {
     if (model.size % 500 !== 0) return;
     for (const [id, entry] of model) if (entry.expiresAt <= state.clock.now()) model.delete(id);
   };
-  const findBy = (name: string, member: 'uid' | 'userCode', value: string): AdapterPayload | undefined => {
+  const findBy = (
+    name: string,
+    member: 'uid' | 'userCode',
+    value: string,
+  ): AdapterPayload | undefined => {
     for (const [id, entry] of of(name)) if (entry.payload[member] === value) return read(name, id);
     return undefined;
   };
@@ -72,26 +76,37 @@ export function createStore(state: State): Store {
       upsert(id, payload, expiresIn = 86_400) {
         const model = of(name);
         sweep(model);
-        const life = name === 'PushedAuthorizationRequest' ? Math.min(expiresIn, state.settings().switches.parSeconds) : expiresIn;
+        const life =
+          name === 'PushedAuthorizationRequest'
+            ? Math.min(expiresIn, state.settings().switches.parSeconds)
+            : expiresIn;
         const kept = name === 'RefreshToken' || name === 'AuthorizationCode' ? 86_400 : 0; // reuse is told apart from unknown for a day
-        model.set(id, { payload, offset: offset(), expiresAt: state.clock.now() + (life + kept) * 1000 });
+        model.set(id, {
+          payload,
+          offset: offset(),
+          expiresAt: state.clock.now() + (life + kept) * 1000,
+        });
         return Promise.resolve();
       },
       find(id) {
         if (name === 'Client') return Promise.resolve(clientMetadata(state.settings(), id));
         const found = read(name, id);
-        return Promise.resolve(name === 'RefreshToken' && found !== undefined ? withLeeway(found) : found);
+        return Promise.resolve(
+          name === 'RefreshToken' && found !== undefined ? withLeeway(found) : found,
+        );
       },
       findByUid: (uid) => Promise.resolve(findBy(name, 'uid', uid)),
       findByUserCode: (userCode) => Promise.resolve(findBy(name, 'userCode', userCode)),
       consume(id) {
         const entry = of(name).get(id);
-        if (entry !== undefined) entry.payload = { ...entry.payload, consumed: Math.floor(state.clock.now()) };
+        if (entry !== undefined)
+          entry.payload = { ...entry.payload, consumed: Math.floor(state.clock.now()) };
         return Promise.resolve();
       },
       destroy: (id) => Promise.resolve(void of(name).delete(id)),
       revokeByGrantId(grantId) {
-        for (const [id, entry] of of(name)) if (entry.payload.grantId === grantId) of(name).delete(id);
+        for (const [id, entry] of of(name))
+          if (entry.payload.grantId === grantId) of(name).delete(id);
         return Promise.resolve();
       },
     }),
@@ -107,12 +122,17 @@ export function createStore(state: State): Store {
     revokeGrant(grantId) {
       of('Grant').delete(grantId);
       for (const name of ['AccessToken', 'RefreshToken', 'AuthorizationCode']) {
-        for (const [id, entry] of of(name)) if (entry.payload.grantId === grantId) of(name).delete(id);
+        for (const [id, entry] of of(name))
+          if (entry.payload.grantId === grantId) of(name).delete(id);
       }
     },
-    sessions: () => [...of('Session').keys()].map((id) => read('Session', id)).filter((session) => session !== undefined),
+    sessions: () =>
+      [...of('Session').keys()]
+        .map((id) => read('Session', id))
+        .filter((session) => session !== undefined),
     dropSession(uid) {
-      for (const [id, entry] of of('Session')) if (entry.payload.uid === uid) of('Session').delete(id);
+      for (const [id, entry] of of('Session'))
+        if (entry.payload.uid === uid) of('Session').delete(id);
     },
     clear: () => {
       models.clear();
@@ -136,4 +156,5 @@ export function createStore(state: State): Store {
   }
 }
 
-const rotations = (payload: AdapterPayload): number => (typeof payload['rotations'] === 'number' ? payload['rotations'] : 0);
+const rotations = (payload: AdapterPayload): number =>
+  typeof payload['rotations'] === 'number' ? payload['rotations'] : 0;

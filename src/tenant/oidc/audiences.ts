@@ -14,6 +14,8 @@ export const myAccountScopes = [
   'create:me:connected_accounts',
   'read:me:connected_accounts',
   'delete:me:connected_accounts',
+  'read:me:profile',
+  'update:me:profile',
 ];
 
 /** An API of the tenant as far as tokens for it are concerned. */
@@ -29,7 +31,11 @@ export interface Api {
 }
 
 /** The API behind an audience, or undefined. `origins` are the tenant's own: `{origin}/me/` is the My Account API, once activated. */
-export function findApi(settings: Settings, origins: readonly string[], audience: string): Api | undefined {
+export function findApi(
+  settings: Settings,
+  origins: readonly string[],
+  audience: string,
+): Api | undefined {
   const { my_account: me } = settings;
   if (me.activated && origins.some((origin) => audience === `${origin}/me/`)) {
     return {
@@ -46,7 +52,15 @@ export function findApi(settings: Settings, origins: readonly string[], audience
   if (origins.some((origin) => audience === `${origin}/mfa/`)) {
     const scopes = ['enroll', 'read:authenticators', 'remove:authenticators'];
     const open = { userPolicy: 'allow_all', clientPolicy: 'deny_all' } as const;
-    return { audience, isMyAccount: false, scopes, ...open, rbac: false, skipConsent: true, tokenSeconds: 600 };
+    return {
+      audience,
+      isMyAccount: false,
+      scopes,
+      ...open,
+      rbac: false,
+      skipConsent: true,
+      tokenSeconds: 600,
+    };
   }
   const server = settings.resource_servers.find((candidate) => candidate.audience === audience);
   return server === undefined
@@ -64,14 +78,22 @@ export function findApi(settings: Settings, origins: readonly string[], audience
 }
 
 /** The scopes the access policy leaves to an application, or undefined when it has no access at all. */
-export function allowedByPolicy(settings: Settings, api: Api, client: ClientRecord, policy: Api['userPolicy']): string[] | undefined {
+export function allowedByPolicy(
+  settings: Settings,
+  api: Api,
+  client: ClientRecord,
+  policy: Api['userPolicy'],
+): string[] | undefined {
   if (policy === 'deny_all') return undefined;
   if (policy === 'allow_all' && client.first_party) return api.scopes;
   const grant = settings.grants.find(
     (candidate) =>
-      candidate.client_id === client.client_id && (candidate.audience ?? (api.isMyAccount ? api.audience : undefined)) === api.audience,
+      candidate.client_id === client.client_id &&
+      (candidate.audience ?? (api.isMyAccount ? api.audience : undefined)) === api.audience,
   );
-  return grant === undefined ? undefined : api.scopes.filter((scope) => grant.scope.includes(scope));
+  return grant === undefined
+    ? undefined
+    : api.scopes.filter((scope) => grant.scope.includes(scope));
 }
 
 /** The scopes RBAC leaves to a user: all when the API does not use it. */

@@ -1,7 +1,10 @@
 import type Provider from 'oidc-provider';
 
 /** Auth0's words for the errors of `prompt=none` (Auth0, "Silent Authentication"); the codes are the standard's. */
-const words: Readonly<Record<string, string>> = { login_required: 'Login required', consent_required: 'Consent required' };
+const words: Readonly<Record<string, string>> = {
+  login_required: 'Login required',
+  consent_required: 'Consent required',
+};
 
 /**
  * Puts Auth0's form on what goes back to the application's callback: no `iss` (its discovery document does not announce RFC 9207), and its own

@@ -15,13 +15,22 @@ export interface Delivery {
 }
 
 /** Sends the logout tokens of one ended session (OpenID Connect Back-Channel Logout 1.0, section 2.5); each waits 5 s and is never repeated. */
-export type NotifyLogout = (session: { userId: string; sid: string; clientIds: string[] }, initiator: Initiator) => Promise<Delivery[]>;
+export type NotifyLogout = (
+  session: { userId: string; sid: string; clientIds: string[] },
+  initiator: Initiator,
+) => Promise<Delivery[]>;
 
 /** Makes the sender for one tenant. */
 export function createBackChannel({ state, logins }: Parts, key: SigningKey): NotifyLogout {
-  const issuerFor = (sid: string): string => [...logins.byGrant.values()].find((login) => login.sid === sid)?.issuer ?? `${state.origin}/`;
+  const issuerFor = (sid: string): string =>
+    [...logins.byGrant.values()].find((login) => login.sid === sid)?.issuer ?? `${state.origin}/`;
 
-  async function deliver(client: ClientRecord, url: string, userId: string, sid: string): Promise<Delivery> {
+  async function deliver(
+    client: ClientRecord,
+    url: string,
+    userId: string,
+    sid: string,
+  ): Promise<Delivery> {
     const withSid = client.backchannel_logout_form === 'session' ? { sid } : {};
     const token = await new SignJWT({
       events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
@@ -36,7 +45,11 @@ export function createBackChannel({ state, logins }: Parts, key: SigningKey): No
       .setExpirationTime('120s')
       .setJti(randomUUID())
       .sign(await importJWK(key.privateJwk, 'RS256'));
-    const request = { method: 'POST', redirect: 'manual' as const, body: new URLSearchParams({ logout_token: token }) };
+    const request = {
+      method: 'POST',
+      redirect: 'manual' as const,
+      body: new URLSearchParams({ logout_token: token }),
+    };
     const status = await fetch(url, { ...request, signal: AbortSignal.timeout(5000) }).then(
       (response) => response.status,
       () => 0,
@@ -46,10 +59,13 @@ export function createBackChannel({ state, logins }: Parts, key: SigningKey): No
 
   return async ({ userId, sid, clientIds }, initiator) => {
     const settings = state.settings();
-    const clients = clientIds.map((id) => findClient(settings, id)).filter((client) => client !== undefined);
+    const clients = clientIds
+      .map((id) => findClient(settings, id))
+      .filter((client) => client !== undefined);
     const sent = clients.map(async (client) => {
       const url = client.backchannel_logout_uri;
-      if (url === undefined || !client.backchannel_logout_initiators.includes(initiator)) return undefined;
+      if (url === undefined || !client.backchannel_logout_initiators.includes(initiator))
+        return undefined;
       return deliver(client, url, userId, sid);
     });
     return (await Promise.all(sent)).filter((delivery) => delivery !== undefined);

@@ -13,14 +13,20 @@ const COMMON_NAME = Buffer.from('0603550403', 'hex');
 function der(tag: number, ...content: Buffer[]): Buffer {
   const body = Buffer.concat(content);
   if (body.length < 128) return Buffer.concat([Buffer.from([tag, body.length]), body]);
-  const length = body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 255];
+  const length =
+    body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), body]);
 }
 const sequence = (...content: Buffer[]): Buffer => der(0x30, ...content);
-const time = (at: Date): Buffer => der(0x17, Buffer.from(`${at.toISOString().replace(/[-:T]/g, '').slice(2, 14)}Z`));
+const time = (at: Date): Buffer =>
+  der(0x17, Buffer.from(`${at.toISOString().replace(/[-:T]/g, '').slice(2, 14)}Z`));
 
 /** Makes the self-signed certificate that an Auth0 tenant publishes beside its signing key: RSA with SHA-256, good for ten years (RFC 5280 section 4.1). */
-export function certify(privateKey: KeyObject, publicKey: KeyObject, commonName: string): KeyCertificate {
+export function certify(
+  privateKey: KeyObject,
+  publicKey: KeyObject,
+  commonName: string,
+): KeyCertificate {
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
   const algorithm = sequence(SHA256_WITH_RSA, der(0x05));
   const from = new Date();
@@ -35,6 +41,13 @@ export function certify(privateKey: KeyObject, publicKey: KeyObject, commonName:
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
   );
-  const certificate = sequence(content, algorithm, der(0x03, Buffer.from([0]), sign('sha256', content, privateKey)));
-  return { x5c: [certificate.toString('base64')], x5t: createHash('sha1').update(certificate).digest('base64url') };
+  const certificate = sequence(
+    content,
+    algorithm,
+    der(0x03, Buffer.from([0]), sign('sha256', content, privateKey)),
+  );
+  return {
+    x5c: [certificate.toString('base64')],
+    x5t: createHash('sha1').update(certificate).digest('base64url'),
+  };
 }

@@ -18,7 +18,12 @@ export function accountFinder({ state, logins }: Parts) {
   return (ctx: KoaContextWithOIDC, userId: string): Account | undefined => {
     const user = state.users.get(userId);
     if (user === undefined || user.blocked) return undefined;
-    const optional = { given_name: user.given_name, family_name: user.family_name, picture: user.picture, phone_number: user.phone_number };
+    const optional = {
+      given_name: user.given_name,
+      family_name: user.family_name,
+      picture: user.picture,
+      phone_number: user.phone_number,
+    };
     return {
       accountId: user.user_id,
       claims: () => ({

@@ -15,7 +15,10 @@ export const embeddedGrants = [
 const usualGrants = ['authorization_code', 'refresh_token', 'client_credentials'];
 
 /** The application with this id, or undefined. */
-export function findClient(settings: Settings, clientId: string | undefined): ClientRecord | undefined {
+export function findClient(
+  settings: Settings,
+  clientId: string | undefined,
+): ClientRecord | undefined {
   return settings.clients.find((client) => client.client_id === clientId);
 }
 
@@ -23,7 +26,9 @@ export function findClient(settings: Settings, clientId: string | undefined): Cl
 export function clientMetadata(settings: Settings, clientId: string): AdapterPayload | undefined {
   const client = findClient(settings, clientId);
   if (client === undefined) return undefined;
-  const secret = client.token_endpoint_auth_method.startsWith('client_secret') ? { client_secret: client.client_secret ?? '' } : {};
+  const secret = client.token_endpoint_auth_method.startsWith('client_secret')
+    ? { client_secret: client.client_secret ?? '' }
+    : {};
   const proof = client.require_proof_of_possession ? { dpop_bound_access_tokens: true } : {};
   const keys = client.jwks === undefined ? {} : { jwks: client.jwks };
   return {

@@ -22,4 +22,5 @@ export function parameter(ctx: KoaContextWithOIDC, name: string): string | undef
 }
 
 /** Splits a scope string; nothing gives an empty list. */
-export const scopeList = (scope: unknown): string[] => (typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []);
+export const scopeList = (scope: unknown): string[] =>
+  typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [];

@@ -5,7 +5,8 @@ import { multiFactor, parameter, type Parts } from './context.ts';
 import { consentKey, rememberLogin } from './logins.ts';
 
 /** Did the user prove a second factor in this very transaction? */
-export const provedMfa = (ctx: KoaContextWithOIDC): boolean => ctx.oidc.result?.['mfa'] !== undefined;
+export const provedMfa = (ctx: KoaContextWithOIDC): boolean =>
+  ctx.oidc.result?.['mfa'] !== undefined;
 
 /**
  * Makes the grant of one authorization request: what the user of the session gives to the application. Every sign-in gets a grant of its own,
@@ -19,25 +20,37 @@ export function grantLoader({ state, logins, origins }: Parts) {
     const settings = state.settings();
     const record = findClient(settings, client?.clientId);
     const user = state.users.get(account?.accountId ?? '');
-    if (client === undefined || session === undefined || record === undefined || user === undefined) return undefined;
+    if (client === undefined || session === undefined || record === undefined || user === undefined)
+      return undefined;
 
     session.sidFor(client.clientId, session.uid);
     const mfa = provedMfa(ctx);
     // Auth0 writes acr and amr only after MFA in this transaction: not for a silent sign-in, not after a refresh.
-    Object.assign(session, mfa ? { acr: multiFactor, amr: ['mfa'] } : { acr: undefined, amr: undefined });
+    Object.assign(
+      session,
+      mfa ? { acr: multiFactor, amr: ['mfa'] } : { acr: undefined, amr: undefined },
+    );
     const idToken = { ...oidc.claims.id_token, sid: null };
     Object.assign(oidc.claims, { id_token: idToken });
 
     const grant = new oidc.provider.Grant({ accountId: user.user_id, clientId: client.clientId });
-    const agreed = logins.consents.get(consentKey(user.user_id, client.clientId)) ?? new Set<string>();
+    const agreed =
+      logins.consents.get(consentKey(user.user_id, client.clientId)) ?? new Set<string>();
     const wanted = [...oidc.requestParamScopes];
-    grant.addOIDCScope(wanted.filter((scope) => identityScopes.includes(scope) && (record.first_party || agreed.has(`openid ${scope}`))));
+    grant.addOIDCScope(
+      wanted.filter(
+        (scope) =>
+          identityScopes.includes(scope) && (record.first_party || agreed.has(`openid ${scope}`)),
+      ),
+    );
     for (const [audience, server] of Object.entries(oidc.resourceServers ?? {})) {
       const api = findApi(settings, origins(), audience);
       if (api === undefined) continue;
       const free = record.first_party && api.skipConsent && !needsAsking(ctx);
       const consented = wanted.filter(
-        (scope) => server.scopes.has(scope) && (free || identityScopes.includes(scope) || agreed.has(`${audience} ${scope}`)),
+        (scope) =>
+          server.scopes.has(scope) &&
+          (free || identityScopes.includes(scope) || agreed.has(`${audience} ${scope}`)),
       );
       const permitted = new Set([...identityScopes, ...allowedByRoles(api, user)]);
       grant.addResourceScope(audience, consented);
@@ -47,7 +60,12 @@ export function grantLoader({ state, logins, origins }: Parts) {
       );
       // Whether Auth0 refuses where nothing of what was asked for the API survives is not known.
       const asked = wanted.filter((scope) => !identityScopes.includes(scope));
-      if (settings.switches.emptyScope === 'error' && free && asked.length > 0 && grant.getResourceScopeFiltered(audience, asked) === '') {
+      if (
+        settings.switches.emptyScope === 'error' &&
+        free &&
+        asked.length > 0 &&
+        grant.getResourceScopeFiltered(audience, asked) === ''
+      ) {
         throw new errors.AccessDenied('None of the requested scopes may be granted.');
       }
     }
@@ -77,4 +95,5 @@ export function grantLoader({ state, logins, origins }: Parts) {
   }
 }
 
-const mfaTime = (mfaAt: number | undefined): { mfaAt?: number } => (mfaAt === undefined ? {} : { mfaAt });
+const mfaTime = (mfaAt: number | undefined): { mfaAt?: number } =>
+  mfaAt === undefined ? {} : { mfaAt };

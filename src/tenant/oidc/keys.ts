@@ -11,9 +11,14 @@ export interface SigningKey {
 
 /** Makes a fresh RSA key of 2048 bits for RS256, about a tenth of a second's work. */
 export async function createSigningKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', {
+    modulusLength: 2048,
+  });
   const [secret, open] = await Promise.all([exportJWK(privateKey), exportJWK(publicKey)]);
   const kid = await calculateJwkThumbprint(open);
   const common = { kid, use: 'sig', alg: 'RS256' };
-  return { privateJwk: { ...secret, ...common }, publicJwk: { ...open, ...common, ...certify(privateKey, publicKey, 'local-tenant') } };
+  return {
+    privateJwk: { ...secret, ...common },
+    publicJwk: { ...open, ...common, ...certify(privateKey, publicKey, 'local-tenant') },
+  };
 }

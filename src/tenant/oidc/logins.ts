@@ -35,7 +35,11 @@ export function rememberLogin({ byGrant }: Logins, grantId: string, login: Login
 
 /** Makes an empty memory. */
 export function createLogins(): Logins {
-  const logins = { byGrant: new Map<string, Login>(), mfaBySession: new Map<string, number>(), consents: new Map<string, Set<string>>() };
+  const logins = {
+    byGrant: new Map<string, Login>(),
+    mfaBySession: new Map<string, number>(),
+    consents: new Map<string, Set<string>>(),
+  };
   return {
     ...logins,
     clear() {

@@ -8,7 +8,8 @@ export function restoreOfflineAccess({ oidc, query }: KoaContextWithOIDC): void 
   if (params === undefined || client?.grantTypeAllowed('refresh_token') !== true) return;
   const pushed = oidc.entities.PushedAuthorizationRequest?.request;
   const object = pushed ?? text(query['request']) ?? text(oidc.body?.['request']);
-  const asked = object === undefined ? (query['scope'] ?? oidc.body?.['scope']) : decodeJwt(object)['scope'];
+  const asked =
+    object === undefined ? (query['scope'] ?? oidc.body?.['scope']) : decodeJwt(object)['scope'];
   if (!scopeList(asked).includes('offline_access')) return;
   const kept = [...scopeList(params['scope']), 'offline_access'];
   params['scope'] = scopeList(asked)
@@ -16,4 +17,5 @@ export function restoreOfflineAccess({ oidc, query }: KoaContextWithOIDC): void 
     .join(' ');
 }
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;

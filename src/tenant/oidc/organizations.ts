@@ -8,11 +8,14 @@ export function organizationRule({ state }: Parts) {
     const settings = state.settings();
     const usage = findClient(settings, ctx.oidc.client?.clientId)?.organization_usage ?? 'allow';
     if (organization === undefined) {
-      if (usage === 'require') throw new errors.InvalidRequest('parameter organization is required for this client');
+      if (usage === 'require')
+        throw new errors.InvalidRequest('parameter organization is required for this client');
       return;
     }
-    if (usage === 'deny') throw new errors.InvalidRequest('parameter organization is not allowed for this client');
-    if (!settings.organizations.some(({ id }) => id === organization)) throw new errors.InvalidRequest('parameter organization is invalid');
+    if (usage === 'deny')
+      throw new errors.InvalidRequest('parameter organization is not allowed for this client');
+    if (!settings.organizations.some(({ id }) => id === organization))
+      throw new errors.InvalidRequest('parameter organization is invalid');
   };
 }
 
@@ -20,5 +23,7 @@ export function organizationRule({ state }: Parts) {
 export function outsideOrganization({ state }: Parts, ctx: KoaContextWithOIDC): boolean {
   const organization = parameter(ctx, 'organization');
   const user = state.users.get(ctx.oidc.session?.accountId ?? '');
-  return organization !== undefined && user !== undefined && !user.organizations.includes(organization);
+  return (
+    organization !== undefined && user !== undefined && !user.organizations.includes(organization)
+  );
 }

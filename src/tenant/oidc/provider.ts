@@ -53,7 +53,10 @@ export function createProvider(
       end_session: '/oidc/logout',
       jwks: '/.well-known/jwks.json',
     },
-    cookies: { names: { session: 'auth0', interaction: 'auth0_i', resume: 'auth0_r' }, keys: [secrets.cookieKey] },
+    cookies: {
+      names: { session: 'auth0', interaction: 'auth0_i', resume: 'auth0_r' },
+      keys: [secrets.cookieKey],
+    },
     scopes: identityScopes,
     claims: claimsByScope,
     conformIdTokenClaims: false,
@@ -73,7 +76,8 @@ export function createProvider(
     findAccount: accountFinder(parts),
     loadExistingGrant: grantLoader(parts),
     rotateRefreshToken: refreshRules(parts, demandMfa),
-    issueRefreshToken: (_ctx, client, source) => client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
+    issueRefreshToken: (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     expiresWithSession: () => false,
     revokeGrantPolicy: revocationPolicy(parts),
     interactions: {
@@ -83,20 +87,26 @@ export function createProvider(
     renderError: errorPage,
     formats: { customizers: { jwt: accessTokenForm(parts) } },
     ttl: {
-      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? tokens().accessTokenSeconds,
+      AccessToken: (_ctx, token) =>
+        token.resourceServer?.accessTokenTTL ?? tokens().accessTokenSeconds,
       AuthorizationCode: () => 60,
       ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 86_400,
       Grant: () => tokens().refreshTokenSeconds,
       IdToken: () => tokens().idTokenSeconds,
       Interaction: () => 3600,
       // The life of a family does not get longer by rotation.
-      RefreshToken: (ctx) => tokens().refreshTokenSeconds - (ctx.oidc.entities.RotatedRefreshToken?.totalLifetime() ?? 0),
+      RefreshToken: (ctx) =>
+        tokens().refreshTokenSeconds -
+        (ctx.oidc.entities.RotatedRefreshToken?.totalLifetime() ?? 0),
       Session: () => tokens().sessionSeconds,
     },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       pushedAuthorizationRequests: { enabled: true },
       requestObjects: { enabled: true },
       dPoP: {
@@ -114,20 +124,29 @@ export function createProvider(
       backchannelLogout: { enabled: false },
     },
   });
-  for (const [name, { handler, parameters }] of grantTypes) provider.registerGrantType(name, handler, parameters);
+  for (const [name, { handler, parameters }] of grantTypes)
+    provider.registerGrantType(name, handler, parameters);
   // Auth0's ID tokens always carry the session id, whether or not the application listens for back-channel logout.
   provider.Client.prototype.includeSid = () => true;
   return provider;
 
   /** The page that asks for what an authorization request still needs. */
-  function pageFor(ctx: KoaContextWithOIDC, { name, reasons }: { name: string; reasons: string[] }): string {
+  function pageFor(
+    ctx: KoaContextWithOIDC,
+    { name, reasons }: { name: string; reasons: string[] },
+  ): string {
     if (name === 'consent') return '/u/consent';
-    return name === 'mfa' ? mfaPath(state.users.get(ctx.oidc.session?.accountId ?? ''), reasons) : '/u/login';
+    return name === 'mfa'
+      ? mfaPath(state.users.get(ctx.oidc.session?.accountId ?? ''), reasons)
+      : '/u/login';
   }
 
   /** Auth0 asks public clients for a nonce at the token endpoint, confidential ones not. */
   function nonceDemanded(ctx: KoaContextWithOIDC): boolean {
     const client = findClient(state.settings(), ctx.oidc.client?.clientId);
-    return client?.token_endpoint_auth_method === 'none' || state.settings().switches.dpopNonceForConfidential;
+    return (
+      client?.token_endpoint_auth_method === 'none' ||
+      state.settings().switches.dpopNonceForConfidential
+    );
   }
 }

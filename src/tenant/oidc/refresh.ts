@@ -7,7 +7,13 @@ import { canProveMfa, defaultPolicyHolds } from './policy.ts';
 import { TokenError } from './resources.ts';
 
 /** Answers mfa_required for a login on its way; its token opens the MFA API. */
-export type DemandMfa = (login: { userId: string; clientId: string; audience?: string; scope: string[]; grantId?: string }) => TokenError;
+export type DemandMfa = (login: {
+  userId: string;
+  clientId: string;
+  audience?: string;
+  scope: string[];
+  grantId?: string;
+}) => TokenError;
 
 /**
  * What Auth0 does at a refresh and oidc-provider does not. It is called by oidc-provider after the client, the token, its grant and its key
@@ -22,7 +28,12 @@ export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
     Object.assign(token, { amr: undefined, acr: undefined });
     const audience = widen(parts, ctx, token, grant, login);
     checkDefaultPolicy(parts, login, audience, () =>
-      demandMfa({ ...login, ...(audience === undefined ? {} : { audience }), scope: scopeList(token.scope), grantId: grant.jti }),
+      demandMfa({
+        ...login,
+        ...(audience === undefined ? {} : { audience }),
+        scope: scopeList(token.scope),
+        grantId: grant.jti,
+      }),
     );
     return parts.state.settings().tokens.rotation;
   };
@@ -32,7 +43,13 @@ export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
  * Multi-resource refresh tokens: the audiences and scopes of the application's policies join those of the sign-in; anything else asked for
  * is dropped without a word. Answers the audience the token will be for.
  */
-function widen({ state, origins }: Parts, ctx: KoaContextWithOIDC, token: RefreshToken, grant: Grant, login: Login): string | undefined {
+function widen(
+  { state, origins }: Parts,
+  ctx: KoaContextWithOIDC,
+  token: RefreshToken,
+  grant: Grant,
+  login: Login,
+): string | undefined {
   const settings = state.settings();
   const client = findClient(settings, login.clientId);
   const policies = client?.first_party === true ? client.refresh_token_policies : [];
@@ -42,7 +59,9 @@ function widen({ state, origins }: Parts, ctx: KoaContextWithOIDC, token: Refres
     const api = findApi(settings, origins(), policy.audience);
     if (api === undefined || client === undefined || !api.skipConsent) continue;
     const open = allowedByPolicy(settings, api, client, api.userPolicy) ?? [];
-    const scopes = allowed.get(policy.audience) ?? new Set(login.scopes.filter((scope) => identityScopes.includes(scope)));
+    const scopes =
+      allowed.get(policy.audience) ??
+      new Set(login.scopes.filter((scope) => identityScopes.includes(scope)));
     for (const scope of policy.scope) if (open.includes(scope)) scopes.add(scope);
     allowed.set(policy.audience, scopes);
   }
@@ -51,19 +70,33 @@ function widen({ state, origins }: Parts, ctx: KoaContextWithOIDC, token: Refres
   const audiences = [...allowed.keys()];
   const wanted = parameter(ctx, 'audience');
   const audience = audiences.find((candidate) => candidate === wanted) ?? login.audience;
-  const open = (audience === undefined ? undefined : allowed.get(audience)) ?? new Set(login.scopes);
+  const open =
+    (audience === undefined ? undefined : allowed.get(audience)) ?? new Set(login.scopes);
   const asked = scopeList(ctx.oidc.body?.['requested_scope']);
   const scope = [...open].filter((one) => asked.length === 0 || asked.includes(one)).join(' ');
-  Object.assign(token, { scope: scope, ...(audiences.length === 0 ? {} : { resource: audiences }) });
+  Object.assign(token, {
+    scope: scope,
+    ...(audiences.length === 0 ? {} : { resource: audiences }),
+  });
   return audience;
 }
 
 /** "Require 2FA": within 15 minutes of the last second factor, or of the sign-in for a user who has none. */
-function checkDefaultPolicy(parts: Parts, login: Login, audience: string | undefined, demandMfa: () => TokenError): void {
+function checkDefaultPolicy(
+  parts: Parts,
+  login: Login,
+  audience: string | undefined,
+  demandMfa: () => TokenError,
+): void {
   if (!defaultPolicyHolds(parts, audience)) return;
   const { my_account: me, switches } = parts.state.settings();
   const user = parts.state.users.get(login.userId);
-  if (parts.state.clock.now() - (login.mfaAt ?? login.at) < me.default_policy_seconds * 1000) return;
+  if (parts.state.clock.now() - (login.mfaAt ?? login.at) < me.default_policy_seconds * 1000)
+    return;
   if (user !== undefined && canProveMfa(user)) throw demandMfa();
-  throw new TokenError(switches.unmetRequirementsStatus, 'unmet_authentication_requirements', 'Unmet authentication requirements');
+  throw new TokenError(
+    switches.unmetRequirementsStatus,
+    'unmet_authentication_requirements',
+    'Unmet authentication requirements',
+  );
 }

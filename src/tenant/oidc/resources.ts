@@ -7,7 +7,12 @@ import { parameter, type Parts } from './context.ts';
 export class TokenError extends errors.CustomOIDCProviderError {
   readonly answer: number;
   readonly members: Record<string, unknown>;
-  constructor(status: number, code: string, description: string, members: Record<string, unknown> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    description: string,
+    members: Record<string, unknown> = {},
+  ) {
     super(code, description);
     this.answer = status;
     this.members = members;
@@ -16,7 +21,11 @@ export class TokenError extends errors.CustomOIDCProviderError {
 
 /** Turns Auth0's `audience` into the resource of RFC 8707, which oidc-provider speaks. */
 export function defaultResource({ state }: Parts) {
-  return (ctx: KoaContextWithOIDC, _client: unknown, granted?: readonly string[]): string | string[] => {
+  return (
+    ctx: KoaContextWithOIDC,
+    _client: unknown,
+    granted?: readonly string[],
+  ): string | string[] => {
     const wanted = parameter(ctx, 'audience');
     if (granted !== undefined) {
       // A refresh: an audience outside the policy is silently ignored, and the token is for the one of the sign-in.
@@ -37,10 +46,16 @@ export function resourceServerInfo({ state, origins }: Parts) {
       throw new errors.CustomOIDCProviderError('access_denied', `Service not found: ${audience}`);
     }
     const machine = parameter(ctx, 'grant_type') === 'client_credentials';
-    const allowed = allowedByPolicy(settings, api, client, machine ? api.clientPolicy : api.userPolicy);
+    const allowed = allowedByPolicy(
+      settings,
+      api,
+      client,
+      machine ? api.clientPolicy : api.userPolicy,
+    );
     const thirdParty = api.isMyAccount && !client.first_party;
     if (machine && allowed === undefined) throw noMachineAccess(audience);
-    if (ctx.oidc.route !== 'token' && (allowed === undefined || thirdParty)) throw noAccess(client.client_id, audience, client.first_party);
+    if (ctx.oidc.route !== 'token' && (allowed === undefined || thirdParty))
+      throw noAccess(client.client_id, audience, client.first_party);
     return {
       scope: [...(machine ? [] : identityScopes), ...(allowed ?? [])].join(' '),
       audience,
@@ -53,7 +68,10 @@ export function resourceServerInfo({ state, origins }: Parts) {
 
 function noAccess(clientId: string, audience: string, firstParty: boolean): Error {
   const text = `Client "${clientId}" is not authorized to access resource server "${audience}".`;
-  return new errors.CustomOIDCProviderError(firstParty ? 'invalid_request' : 'unauthorized_client', text);
+  return new errors.CustomOIDCProviderError(
+    firstParty ? 'invalid_request' : 'unauthorized_client',
+    text,
+  );
 }
 
 function noMachineAccess(audience: string): Error {

@@ -38,9 +38,16 @@ export interface AuthorizationServer {
 }
 
 /** Makes the authorization server; the signing key is one for all domains, as at Auth0. */
-export function createAuthorizationServer(state: State, key: SigningKey, pushes: Pushes): AuthorizationServer {
+export function createAuthorizationServer(
+  state: State,
+  key: SigningKey,
+  pushes: Pushes,
+): AuthorizationServer {
   const { protocol } = new URL(state.origin);
-  const origins = (): string[] => [state.origin, ...state.settings().custom_domains.map((domain) => `${protocol}//${domain}`)];
+  const origins = (): string[] => [
+    state.origin,
+    ...state.settings().custom_domains.map((domain) => `${protocol}//${domain}`),
+  ];
   const parts: Parts = { state, store: createStore(state), logins: createLogins(), origins };
   const mfaTokens = createMfaTokens(state);
   const secrets = providerSecrets(key);
@@ -81,7 +88,11 @@ export function createAuthorizationServer(state: State, key: SigningKey, pushes:
     async handle(origin, request, response) {
       // oidc-provider builds its URLs from these; the tenant alone decides what it is called.
       const { host } = new URL(origin);
-      Object.assign(request.headers, { host, 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1) });
+      Object.assign(request.headers, {
+        host,
+        'x-forwarded-host': host,
+        'x-forwarded-proto': protocol.slice(0, -1),
+      });
       await providerFor(origin).callback()(request, response);
     },
     clear() {

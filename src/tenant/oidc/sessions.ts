@@ -20,19 +20,27 @@ export function createSessions({ store, logins }: Parts, notify: NotifyLogout): 
   const end: Sessions['end'] = async ({ userId, sid }, initiator) => {
     const found = store.sessions().filter((session) => {
       if (session.accountId === undefined || session.uid === undefined) return false;
-      return (userId === undefined || session.accountId === userId) && (sid === undefined || session.uid === sid);
+      return (
+        (userId === undefined || session.accountId === userId) &&
+        (sid === undefined || session.uid === sid)
+      );
     });
     const told = found.map(async ({ uid = '', accountId = '', authorizations = {} }) => {
       store.dropSession(uid);
       logins.mfaBySession.delete(uid);
-      return notify({ userId: accountId, sid: uid, clientIds: Object.keys(authorizations) }, initiator);
+      return notify(
+        { userId: accountId, sid: uid, clientIds: Object.keys(authorizations) },
+        initiator,
+      );
     });
     return (await Promise.all(told)).flat();
   };
   return {
     end,
     endSoon(which, initiator) {
-      const telling: Promise<unknown> = end(which, initiator).finally(() => underway.delete(telling));
+      const telling: Promise<unknown> = end(which, initiator).finally(() =>
+        underway.delete(telling),
+      );
       underway.add(telling);
     },
     revoke(which) {

@@ -18,7 +18,8 @@ type ProviderError = errors.OIDCProviderError;
 function translate(error: ProviderError, grantType: string, settings: Settings): Failure {
   const { switches } = settings;
   const { error: code, error_description: description = code, statusCode: status } = error;
-  if (error instanceof TokenError) return { status: error.answer, error: code, description, members: error.members };
+  if (error instanceof TokenError)
+    return { status: error.answer, error: code, description, members: error.members };
   if (code === 'invalid_client') {
     return switches.badClientError === 'access_denied'
       ? { status: 401, error: 'access_denied', description: 'Unauthorized' }
@@ -26,11 +27,17 @@ function translate(error: ProviderError, grantType: string, settings: Settings):
   }
   if (code === 'invalid_request' && description.startsWith('requested grant type is not allowed')) {
     const text = `Grant type '${grantType}' not allowed for the client.`;
-    return { status: switches.grantNotEnabledStatus, error: 'unauthorized_client', description: text };
+    return {
+      status: switches.grantNotEnabledStatus,
+      error: 'unauthorized_client',
+      description: text,
+    };
   }
   if (code === 'invalid_grant' && grantType === 'refresh_token') {
     const gone = error.error_detail?.includes('account not found') === true;
-    const text = gone ? "The refresh_token was generated for a user who doesn't exist anymore." : 'Unknown or invalid refresh token.';
+    const text = gone
+      ? "The refresh_token was generated for a user who doesn't exist anymore."
+      : 'Unknown or invalid refresh token.';
     return { status: 403, error: code, description: text };
   }
   if (code === 'invalid_grant' && grantType === 'authorization_code') {
@@ -38,14 +45,20 @@ function translate(error: ProviderError, grantType: string, settings: Settings):
     const text = verifier ? 'Failed to verify code verifier' : 'Invalid authorization code';
     return { status: switches.badCodeStatus, error: code, description: text };
   }
-  if (code === 'use_dpop_nonce') return { status: 400, error: code, description: 'Authorization server requires nonce in DPoP proof' };
+  if (code === 'use_dpop_nonce')
+    return {
+      status: 400,
+      error: code,
+      description: 'Authorization server requires nonce in DPoP proof',
+    };
   return { status, error: code, description };
 }
 
 /** Puts Auth0's answers in place of oidc-provider's, at the endpoints that applications call directly above all. */
 export function answerAsAuth0(provider: Provider, state: State): void {
   const failures = new WeakMap<KoaContextWithOIDC, ProviderError>();
-  const keep = (ctx: KoaContextWithOIDC, error: ProviderError): void => void failures.set(ctx, error);
+  const keep = (ctx: KoaContextWithOIDC, error: ProviderError): void =>
+    void failures.set(ctx, error);
   provider.on('grant.error', keep);
   provider.on('revocation.error', keep);
   provider.on('pushed_authorization_request.error', keep);
@@ -65,7 +78,10 @@ export function answerAsAuth0(provider: Provider, state: State): void {
       return;
     }
     if (ctx.path === '/oauth/par' && ctx.status === 201) {
-      ctx.body = { ...(ctx.body as Record<string, unknown>), expires_in: settings.switches.parSeconds };
+      ctx.body = {
+        ...(ctx.body as Record<string, unknown>),
+        expires_in: settings.switches.parSeconds,
+      };
     }
   });
 }

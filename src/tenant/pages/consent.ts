@@ -21,7 +21,8 @@ export const consentPage: Page = async (visit) => {
     sendPage(response, 200, layout('Authorize App', body));
     return;
   }
-  if (form['action'] !== 'accept') return fail(visit, 'access_denied', 'User did not authorize the request');
+  if (form['action'] !== 'accept')
+    return fail(visit, 'access_denied', 'User did not authorize the request');
   const key = consentKey(userId, clientId);
   const agreed = parts.logins.consents.get(key) ?? new Set<string>();
   for (const scope of wanted) {

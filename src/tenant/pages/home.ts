@@ -9,12 +9,21 @@ export interface DemoUser {
 }
 
 /** The page at `/`: what this tenant is and how to sign in. */
-export function homePage(origin: string, settings: Settings, demo: DemoUser, control: boolean): string {
-  const row = (name: string, value: string): string => `<tr><th>${escape(name)}</th><td><code>${escape(value)}</code></td></tr>`;
+export function homePage(
+  origin: string,
+  settings: Settings,
+  demo: DemoUser,
+  control: boolean,
+): string {
+  const row = (name: string, value: string): string =>
+    `<tr><th>${escape(name)}</th><td><code>${escape(value)}</code></td></tr>`;
   const clients = settings.clients.map(({ client_id, name, callbacks }) =>
     row(client_id, `${name}: ${callbacks.join(' ') || 'no callbacks'}`),
   );
-  const person = row('user', demo.email) + row('password', demo.password) + row('authenticator secret', demo.totpSecret);
+  const person =
+    row('user', demo.email) +
+    row('password', demo.password) +
+    row('authenticator secret', demo.totpSecret);
   return layout(
     'An Auth0 tenant on this machine',
     `<p>It answers as an Auth0 tenant with the My Account API activated does, for development and tests. Nothing here is real.</p>

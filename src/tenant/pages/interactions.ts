@@ -29,13 +29,21 @@ export interface Visit {
 export type Page = (visit: Visit) => Promise<void> | void;
 
 /** Finds the interaction named by `state` and hands it to the page; one that is unknown or over gets a readable page and 400. */
-export async function visitPage(page: Page, { request, response, ...rest }: Omit<Visit, 'interaction' | 'form'>): Promise<void> {
+export async function visitPage(
+  page: Page,
+  { request, response, ...rest }: Omit<Visit, 'interaction' | 'form'>,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://tenant');
   const members = request.method === 'POST' ? await readMembers(request) : undefined;
-  const form = members && Object.fromEntries(Object.entries(members).map(([name, value]) => [name, String(value)]));
-  const interaction = await rest.provider.Interaction.find(form?.['state'] ?? url.searchParams.get('state') ?? '');
+  const form =
+    members &&
+    Object.fromEntries(Object.entries(members).map(([name, value]) => [name, String(value)]));
+  const interaction = await rest.provider.Interaction.find(
+    form?.['state'] ?? url.searchParams.get('state') ?? '',
+  );
   if (interaction === undefined) {
-    const text = '<p>This sign-in has expired or was finished already. Go back to the application and try again.</p>';
+    const text =
+      '<p>This sign-in has expired or was finished already. Go back to the application and try again.</p>';
     sendPage(response, 400, layout('Sign-in expired', text));
     return;
   }
@@ -43,14 +51,21 @@ export async function visitPage(page: Page, { request, response, ...rest }: Omit
 }
 
 /** Ends the visit with a result and sends the browser on to the authorization endpoint. */
-export async function finish({ interaction, response }: Visit, result: InteractionResults): Promise<void> {
+export async function finish(
+  { interaction, response }: Visit,
+  result: InteractionResults,
+): Promise<void> {
   interaction.result = { ...interaction.lastSubmission, ...result };
   await interaction.persist();
   redirect(response, interaction.returnTo);
 }
 
 /** Ends the authorization request with an OAuth error at the application's callback. */
-export async function fail({ interaction, response }: Visit, error: string, description: string): Promise<void> {
+export async function fail(
+  { interaction, response }: Visit,
+  error: string,
+  description: string,
+): Promise<void> {
   interaction.result = { error, error_description: description };
   await interaction.persist();
   redirect(response, interaction.returnTo);

@@ -1,5 +1,6 @@
 /** Escapes text for HTML content and attribute values. */
-export const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${String(character.charCodeAt(0))};`);
+export const escape = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => `&#${String(character.charCodeAt(0))};`);
 
 const style = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:light-dark(#eef0f5,#16181d)}
@@ -28,4 +29,5 @@ export const problemLine = (problem: string | undefined): string =>
   problem === undefined ? '' : `<p class="error" role="alert" id="problem">${escape(problem)}</p>`;
 
 /** A hidden form member. */
-export const hidden = (name: string, value: string): string => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`;
+export const hidden = (name: string, value: string): string =>
+  `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`;

@@ -10,15 +10,33 @@ import { passkeyButton, signInPage } from './passkey-button.ts';
 /** `/u/login`: e-mail and password, or a passkey where the browser has one. */
 export const loginPage: Page = async (visit) => {
   const { form, parts } = visit;
-  if (form === undefined) return show(visit, 200, undefined, requested(visit, 'screen_hint') === 'signup' ? 'signup' : 'login');
-  if (form['action'] === 'cancel') return fail(visit, 'access_denied', 'User has canceled the interaction.');
-  const user = form['authn_response'] ? await byPasskey(visit, form) : byPassword(parts.state, form);
-  if (user === undefined) return show(visit, 400, form['authn_response'] ? 'We could not verify your passkey' : 'Wrong email or password');
-  if (user.blocked) return show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
+  if (form === undefined)
+    return show(
+      visit,
+      200,
+      undefined,
+      requested(visit, 'screen_hint') === 'signup' ? 'signup' : 'login',
+    );
+  if (form['action'] === 'cancel')
+    return fail(visit, 'access_denied', 'User has canceled the interaction.');
+  const user = form['authn_response']
+    ? await byPasskey(visit, form)
+    : byPassword(parts.state, form);
+  if (user === undefined)
+    return show(
+      visit,
+      400,
+      form['authn_response'] ? 'We could not verify your passkey' : 'Wrong email or password',
+    );
+  if (user.blocked)
+    return show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
   return signIn(visit, user);
 };
 
-function byPassword(state: State, { username = '', password = '' }: Record<string, string>): UserRecord | undefined {
+function byPassword(
+  state: State,
+  { username = '', password = '' }: Record<string, string>,
+): UserRecord | undefined {
   const user = state.users.named(username);
   const hash = user?.methods.find(({ view }) => view.type === 'password')?.secrets.passwordHash;
   return passwordMatches(password, hash) ? user : undefined;
@@ -35,10 +53,23 @@ async function byPasskey(
 export const signupPage: Page = async (visit) => {
   const { form, parts } = visit;
   if (form === undefined) return show(visit, 200, undefined, 'signup');
-  const parsed = newUserSchema.safeParse({ email: form['email'], password: form['password'], email_verified: false });
+  const parsed = newUserSchema.safeParse({
+    email: form['email'],
+    password: form['password'],
+    email_verified: false,
+  });
   const minimum = parts.state.settings().password_policy.min_length;
-  if (!parsed.success || (form['password'] ?? '').length < minimum || parts.state.users.named(form['email'] ?? '') !== undefined) {
-    return show(visit, 400, 'Something went wrong: is the e-mail address new and the password long enough?', 'signup');
+  if (
+    !parsed.success ||
+    (form['password'] ?? '').length < minimum ||
+    parts.state.users.named(form['email'] ?? '') !== undefined
+  ) {
+    return show(
+      visit,
+      400,
+      'Something went wrong: is the e-mail address new and the password long enough?',
+      'signup',
+    );
   }
   const user = newUser(parsed.data, parts.state.clock);
   parts.state.users.add(user);
@@ -53,11 +84,18 @@ async function signIn(visit: Visit, user: UserRecord): Promise<void> {
   if (denied !== undefined) return fail(visit, 'access_denied', denied);
   const organization = requested(visit, 'organization');
   if (organization !== undefined && !user.organizations.includes(organization)) {
-    return fail(visit, 'access_denied', `user ${user.user_id} is not part of the ${organization} organization`);
+    return fail(
+      visit,
+      'access_denied',
+      `user ${user.user_id} is not part of the ${organization} organization`,
+    );
   }
   // A sign-in with the password starts over: what was proved before in this browser does not count for it.
   parts.logins.mfaBySession.delete(interaction.session?.uid ?? '');
-  if (interaction.session?.accountId !== undefined && interaction.session.accountId !== user.user_id) {
+  if (
+    interaction.session?.accountId !== undefined &&
+    interaction.session.accountId !== user.user_id
+  ) {
     const session = await visit.provider.Session.findByUid(interaction.session.uid);
     await session?.destroy();
     delete interaction.session;
@@ -68,13 +106,20 @@ async function signIn(visit: Visit, user: UserRecord): Promise<void> {
   });
 }
 
-async function show(visit: Visit, status: number, problem?: string, kind: 'login' | 'signup' = 'login'): Promise<void> {
+async function show(
+  visit: Visit,
+  status: number,
+  problem?: string,
+  kind: 'login' | 'signup' = 'login',
+): Promise<void> {
   const { interaction, response, form, passkeys, origin } = visit;
   const typed = form?.['username'] ?? form?.['email'] ?? requested(visit, 'login_hint') ?? '';
   const state = encodeURIComponent(interaction.uid);
   const name = kind === 'login' ? 'username' : 'email';
   const other =
-    kind === 'login' ? `<a href="/u/signup?state=${state}">Sign up</a>` : `<a href="/u/login?state=${state}">Log in instead</a>`;
+    kind === 'login'
+      ? `<a href="/u/signup?state=${state}">Sign up</a>`
+      : `<a href="/u/login?state=${state}">Log in instead</a>`;
   const body = `${problemLine(problem)}
 <form method="post" action="/u/${kind}">
 ${hidden('state', interaction.uid)}

@@ -11,10 +11,14 @@ export const enrollmentPage: Page = async (visit) => {
   const { parts, interaction, form, response } = visit;
   const user = parts.state.users.get(interaction.session?.accountId ?? '');
   if (user === undefined || enrolled(user).length > 0) {
-    redirect(response, `${mfaPath(user, interaction.prompt.reasons)}?state=${encodeURIComponent(interaction.uid)}`);
+    redirect(
+      response,
+      `${mfaPath(user, interaction.prompt.reasons)}?state=${encodeURIComponent(interaction.uid)}`,
+    );
     return;
   }
-  if (form?.['action'] === 'cancel') return fail(visit, 'access_denied', 'User has canceled the interaction.');
+  if (form?.['action'] === 'cancel')
+    return fail(visit, 'access_denied', 'User has canceled the interaction.');
   const secret = form?.['secret'] ?? newTotpSecret();
   const code = form?.['code'];
   if (code !== undefined && isTotpCode(secret, code.trim())) {

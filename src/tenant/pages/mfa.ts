@@ -28,19 +28,34 @@ export function challengePage(kind: Kind): Page {
     const candidate = user && candidates(user).find((one) => one.kind === kind);
     if (user === undefined || candidate === undefined) {
       const reasons = visit.interaction.prompt.reasons;
-      redirect(visit.response, `${mfaPath(user, reasons)}?state=${encodeURIComponent(visit.interaction.uid)}`);
+      redirect(
+        visit.response,
+        `${mfaPath(user, reasons)}?state=${encodeURIComponent(visit.interaction.uid)}`,
+      );
       return;
     }
-    if (visit.form?.['action'] === 'cancel') return fail(visit, 'access_denied', 'User has canceled the interaction.');
-    const sent = visit.form === undefined || visit.form['action'] === 'resend' ? start(visit, user, candidate) : 'kept';
+    if (visit.form?.['action'] === 'cancel')
+      return fail(visit, 'access_denied', 'User has canceled the interaction.');
+    const sent =
+      visit.form === undefined || visit.form['action'] === 'resend'
+        ? start(visit, user, candidate)
+        : 'kept';
     if (sent !== 'kept') {
-      show(visit, user, kind, sent === 'limited' ? 'Too many codes were asked for. Try again later.' : undefined);
+      show(
+        visit,
+        user,
+        kind,
+        sent === 'limited' ? 'Too many codes were asked for. Try again later.' : undefined,
+      );
       return;
     }
     const code = visit.form?.['code'] ?? '';
     const { proof, next } = prove(visit, user, candidate, code);
     if (proof === 'proved') return passed(visit, next);
-    const texts = { wrong: wrongText[kind], limited: 'We have received too many attempts. Try again later.' };
+    const texts = {
+      wrong: wrongText[kind],
+      limited: 'We have received too many attempts. Try again later.',
+    };
     show(visit, user, kind, texts[proof]);
   };
 }
@@ -56,11 +71,18 @@ const wrongText: Readonly<Record<Kind, string>> = {
 /** Ends an MFA visit: the transaction, and the browser session, know when a second factor was proved. */
 export async function passed(visit: Visit, recoveryCode?: string): Promise<void> {
   const { parts, interaction } = visit;
-  if (interaction.session !== undefined) parts.logins.mfaBySession.set(interaction.session.uid, parts.state.clock.now());
-  await finish(visit, { mfa: { ...(recoveryCode === undefined ? {} : { recovery_code_renewed: true }) } });
+  if (interaction.session !== undefined)
+    parts.logins.mfaBySession.set(interaction.session.uid, parts.state.clock.now());
+  await finish(visit, {
+    mfa: { ...(recoveryCode === undefined ? {} : { recovery_code_renewed: true }) },
+  });
 }
 
-function start({ parts, pushes, interaction }: Visit, user: UserRecord, candidate: Candidate): 'sent' | 'limited' {
+function start(
+  { parts, pushes, interaction }: Visit,
+  user: UserRecord,
+  candidate: Candidate,
+): 'sent' | 'limited' {
   if (candidate.kind === 'otp' || candidate.kind === 'recovery') return 'sent';
   const code = sendCode(parts.state, user, candidate, interaction.uid);
   if (candidate.kind === 'push') pushes.ask(interaction.uid, user.user_id);
@@ -76,9 +98,16 @@ function prove(
   const { state } = parts;
   if (candidate.kind === 'otp') return { proof: proveOtp(state, user, code) };
   if (candidate.kind === 'recovery') return proveRecovery(state, user, code);
-  if (candidate.kind === 'push') return { proof: pushes.state(interaction.uid) === 'approved' ? used(state, candidate) : 'wrong' };
-  const sent = state.messages.list(user.user_id).findLast((message) => message.reference === interaction.uid);
-  return { proof: sent !== undefined && sent.code === code.trim() ? used(state, candidate) : 'wrong' };
+  if (candidate.kind === 'push')
+    return {
+      proof: pushes.state(interaction.uid) === 'approved' ? used(state, candidate) : 'wrong',
+    };
+  const sent = state.messages
+    .list(user.user_id)
+    .findLast((message) => message.reference === interaction.uid);
+  return {
+    proof: sent !== undefined && sent.code === code.trim() ? used(state, candidate) : 'wrong',
+  };
 }
 
 const titles: Readonly<Record<Kind, [string, string]>> = {
@@ -89,7 +118,12 @@ const titles: Readonly<Record<Kind, [string, string]>> = {
   recovery: ['Verify Your Identity', 'Enter the recovery code you were provided with.'],
 };
 
-function show({ interaction, response }: Visit, user: UserRecord, kind: Kind, problem?: string): void {
+function show(
+  { interaction, response }: Visit,
+  user: UserRecord,
+  kind: Kind,
+  problem?: string,
+): void {
   const [title, text] = titles[kind];
   const state = encodeURIComponent(interaction.uid);
   const field =
@@ -102,7 +136,10 @@ function show({ interaction, response }: Visit, user: UserRecord, kind: Kind, pr
     : '';
   const others = candidates(user)
     .filter((other) => other.kind !== kind)
-    .map((other) => `<a href="${challengePaths[other.kind]}?state=${state}">Use ${escape(other.kind)}</a>`);
+    .map(
+      (other) =>
+        `<a href="${challengePaths[other.kind]}?state=${state}">Use ${escape(other.kind)}</a>`,
+    );
   const body = `${problemLine(problem)}<p>${text}</p>
 <form method="post" action="${challengePaths[kind]}">
 ${hidden('state', interaction.uid)}${field}

@@ -24,7 +24,10 @@ const script = `(() => {
 /** The part of the sign-in form that offers a passkey; nothing on an address, which cannot have any (WebAuthn Level 3, section 5.1.3). */
 export async function passkeyButton(passkeys: Passkeys, origin: string): Promise<string> {
   if (isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) !== 0) return '';
-  const { auth_session: session, authn_params_public_key: options } = await passkeys.challenge(origin, signInPage);
+  const { auth_session: session, authn_params_public_key: options } = await passkeys.challenge(
+    origin,
+    signInPage,
+  );
   return `<input type="hidden" name="auth_session" value="${escape(String(session))}"><input type="hidden" name="authn_response" value="">
 <button type="button" class="quiet" id="passkey" data-options="${escape(JSON.stringify(options))}" hidden>Continue with a passkey</button>
 <script>${script}</script>`;

@@ -29,7 +29,12 @@ export function enrolled(user: UserRecord): Candidate[] {
   const found = user.methods.filter(isSecondFactor).flatMap((method): Candidate[] => {
     const kind = kindOf[method.view.type];
     if (kind === undefined) return [];
-    const to = method.view.type === 'phone' ? method.view.phone_number : method.view.type === 'email' ? method.view.email : undefined;
+    const to =
+      method.view.type === 'phone'
+        ? method.view.phone_number
+        : method.view.type === 'email'
+          ? method.view.email
+          : undefined;
     return [{ kind, id: method.view.id, method, ...(to === undefined ? {} : { to }) }];
   });
   return found.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

@@ -9,13 +9,18 @@ export interface Pushes {
 
 /** Makes an empty list. */
 export function createPushes(): Pushes {
-  const byReference = new Map<string, { userId: string; state: 'waiting' | 'approved' | 'rejected' }>();
+  const byReference = new Map<
+    string,
+    { userId: string; state: 'waiting' | 'approved' | 'rejected' }
+  >();
   return {
     ask(reference, userId) {
       byReference.set(reference, { userId, state: 'waiting' });
     },
     answer(userId, approve) {
-      const waiting = [...byReference.values()].filter((push) => push.userId === userId && push.state === 'waiting');
+      const waiting = [...byReference.values()].filter(
+        (push) => push.userId === userId && push.state === 'waiting',
+      );
       for (const push of waiting) push.state = approve ? 'approved' : 'rejected';
       return waiting.length;
     },

@@ -1,7 +1,10 @@
 import type { Initiator } from './initiators.ts';
 
 /** What may happen to an account that ends its sessions. */
-type AccountEvent = Extract<Initiator, 'password-changed' | 'account-deleted' | 'email-identifier-changed'>;
+type AccountEvent = Extract<
+  Initiator,
+  'password-changed' | 'account-deleted' | 'email-identifier-changed'
+>;
 
 /** Who tells and who hears of it. */
 export interface AccountEvents {

@@ -46,8 +46,13 @@ export function createBuckets(clock: Clock): Buckets {
     const refill = (Math.max(0, now - last.at) * limit) / (windowSeconds * 1000);
     return { tokens: Math.min(burst, last.tokens + refill), at: now };
   };
-  const drawn = (level: Level, allowed: boolean, { limit, windowSeconds, burst = limit }: Limit): Drawn => {
-    const secondsFor = (tokens: number): number => (Math.max(0, tokens - level.tokens) * windowSeconds) / limit;
+  const drawn = (
+    level: Level,
+    allowed: boolean,
+    { limit, windowSeconds, burst = limit }: Limit,
+  ): Drawn => {
+    const secondsFor = (tokens: number): number =>
+      (Math.max(0, tokens - level.tokens) * windowSeconds) / limit;
     return {
       allowed,
       limit: burst,

@@ -37,7 +37,12 @@ export function createEnrolments(clock: Clock, lifetimeSeconds: () => number): E
     start(wanted) {
       for (const [key, old] of bySession) if (old.expiresAt <= clock.now()) bySession.delete(key);
       const authSession = randomBytes(24).toString('base64url');
-      const enrolment = { ...wanted, authSession, attempts: 0, expiresAt: clock.now() + lifetimeSeconds() * 1000 };
+      const enrolment = {
+        ...wanted,
+        authSession,
+        attempts: 0,
+        expiresAt: clock.now() + lifetimeSeconds() * 1000,
+      };
       bySession.set(authSession, enrolment);
       return enrolment;
     },

@@ -26,7 +26,10 @@ export function createMessages(clock: Clock): Messages {
       sent.push({ ...message, at: clock.iso() });
       if (sent.length > 1000) sent = sent.slice(-1000);
     },
-    list: (to) => (to === undefined ? [...sent] : sent.filter((message) => message.to === to || message.userId === to)),
+    list: (to) =>
+      to === undefined
+        ? [...sent]
+        : sent.filter((message) => message.to === to || message.userId === to),
     clear() {
       sent = [];
     },

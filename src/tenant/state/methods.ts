@@ -49,8 +49,18 @@ export type MethodView =
   | (Confirmable & { type: 'totp' | 'push-notification'; name?: string })
   | (Confirmable & { type: 'recovery-code' })
   | (Confirmable & { type: 'email'; name?: string; email: string })
-  | (Confirmable & { type: 'phone'; name?: string; phone_number: string; preferred_authentication_method: 'sms' | 'voice' })
-  | (Confirmable & { type: 'webauthn-platform' | 'webauthn-roaming'; name?: string; key_id?: string; public_key?: string });
+  | (Confirmable & {
+      type: 'phone';
+      name?: string;
+      phone_number: string;
+      preferred_authentication_method: 'sms' | 'voice';
+    })
+  | (Confirmable & {
+      type: 'webauthn-platform' | 'webauthn-roaming';
+      name?: string;
+      key_id?: string;
+      public_key?: string;
+    });
 
 /** What the tenant keeps beside the view and never shows over `/me`. */
 export interface MethodSecrets {
@@ -74,5 +84,7 @@ export interface MethodRecord {
 
 /** Does this method count as a second factor that is ready to be used? */
 export function isSecondFactor(method: MethodRecord): boolean {
-  return method.view.usage.includes('secondary') && 'confirmed' in method.view && method.view.confirmed;
+  return (
+    method.view.usage.includes('secondary') && 'confirmed' in method.view && method.view.confirmed
+  );
 }

@@ -25,8 +25,16 @@ const methodSchema = z.union([
     name: z.string().optional(),
     confirmed: z.boolean().default(true),
   }),
-  z.strictObject({ type: z.literal('push-notification'), name: z.string().optional(), confirmed: z.boolean().default(true) }),
-  z.strictObject({ type: z.literal('recovery-code'), code: z.string().optional(), confirmed: z.boolean().default(true) }),
+  z.strictObject({
+    type: z.literal('push-notification'),
+    name: z.string().optional(),
+    confirmed: z.boolean().default(true),
+  }),
+  z.strictObject({
+    type: z.literal('recovery-code'),
+    code: z.string().optional(),
+    confirmed: z.boolean().default(true),
+  }),
   /** Read-only over the API: a security key or a device of the time before passkeys. */
   z.strictObject({
     type: z.enum(['webauthn-platform', 'webauthn-roaming']),
@@ -55,7 +63,7 @@ export const newUserSchema = z.strictObject({
   permissions: z.record(z.string(), z.array(z.string())).default({}),
   organizations: z.array(z.string()).default([]),
   methods: z.array(methodSchema).default([]),
-  user_metadata: z.record(z.string(), z.string()).default({}),
+  user_metadata: z.record(z.string(), z.unknown()).default({}),
 });
 
 /** A user as given to startTenant, the JSON file or POST /_control/users. */
@@ -80,49 +88,89 @@ export const newMethodId = (type: string): string =>
 export function passwordMethod(userId: string, password: string, at: string): MethodRecord {
   const id = `password|${Buffer.from(userId).toString('base64url')}`;
   return {
-    view: { id, type: 'password', created_at: at, usage: ['primary'], identity_user_id: userId, last_password_reset: at },
+    view: {
+      id,
+      type: 'password',
+      created_at: at,
+      usage: ['primary'],
+      identity_user_id: userId,
+      last_password_reset: at,
+    },
     secrets: { passwordHash: hashPassword(password) },
   };
 }
 
-function methodRecord(given: z.infer<typeof methodSchema>, email: string, at: string): MethodRecord {
-  const common = { id: newMethodId(given.type), created_at: at, usage: ['secondary' as const], confirmed: given.confirmed };
+function methodRecord(
+  given: z.infer<typeof methodSchema>,
+  email: string,
+  at: string,
+): MethodRecord {
+  const common = {
+    id: newMethodId(given.type),
+    created_at: at,
+    usage: ['secondary' as const],
+    confirmed: given.confirmed,
+  };
   const named = 'name' in given && given.name !== undefined ? { name: given.name } : {};
   switch (given.type) {
     case 'totp':
-      return { view: { ...common, type: 'totp', ...named }, secrets: { totpSecret: given.secret ?? newTotpSecret() } };
+      return {
+        view: { ...common, type: 'totp', ...named },
+        secrets: { totpSecret: given.secret ?? newTotpSecret() },
+      };
     case 'email':
-      return { view: { ...common, type: 'email', ...named, email: given.email ?? email }, secrets: {} };
+      return {
+        view: { ...common, type: 'email', ...named, email: given.email ?? email },
+        secrets: {},
+      };
     case 'phone': {
       const { phone_number, preferred_authentication_method } = given;
-      return { view: { ...common, type: 'phone', ...named, phone_number, preferred_authentication_method }, secrets: {} };
+      return {
+        view: { ...common, type: 'phone', ...named, phone_number, preferred_authentication_method },
+        secrets: {},
+      };
     }
     case 'push-notification':
       return { view: { ...common, type: 'push-notification', ...named }, secrets: {} };
     case 'webauthn-platform':
     case 'webauthn-roaming': {
       const { key_id, public_key } = given;
-      const keys = { ...(key_id === undefined ? {} : { key_id }), ...(public_key === undefined ? {} : { public_key }) };
+      const keys = {
+        ...(key_id === undefined ? {} : { key_id }),
+        ...(public_key === undefined ? {} : { public_key }),
+      };
       return { view: { ...common, type: given.type, ...named, ...keys }, secrets: {} };
     }
     case 'recovery-code':
-      return { view: { ...common, type: 'recovery-code' }, secrets: { recoveryCode: given.code ?? newRecoveryCode() } };
+      return {
+        view: { ...common, type: 'recovery-code' },
+        secrets: { recoveryCode: given.code ?? newRecoveryCode() },
+      };
   }
 }
 
 /** Makes the record of a user, with a fresh id and methods created now. */
 export function newUser(given: z.infer<typeof newUserSchema>, clock: Clock): UserRecord {
-  const { password, methods, user_id = `auth0|${randomBytes(12).toString('hex')}`, ...rest } = given;
+  const {
+    password,
+    methods,
+    user_id = `auth0|${randomBytes(12).toString('hex')}`,
+    ...rest
+  } = given;
   const at = clock.iso();
   const local = rest.email.split('@')[0] ?? rest.email;
   const name = rest.name ?? rest.email;
   const nickname = rest.nickname ?? local;
-  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as typeof rest;
+  const defined = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  ) as typeof rest;
   const { given_name, family_name, username, phone_number, picture, ...required } = defined;
   const optional = { given_name, family_name, username, phone_number, picture };
   return {
     ...required,
-    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Record<string, string>),
+    ...(Object.fromEntries(
+      Object.entries(optional).filter(([, value]) => value !== undefined),
+    ) as Record<string, string>),
     user_id,
     name,
     nickname,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-const digest = (salt: string, password: string): Buffer => createHash('sha256').update(`${salt}:${password}`).digest();
+const digest = (salt: string, password: string): Buffer =>
+  createHash('sha256').update(`${salt}:${password}`).digest();
 
 /**
  * Salts and hashes a password. One round of SHA-256: these are the passwords of a tenant on a developer's machine,

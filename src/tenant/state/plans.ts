@@ -1,37 +1,78 @@
 import type { Limit } from './buckets.ts';
 
-const perSecond = (limit: number): Limit => ({ limit, windowSeconds: 1 });
-const perMinute = (limit: number): Limit => ({ limit, windowSeconds: 60 });
+/** The buckets of the My Account API by Auth0's names; each is one for the tenant and one for every user. */
+export const bucketNames = [
+  'authentication_methods_read',
+  'authentication_methods_read_filtered',
+  'authentication_methods_write',
+  'factors_read',
+  'connected_accounts_create_flow',
+  'connected_accounts_read_accounts',
+  'connected_accounts_read_connections',
+  'connected_accounts_write',
+  'organizations_read',
+] as const;
 
-/** Auth0's published limits of one plan. My Account: tenant and user, each by read, write and filtered. */
+/** The name of a bucket. */
+export type BucketName = (typeof bucketNames)[number];
+
+/** Whose bucket it is: everything the tenant is asked, or what one user asks. */
+export type LimitOwner = 'tenant' | 'user';
+
+/** Auth0's published limits of one plan. */
 export interface PlanLimits {
-  tenant: { read: Limit; write: Limit; filtered: Limit };
-  user: { read: Limit; write: Limit; filtered: Limit };
-  /** `/oauth/token` and the other authentication endpoints, tenant-wide. */
+  /** The nine buckets of the My Account API: the tenant's per second, a user's per minute. */
+  me: Readonly<Record<BucketName, Readonly<Record<LimitOwner, Limit>>>>;
+  /** `/oauth/token` and the other authentication endpoints, tenant-wide, per second. */
   token: Limit;
 }
 
-const row = (tenant: [number, number, number], user: [number, number, number], token: number): PlanLimits => ({
-  tenant: { read: perSecond(tenant[0]), write: perSecond(tenant[1]), filtered: perSecond(tenant[2]) },
-  user: { read: perMinute(user[0]), write: perMinute(user[1]), filtered: perMinute(user[2]) },
-  token: perSecond(token),
+type Nine = [...[number, number, number, number], ...[number, number, number, number], number];
+
+const row = (tenant: Nine, user: Nine, token: number): PlanLimits => ({
+  me: Object.fromEntries(
+    bucketNames.map((bucket, at) => [
+      bucket,
+      {
+        tenant: { limit: tenant[at] ?? 0, windowSeconds: 1 },
+        user: { limit: user[at] ?? 0, windowSeconds: 60 },
+      },
+    ]),
+  ) as Record<BucketName, Record<LimitOwner, Limit>>,
+  token: { limit: token, windowSeconds: 1 },
 });
 
+const essentials = row([5, 20, 5, 25, 5, 5, 5, 1, 5], [5, 10, 5, 5, 10, 5, 5, 5, 1], 100);
+
 /**
- * Auth0's rate-limit-configurations pages as data: the My Account rows per plan. `/oauth/token` is published as 30/s (Free) and
- * 100/s (Enterprise); the rows between and above carry the plan's own requests per second.
+ * Auth0's rate-limit-configurations pages as data, in the order of `bucketNames`. Professional has the
+ * column of Essentials. `/oauth/token` is published as 30/s (Free) and 100/s (Enterprise); the rows
+ * between and above carry the plan's own requests per second.
  */
 export const plans = {
-  free: row([2, 2, 5], [2, 2, 5], 30),
-  essentials: row([5, 5, 20], [5, 5, 10], 100),
-  professional: row([5, 5, 20], [5, 5, 10], 100),
-  enterprise: row([25, 25, 100], [5, 5, 20], 100),
-  'private-100': row([20, 20, 40], [5, 5, 20], 100),
-  'private-500': row([100, 100, 200], [5, 5, 20], 500),
-  'private-1500': row([300, 300, 600], [5, 5, 20], 1500),
-  'private-3000': row([600, 600, 1200], [5, 5, 20], 3000),
-  'private-6000': row([1200, 1200, 2400], [5, 5, 20], 6000),
-  'private-10000': row([2000, 2000, 4000], [5, 5, 20], 10_000),
+  free: row([2, 5, 2, 25, 1, 1, 1, 1, 5], [2, 5, 2, 5, 10, 5, 5, 5, 1], 30),
+  essentials,
+  professional: essentials,
+  enterprise: row([25, 100, 25, 25, 10, 20, 20, 5, 20], [5, 20, 5, 5, 10, 5, 5, 5, 5], 100),
+  'private-dev': row([20, 40, 20, 25, 1, 1, 1, 1, 5], [5, 20, 5, 5, 10, 5, 5, 5, 1], 100),
+  'private-100': row([20, 40, 20, 25, 5, 10, 10, 5, 10], [5, 20, 5, 5, 10, 5, 5, 5, 5], 100),
+  'private-500': row([100, 200, 100, 25, 25, 25, 25, 10, 25], [5, 20, 5, 5, 10, 5, 5, 5, 5], 500),
+  'private-1500': row([300, 600, 300, 25, 25, 25, 25, 15, 25], [5, 20, 5, 5, 10, 5, 5, 5, 5], 1500),
+  'private-3000': row(
+    [600, 1200, 600, 25, 25, 25, 25, 15, 25],
+    [5, 20, 5, 5, 10, 5, 5, 5, 5],
+    3000,
+  ),
+  'private-6000': row(
+    [1200, 2400, 1200, 25, 25, 25, 25, 15, 25],
+    [5, 20, 5, 5, 10, 5, 5, 5, 5],
+    6000,
+  ),
+  'private-10000': row(
+    [2000, 4000, 2000, 25, 25, 25, 25, 15, 25],
+    [5, 20, 5, 5, 10, 5, 5, 5, 5],
+    10_000,
+  ),
 } as const satisfies Record<string, PlanLimits>;
 
 /** The name of a plan of `plans`. */

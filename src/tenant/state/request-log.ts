@@ -15,7 +15,15 @@ export interface SeenRequest {
   /** Form or JSON members of an OAuth call with secrets left out: `grant_type`, `client_id`, `scope`, `audience`, … */
   parameters?: Record<string, string>;
   /** Of a bearer or DPoP access token in `Authorization`. */
-  token?: { scheme: string; sub?: string; scope?: string; jti?: string; aud?: string | string[]; client?: string; sid?: string };
+  token?: {
+    scheme: string;
+    sub?: string;
+    scope?: string;
+    jti?: string;
+    aud?: string | string[];
+    client?: string;
+    sid?: string;
+  };
   durationMs: number;
 }
 

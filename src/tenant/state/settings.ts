@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { initiators } from './initiators.ts';
 import { factorTypes } from './methods.ts';
-import { planNames, type PlanName } from './plans.ts';
+import { bucketNames, planNames, type PlanName } from './plans.ts';
 import { switchesSchema } from './switches.ts';
 
 const seconds = z.number().int().nonnegative();
@@ -32,12 +32,18 @@ const clientSchema = z.strictObject({
   /** `session`: logout tokens carry sid and sub; `sub`: the sub alone. */
   backchannel_logout_form: z.enum(['session', 'sub']).default('session'),
   /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience. */
-  refresh_token_policies: z.array(z.strictObject({ audience: z.string(), scope: z.array(z.string()) })).default([]),
+  refresh_token_policies: z
+    .array(z.strictObject({ audience: z.string(), scope: z.array(z.string()) }))
+    .default([]),
   organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
 });
 
 /** A client grant; without an audience it is for the My Account API, whose audience depends on the address the tenant got. */
-const grantSchema = z.strictObject({ client_id: z.string(), audience: z.string().optional(), scope: z.array(z.string()) });
+const grantSchema = z.strictObject({
+  client_id: z.string(),
+  audience: z.string().optional(),
+  scope: z.array(z.string()),
+});
 
 const accessPolicy = z.enum(['require_client_grant', 'allow_all', 'deny_all']);
 
@@ -52,6 +58,13 @@ const resourceServerSchema = z.strictObject({
   token_seconds: lifetime.default(86_400),
 });
 
+const fieldPolicy = z.strictObject({
+  access: z.enum(['read_only', 'read_write']),
+  source: z.enum(['user', 'idp', 'system']),
+  reason: z.string().optional(),
+  label: z.string().optional(),
+});
+
 const myAccountSchema = z.strictObject({
   activated: z.boolean().default(true),
   user_policy: accessPolicy.default('require_client_grant'),
@@ -61,7 +74,21 @@ const myAccountSchema = z.strictObject({
   default_policy: z.enum(['none', 'require_2fa']).default('none'),
   default_policy_seconds: lifetime.default(900),
   dpop: z.enum(['none', 'allowed', 'required']).default('allowed'),
-  factors: z.array(z.enum(factorTypes)).default(['password', 'passkey', 'totp', 'phone', 'email', 'push-notification', 'recovery-code']),
+  /** The profile (beta): without it `/me/v1/profile` is 404. */
+  profile: z.boolean().default(true),
+  /** What of a profile may be changed, by JSON Pointer, where it differs from what the user's connection says. */
+  profile_policy: z.record(z.string().startsWith('/'), fieldPolicy).default({}),
+  factors: z
+    .array(z.enum(factorTypes))
+    .default([
+      'password',
+      'passkey',
+      'totp',
+      'phone',
+      'email',
+      'push-notification',
+      'recovery-code',
+    ]),
 });
 
 /** Everything a tenant can be told, with every default: options of startTenant, the JSON file and PATCH /_control/settings alike. */
@@ -71,8 +98,8 @@ export const settingsSchema = z.strictObject({
   limits: z
     .strictObject({
       enforced: z.boolean().default(true),
-      tenant: z.strictObject({ read: z.number(), write: z.number(), filtered: z.number() }).partial().default({}),
-      user: z.strictObject({ read: z.number(), write: z.number(), filtered: z.number() }).partial().default({}),
+      tenant: z.partialRecord(z.enum(bucketNames), z.number()).default({}),
+      user: z.partialRecord(z.enum(bucketNames), z.number()).default({}),
       token: z.number().optional(),
     })
     .prefault({}),
@@ -109,15 +136,33 @@ export const settingsSchema = z.strictObject({
   /** Auth0's tenant toggle "Refresh Token Revocation Deletes Grant"; off for tenants made since January 2021. */
   refresh_token_revocation_deletes_grant: z.boolean().default(false),
   /** Auth0's tenant toggle "RP-Initiated Logout End Session Endpoint Discovery"; without it discovery names no end_session_endpoint, which is there all the same. */
-  oidc_logout: z.strictObject({ rp_logout_end_session_endpoint_discovery: z.boolean().default(true) }).prefault({}),
+  oidc_logout: z
+    .strictObject({ rp_logout_end_session_endpoint_discovery: z.boolean().default(true) })
+    .prefault({}),
   /** Connections for connected accounts (Token Vault). */
-  connections: z.array(z.strictObject({ name: z.string(), strategy: z.string(), scopes: z.array(z.string()).optional() })).default([
-    { name: 'google-oauth2', strategy: 'google-oauth2', scopes: ['openid', 'profile', 'email'] },
-    { name: 'github', strategy: 'github', scopes: ['read:user'] },
-  ]),
-  organizations: z.array(z.strictObject({ id: z.string(), name: z.string(), display_name: z.string().optional() })).default([]),
+  connections: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        strategy: z.string(),
+        scopes: z.array(z.string()).optional(),
+      }),
+    )
+    .default([
+      { name: 'google-oauth2', strategy: 'google-oauth2', scopes: ['openid', 'profile', 'email'] },
+      { name: 'github', strategy: 'github', scopes: ['read:user'] },
+    ]),
+  organizations: z
+    .array(
+      z.strictObject({ id: z.string(), name: z.string(), display_name: z.string().optional() }),
+    )
+    .default([]),
   password_policy: z
-    .strictObject({ min_length: lifetime.default(8), history_size: seconds.default(0), dictionary: z.boolean().default(false) })
+    .strictObject({
+      min_length: lifetime.default(8),
+      history_size: seconds.default(0),
+      dictionary: z.boolean().default(false),
+    })
     .prefault({}),
   /** `host[:port]` names that reach this tenant as custom domains, beside the canonical one. Passkeys at the token endpoint work there only. */
   custom_domains: z.array(z.string()).default([]),
@@ -146,11 +191,16 @@ export class SettingsError extends Error {
 export function parseSettings(input: unknown): Settings {
   const parsed = settingsSchema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(root)'}: ${issue.message}`);
-  throw new SettingsError(`The tenant's settings have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
+  const lines = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join('.') || '(root)'}: ${issue.message}`,
+  );
+  throw new SettingsError(
+    `The tenant's settings have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+  );
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** JSON Merge Patch (RFC 7396): objects merge member by member, anything else replaces, null removes (back to the default). */
 export function mergePatch(target: unknown, patch: unknown): unknown {

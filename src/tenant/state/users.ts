@@ -34,7 +34,7 @@ export interface UserRecord {
   organizations: string[];
   methods: MethodRecord[];
   connectedAccounts: ConnectedAccount[];
-  user_metadata: Record<string, string>;
+  user_metadata: Record<string, unknown>;
 }
 
 /** The users of one tenant, found by id, e-mail or user name without walking the list. */
@@ -56,13 +56,16 @@ export function createUsers(): Users {
   const byId = new Map<string, UserRecord>();
   const idByName = new Map<string, string>();
   const names = (user: UserRecord): string[] =>
-    [user.email, user.username].filter((name) => name !== undefined).map((name) => name.toLowerCase());
+    [user.email, user.username]
+      .filter((name) => name !== undefined)
+      .map((name) => name.toLowerCase());
   const forget = (userId: string): void => {
     for (const [name, id] of idByName) if (id === userId) idByName.delete(name);
   };
   return {
     add(user) {
-      for (const name of names(user)) if (idByName.has(name)) throw new Error(`The user already exists: ${name}`);
+      for (const name of names(user))
+        if (idByName.has(name)) throw new Error(`The user already exists: ${name}`);
       byId.set(user.user_id, user);
       for (const name of names(user)) idByName.set(name, user.user_id);
     },

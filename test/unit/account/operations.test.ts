@@ -1,39 +1,47 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { allScopes, operations } from '../../../src/gateway/account/operations.ts';
+import { allScopes, createLookup, lookup, operations, planned, type Operation } from '../../../src/gateway/account/operations.ts';
 
-interface Described {
-  readonly operationId?: string;
-  readonly security?: readonly Record<string, readonly string[]>[];
-  readonly 'x-release-lifecycle'?: string;
-}
-const file = join(import.meta.dirname, '../../../../shared/reference/myaccount-api-oas.json');
-
-test('there are twelve operations, each with one scope', () => {
-  expect(operations).toHaveLength(12);
-  expect(new Set(operations.map((operation) => operation.name)).size).toBe(12);
-  expect(allScopes).toHaveLength(8);
+// That the table is Auth0's, name by name and scope by scope, is held by test/contracts/auth0-file.test.ts.
+test('there are fourteen operations, each with one scope', () => {
+  expect(operations).toHaveLength(14);
+  expect(new Set(operations.map((operation) => operation.name)).size).toBe(14);
+  expect(allScopes).toHaveLength(10);
 });
 
-test("the table is Auth0's OpenAPI file: what it marks GA or EA, with its scopes, and nothing else", () => {
-  // The file is Auth0's and not part of this project: where it is not at hand there is nothing to compare with.
-  if (!existsSync(file)) {
-    process.stderr.write('the OpenAPI file of the My Account API is not at hand: the operations table was not compared\n');
-    return;
+test('what is planned at Auth0 is denied, and its scopes are none to ask for', () => {
+  expect(planned.map(({ path }) => path)).toEqual(['/consents', '/consents/{id}', '/organizations']);
+  for (const { path, scope } of planned) {
+    expect(lookup.literal(path)).toBeUndefined();
+    expect(lookup.segments(path.slice(1).replace('{id}', 'cns_0').split('/'))).toBeUndefined();
+    expect(allScopes).not.toContain(scope);
   }
-  const { paths } = JSON.parse(readFileSync(file, 'utf8')) as { paths: Record<string, Record<string, Described>> };
-  const described = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods)
-      .filter(([, operation]) => ['GA', 'EA'].includes(operation['x-release-lifecycle'] ?? ''))
-      .map(([method, operation]) => ({
-        name: operation.operationId,
-        method: method.toUpperCase(),
-        path: path.replace(/\{\w+\}/, '{id}'),
-        scope: operation.security?.[0]?.['Bearer-DPoP']?.join(' '),
-      })),
-  );
-  const ours = operations.map(({ name, method, path, scope }) => ({ name, method, path, scope }));
-  const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) => String(a.name).localeCompare(String(b.name));
-  expect(ours.toSorted(byName)).toEqual(described.toSorted(byName));
+});
+
+test.each([
+  ['/devices', ['devices']],
+  ['/devices/{id}/forget', ['devices', 'dev_1', 'forget']],
+  ['/a/{id}/b/{id}/c', ['a', 'x', 'b', 'y', 'c']],
+])('an operation at %s is denied, and one line of the table makes it found', (path, segments) => {
+  expect(lookup.segments(segments)).toBeUndefined();
+  const line: Operation = { name: 'invented', method: 'POST', path, scope: 'create:me:devices', cost: 'write' };
+  const extended = createLookup([...operations, line]);
+  expect(extended.segments(segments)?.get('POST')).toBe(line);
+  expect(extended.segments(segments)?.get('GET')).toBeUndefined();
+  expect(extended.literal(path)).toEqual(path.includes('{') ? undefined : new Map([['POST', line]]));
+});
+
+test('a literal segment wins over {id}, whichever line stands first', () => {
+  const line = (path: string): Operation => ({ name: path, method: 'GET', path, scope: 's', cost: 'read' });
+  const rows = ['/a/{id}', '/a/b', '/{id}/b', '/{id}/b/c', '/a/{id}/c'].map(line);
+  for (const table of [rows, rows.toReversed()]) {
+    const { segments } = createLookup(table);
+    const at = (...given: string[]) => segments(given)?.get('GET')?.name;
+    expect([at('a', 'b'), at('a', 'x'), at('x', 'b'), at('a', 'b', 'c'), at('x', 'y')]).toEqual([
+      '/a/b',
+      '/a/{id}',
+      '/{id}/b',
+      '/a/{id}/c',
+      undefined,
+    ]);
+  }
 });

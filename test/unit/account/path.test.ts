@@ -67,7 +67,7 @@ describe('an address the API does not have', () => {
     '/api/me/v1/v1/factors',
     '/api/me/v1/consents',
     '/api/me/v1/organizations',
-    '/api/me/v1/profile',
+    '/api/me/v1/consents/cns_0',
     '/api/me/v1/factors/x',
     '/api/me/v1/Factors',
     '/api/me/v1/authentication%2Dmethods',

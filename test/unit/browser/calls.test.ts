@@ -18,9 +18,9 @@ const failure = async (call: Promise<unknown>): Promise<ProblemError> => {
   return error;
 };
 
-describe('Each of the twelve operations', () => {
+describe('Each of the operations', () => {
   test('goes to its own method and path, below /api/me', async () => {
-    const { seen, load } = await given(...Array.from({ length: 12 }, () => ok));
+    const { seen, load } = await given(...Array.from({ length: 14 }, () => ok));
     const client = load();
     const id = 'totp|dev_0123456789abcdef';
     await client.factors.list();
@@ -35,6 +35,8 @@ describe('Each of the twelve operations', () => {
     await client.connectedAccounts.list({ connection: ['a', 'b'], from: 'x', take: 5 });
     await client.connectedAccounts.connections();
     await client.connectedAccounts.delete('cac_1');
+    await client.accountProfile.get({ fields: ['name', 'email'], include_fields: false });
+    await client.accountProfile.update({ nickname: 'ann' });
     expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
       'GET /api/me/v1/factors',
       'GET /api/me/v1/authentication-methods?type=passkey',
@@ -48,6 +50,8 @@ describe('Each of the twelve operations', () => {
       'GET /api/me/v1/connected-accounts/accounts?connection=a&connection=b&from=x&take=5',
       'GET /api/me/v1/connected-accounts/connections',
       'DELETE /api/me/v1/connected-accounts/accounts/cac_1',
+      'GET /api/me/v1/profile?fields=name%2Cemail&include_fields=false',
+      'PATCH /api/me/v1/profile',
     ]);
     expect(seen.every(({ headers }) => headers['x-csrf'] === '1' && headers.authorization === undefined)).toBe(true);
     expect(seen[4]?.body).toEqual({ name: 'Phone' });

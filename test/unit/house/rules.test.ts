@@ -51,6 +51,11 @@ describe('the house', () => {
 });
 
 describe('the tests', () => {
+  test('read nothing outside of the checkout', () => {
+    const judged = [...files(['test']), ...files(['scripts', 'bench'])].filter((file) => file !== self);
+    expect(holding(judged, /\bshared\/(reference|design|tools)\b|['"`]\.\.\/shared\b/)).toEqual([]);
+  });
+
   test('are all run: none is skipped, singled out or postponed', () => {
     const judged = tests.filter((file) => file !== self);
     expect(holding(judged, /\b(test|it|describe)\.(skip|only|todo|failing)\b|\b(xit|xtest|xdescribe|fit|fdescribe)\(/)).toEqual([]);

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { checkOptions } from '../../../src/tenant/options.ts';
 import { switchesSchema } from '../../../src/tenant/state/switches.ts';
 
-const read = (path: string): string => readFileSync(join(import.meta.dirname, '../../..', path), 'utf8');
+const read = (path: string): string =>
+  readFileSync(join(import.meta.dirname, '../../..', path), 'utf8');
 const page = read('docs/tenant.md');
 
 interface Member {
@@ -43,9 +44,15 @@ test('docs/tenant.md lists every switch with its positions, its default and what
 });
 
 test('docs/tenant.md names every call of the control', () => {
-  const calls = [...read('src/tenant/control/control.ts').matchAll(/^ {2}'(GET|POST|PATCH|DELETE) (\w+)'/gm)];
+  const calls = [
+    ...read('src/tenant/control/control.ts').matchAll(/^ {2}'(GET|POST|PATCH|DELETE) (\w+)'/gm),
+  ];
   expect(calls.length).toBeGreaterThan(10);
-  expect(calls.map(([, method, name]) => `\`${method ?? ''} /_control/${name ?? ''}`).filter((call) => !page.includes(call))).toEqual([]);
+  expect(
+    calls
+      .map(([, method, name]) => `\`${method ?? ''} /_control/${name ?? ''}`)
+      .filter((call) => !page.includes(call)),
+  ).toEqual([]);
 });
 
 test('the file shown in docs/tenant.md is one the tenant takes', () => {

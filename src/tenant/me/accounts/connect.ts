@@ -31,10 +31,17 @@ export const CONNECT_PATH = '/connected-accounts/connect';
 export function startConnecting({ origin, settings, user, token, connecting, body }: Call): Answer {
   const wanted = checkConnect(body);
   const connection = settings.connections.find((one) => one.name === wanted.connection);
-  if (!connection) throw new Problem('invalid_request', { detail: 'The connection does not exist.' });
+  if (!connection)
+    throw new Problem('invalid_request', { detail: 'The connection does not exist.' });
   const client = settings.clients.find((one) => one.client_id === token.clientId);
-  if (settings.switches.connectRedirect === 'registered' && client && !client.callbacks.includes(wanted.redirect_uri)) {
-    throw new Problem('invalid_request', { detail: 'The redirect_uri is not among the allowed callback URLs of the application.' });
+  if (
+    settings.switches.connectRedirect === 'registered' &&
+    client &&
+    !client.callbacks.includes(wanted.redirect_uri)
+  ) {
+    throw new Problem('invalid_request', {
+      detail: 'The redirect_uri is not among the allowed callback URLs of the application.',
+    });
   }
   const begun = connecting.begin({
     userId: user.user_id,
@@ -56,16 +63,30 @@ export function startConnecting({ origin, settings, user, token, connecting, bod
 }
 
 /** POST /connected-accounts/complete: the account the user chose at the provider becomes one of theirs. */
-export function completeConnecting({ state, settings, user, connecting, logins, body }: Call): Answer {
+export function completeConnecting({
+  state,
+  settings,
+  user,
+  connecting,
+  logins,
+  body,
+}: Call): Answer {
   const given = checkComplete(body);
   const begun = connecting.bySession(given.auth_session);
-  if (begun?.userId !== user.user_id) throw new Problem('not_found', { detail: 'Invalid or expired session' });
+  if (begun?.userId !== user.user_id)
+    throw new Problem('not_found', { detail: 'Invalid or expired session' });
   const fits =
-    begun.connectCode === given.connect_code && begun.redirectUri === given.redirect_uri && verifierFits(begun, given.code_verifier);
-  if (!fits) throw new Problem('refused_proof', { detail: 'Invalid connect_code, redirect_uri or code_verifier.' });
+    begun.connectCode === given.connect_code &&
+    begun.redirectUri === given.redirect_uri &&
+    verifierFits(begun, given.code_verifier);
+  if (!fits)
+    throw new Problem('refused_proof', {
+      detail: 'Invalid connect_code, redirect_uri or code_verifier.',
+    });
   connecting.end(begun);
 
-  const sameAccount = (one: ConnectedAccount): boolean => one.connection === begun.connection && logins.get(one) === begun.login;
+  const sameAccount = (one: ConnectedAccount): boolean =>
+    one.connection === begun.connection && logins.get(one) === begun.login;
   if (user.connectedAccounts.some(sameAccount) && settings.switches.connectedAgain === 'conflict') {
     throw new Problem('duplicate', { detail: 'The account is already connected.' });
   }

@@ -23,7 +23,12 @@ export interface Connecting {
 
 /** The connections under way at one tenant. */
 export interface ConnectingStore {
-  begin(wanted: Pick<Connecting, 'userId' | 'connection' | 'redirectUri' | 'scopes' | 'state' | 'codeChallenge'>): Connecting;
+  begin(
+    wanted: Pick<
+      Connecting,
+      'userId' | 'connection' | 'redirectUri' | 'scopes' | 'state' | 'codeChallenge'
+    >,
+  ): Connecting;
   byTicket(ticket: string): Connecting | undefined;
   bySession(authSession: string): Connecting | undefined;
   /** Marks that the user agreed at the provider as `login`; answers the connect_code. */
@@ -37,11 +42,17 @@ const token = (bytes: number): string => randomBytes(bytes).toString('base64url'
 /** Makes an empty store on the tenant's clock. */
 export function createConnectingStore(clock: Clock): ConnectingStore {
   const bySession = new Map<string, Connecting>();
-  const live = (found: Connecting | undefined): Connecting | undefined => (found && found.expiresAt > clock.now() ? found : undefined);
+  const live = (found: Connecting | undefined): Connecting | undefined =>
+    found && found.expiresAt > clock.now() ? found : undefined;
   return {
     begin(wanted) {
       for (const old of bySession.values()) if (!live(old)) bySession.delete(old.authSession);
-      const made: Connecting = { ...wanted, authSession: token(32), ticket: token(32), expiresAt: clock.now() + CONNECT_SECONDS * 1000 };
+      const made: Connecting = {
+        ...wanted,
+        authSession: token(32),
+        ticket: token(32),
+        expiresAt: clock.now() + CONNECT_SECONDS * 1000,
+      };
       bySession.set(made.authSession, made);
       return made;
     },
@@ -59,5 +70,8 @@ export function createConnectingStore(clock: Clock): ConnectingStore {
 /** Whether a verifier answers the challenge that was sent first (RFC 7636 section 4.6, S256); without a challenge none is needed. */
 export function verifierFits({ codeChallenge }: Connecting, verifier: string | undefined): boolean {
   if (codeChallenge === undefined) return verifier === undefined;
-  return verifier !== undefined && createHash('sha256').update(verifier).digest('base64url') === codeChallenge;
+  return (
+    verifier !== undefined &&
+    createHash('sha256').update(verifier).digest('base64url') === codeChallenge
+  );
 }

@@ -4,7 +4,10 @@ import type { State } from '../../state/state.ts';
 import type { Connecting, ConnectingStore } from './connecting.ts';
 
 /** Answers `connect_uri` of an account connection: where a real tenant would send the browser on to Google or GitHub. */
-export type ProviderPage = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
+export type ProviderPage = (
+  request: IncomingMessage & { originalUrl?: string },
+  response: ServerResponse,
+) => Promise<void>;
 
 /**
  * The page of a pretend provider, a plain form: the user says as whom, allows or denies, and goes back to `redirect_uri`
@@ -19,7 +22,10 @@ export function createProviderPage(state: State, store: ConnectingStore): Provid
       send(
         response,
         400,
-        layout('This connection has ended', '<p>The ticket is not known or has expired. Go back to the application and begin again.</p>'),
+        layout(
+          'This connection has ended',
+          '<p>The ticket is not known or has expired. Go back to the application and begin again.</p>',
+        ),
       );
     } else if (form) {
       const allowed = form.get('answer') === 'allow';
@@ -41,13 +47,18 @@ export function createProviderPage(state: State, store: ConnectingStore): Provid
 
 async function read(request: IncomingMessage): Promise<string> {
   let text = '';
-  for await (const chunk of request as AsyncIterable<Buffer>) if ((text += chunk.toString('latin1')).length > 20_000) break;
+  for await (const chunk of request as AsyncIterable<Buffer>)
+    if ((text += chunk.toString('latin1')).length > 20_000) break;
   return text;
 }
 
 function send(response: ServerResponse, status: number, html: string): void {
   response
-    .writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+    .writeHead(status, {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Referrer-Policy': 'no-referrer',
+    })
     .end(html);
 }
 

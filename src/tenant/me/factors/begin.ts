@@ -15,8 +15,13 @@ export function begin(
 ): Enrolment {
   const method = { view, secrets };
   if (user.methods.length >= MOST) {
-    const unfinished = user.methods.findIndex((one) => 'confirmed' in one.view && !one.view.confirmed);
-    if (unfinished < 0) throw new Problem('invalid_request', { detail: `A user has at most ${MOST} authentication methods.` });
+    const unfinished = user.methods.findIndex(
+      (one) => 'confirmed' in one.view && !one.view.confirmed,
+    );
+    if (unfinished < 0)
+      throw new Problem('invalid_request', {
+        detail: `A user has at most ${MOST} authentication methods.`,
+      });
     user.methods.splice(unfinished, 1);
   }
   user.methods.push(method);

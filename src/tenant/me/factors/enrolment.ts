@@ -55,6 +55,14 @@ export const enrollable: Readonly<Record<string, CheckedFactor>> = {
   totp: checked(startSchemas.totp, finishSchemas.totp, totp),
   phone: checked(startSchemas.phone, finishSchemas.phone, phone),
   email: checked(startSchemas.email, finishSchemas.email, email),
-  'push-notification': checked(startSchemas['push-notification'], finishSchemas['push-notification'], pushNotification),
-  'recovery-code': checked(startSchemas['recovery-code'], finishSchemas['recovery-code'], recoveryCode),
+  'push-notification': checked(
+    startSchemas['push-notification'],
+    finishSchemas['push-notification'],
+    pushNotification,
+  ),
+  'recovery-code': checked(
+    startSchemas['recovery-code'],
+    finishSchemas['recovery-code'],
+    recoveryCode,
+  ),
 };

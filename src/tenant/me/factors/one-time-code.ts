@@ -38,19 +38,39 @@ export const phone: Factor<VerifyWithCode, StartPhone> = {
       usage: ['secondary'],
       created_at: call.state.clock.iso(),
     };
-    return { id, enrolment: send(call, view, preferred_authentication_method, phone_number), body: { id } };
+    return {
+      id,
+      enrolment: send(call, view, preferred_authentication_method, phone_number),
+      body: { id },
+    };
   },
   finish: finishWithCode,
 };
 
-function send(call: Call, view: MethodView, channel: 'email' | 'sms' | 'voice', to: string): Enrolment {
+function send(
+  call: Call,
+  view: MethodView,
+  channel: 'email' | 'sms' | 'voice',
+  to: string,
+): Enrolment {
   const code = String(randomInt(1_000_000)).padStart(6, '0');
   const enrolment = begin(call, view, {}, { code });
-  call.state.messages.send({ channel, to, code, userId: call.user.user_id, reference: enrolment.authSession });
+  call.state.messages.send({
+    channel,
+    to,
+    code,
+    userId: call.user.user_id,
+    reference: enrolment.authSession,
+  });
   return enrolment;
 }
 
-function finishWithCode(call: Call, enrolment: Enrolment, { otp_code }: VerifyWithCode): MethodView {
-  if (otp_code !== enrolment.code) throw new Problem('refused_proof', { detail: 'Invalid otp_code.' });
+function finishWithCode(
+  call: Call,
+  enrolment: Enrolment,
+  { otp_code }: VerifyWithCode,
+): MethodView {
+  if (otp_code !== enrolment.code)
+    throw new Problem('refused_proof', { detail: 'Invalid otp_code.' });
   return confirm(call, enrolment);
 }

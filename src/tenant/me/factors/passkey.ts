@@ -31,13 +31,21 @@ export const passkey: Factor<VerifyAttestation, StartIdentity> = {
       },
       secrets: {},
     };
-    const enrolment = state.enrolments.start({ userId: user.user_id, method, challenge: options.challenge });
+    const enrolment = state.enrolments.start({
+      userId: user.user_id,
+      method,
+      challenge: options.challenge,
+    });
     return { id: 'passkey|new', enrolment, body: { authn_params_public_key: options } };
   },
   async finish({ state, origin, user, request }, { challenge = '', method }, { authn_response }) {
     const rpId = relyingPartyId(origin);
     const made = await attested(authn_response, challenge, rpId);
-    if (user.methods.some((one) => one.view.type === 'passkey' && one.view.key_id === made.credential.id)) {
+    if (
+      user.methods.some(
+        (one) => one.view.type === 'passkey' && one.view.key_id === made.credential.id,
+      )
+    ) {
       throw new Problem('refused_proof', { detail: 'The passkey is already enrolled.' });
     }
     if (method.view.type !== 'passkey') throw new Problem('refused_proof');
@@ -47,7 +55,10 @@ export const passkey: Factor<VerifyAttestation, StartIdentity> = {
       id: newMethodId('passkey'),
       key_id: made.credential.id,
       public_key: Buffer.from(made.credential.publicKey).toString('base64url'),
-      credential_device_type: made.credentialDeviceType === 'multiDevice' ? ('multi_device' as const) : ('single_device' as const),
+      credential_device_type:
+        made.credentialDeviceType === 'multiDevice'
+          ? ('multi_device' as const)
+          : ('single_device' as const),
       credential_backed_up: made.credentialBackedUp,
       transports: authn_response.response.transports ?? [],
       aaguid: made.aaguid,
@@ -82,14 +93,25 @@ async function creationOptions({ origin, user }: Call, exclude: boolean) {
     pubKeyCredParams: options.pubKeyCredParams,
     authenticatorSelection: { residentKey: 'required', userVerification: 'preferred' },
     ...(exclude
-      ? { excludeCredentials: known.map((view) => ({ id: view.key_id, type: 'public-key', transports: view.transports ?? [] })) }
+      ? {
+          excludeCredentials: known.map((view) => ({
+            id: view.key_id,
+            type: 'public-key',
+            transports: view.transports ?? [],
+          })),
+        }
       : {}),
   };
 }
 
-async function attested(response: VerifyAttestation['authn_response'], challenge: string, rpId: string) {
+async function attested(
+  response: VerifyAttestation['authn_response'],
+  challenge: string,
+  rpId: string,
+) {
   const origin = originOf(response.response.clientDataJSON);
-  if (!originFits(origin, rpId)) throw new Problem('refused_proof', { detail: 'The passkey was made for another site.' });
+  if (!originFits(origin, rpId))
+    throw new Problem('refused_proof', { detail: 'The passkey was made for another site.' });
   const result = await verifyRegistrationResponse({
     response: { ...response, clientExtensionResults: response.clientExtensionResults },
     expectedChallenge: challenge,
@@ -98,16 +120,24 @@ async function attested(response: VerifyAttestation['authn_response'], challenge
     requireUserVerification: false,
     supportedAlgorithmIDs: algorithms,
   }).catch((error: unknown) => {
-    throw new Problem('refused_proof', { detail: error instanceof Error ? error.message : 'The attestation is invalid.' });
+    throw new Problem('refused_proof', {
+      detail: error instanceof Error ? error.message : 'The attestation is invalid.',
+    });
   });
-  if (!result.verified) throw new Problem('refused_proof', { detail: 'The attestation is invalid.' });
+  if (!result.verified)
+    throw new Problem('refused_proof', { detail: 'The attestation is invalid.' });
   return result.registrationInfo;
 }
 
 function originOf(clientDataJSON: string): string {
   try {
     const data: unknown = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString());
-    return typeof data === 'object' && data !== null && 'origin' in data && typeof data.origin === 'string' ? data.origin : '';
+    return typeof data === 'object' &&
+      data !== null &&
+      'origin' in data &&
+      typeof data.origin === 'string'
+      ? data.origin
+      : '';
   } catch {
     return '';
   }

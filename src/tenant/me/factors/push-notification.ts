@@ -11,7 +11,13 @@ export const pushNotification: Factor<VerifyBare> = {
     const id = newMethodId('push-notification');
     const enrolment = begin(
       call,
-      { id, type: 'push-notification', confirmed: false, usage: ['secondary'], created_at: call.state.clock.iso() },
+      {
+        id,
+        type: 'push-notification',
+        confirmed: false,
+        usage: ['secondary'],
+        created_at: call.state.clock.iso(),
+      },
       {},
     );
     return { id, enrolment, body: { id, barcode_uri: barcodeUri(call, newTotpSecret()) } };

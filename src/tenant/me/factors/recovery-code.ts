@@ -10,14 +10,22 @@ export const recoveryCode: Factor<VerifyBare> = {
     const code = newRecoveryCode();
     const enrolment = begin(
       call,
-      { id, type: 'recovery-code', confirmed: false, usage: ['secondary'], created_at: call.state.clock.iso() },
+      {
+        id,
+        type: 'recovery-code',
+        confirmed: false,
+        usage: ['secondary'],
+        created_at: call.state.clock.iso(),
+      },
       { recoveryCode: code },
     );
     return { id, enrolment, body: { id, recovery_code: code } };
   },
   finish(call, enrolment) {
     const view = confirm(call, enrolment);
-    call.user.methods = call.user.methods.filter((one) => one.view.type !== 'recovery-code' || one === enrolment.method);
+    call.user.methods = call.user.methods.filter(
+      (one) => one.view.type !== 'recovery-code' || one === enrolment.method,
+    );
     return view;
   },
 };

@@ -11,14 +11,27 @@ export const totp: Factor<VerifyWithCode> = {
   start(call) {
     const secret = newTotpSecret();
     const id = newMethodId('totp');
-    const view = { id, type: 'totp', confirmed: false, usage: ['secondary'], created_at: call.state.clock.iso() } as const;
+    const view = {
+      id,
+      type: 'totp',
+      confirmed: false,
+      usage: ['secondary'],
+      created_at: call.state.clock.iso(),
+    } as const;
     const enrolment = begin(call, { ...view, usage: ['secondary'] }, { totpSecret: secret });
-    return { id, enrolment, body: { id, barcode_uri: barcodeUri(call, secret), manual_input_code: secret } };
+    return {
+      id,
+      enrolment,
+      body: { id, barcode_uri: barcodeUri(call, secret), manual_input_code: secret },
+    };
   },
   finish(call, enrolment, { otp_code }) {
     const secret = enrolment.method.secrets.totpSecret ?? '';
     // The authenticator app has the machine's clock, whatever the tenant's was moved to.
-    if (!/^\d{6}$/.test(otp_code) || !verifySync({ secret, token: otp_code, epochTolerance: 30 }).valid) {
+    if (
+      !/^\d{6}$/.test(otp_code) ||
+      !verifySync({ secret, token: otp_code, epochTolerance: 30 }).valid
+    ) {
       throw new Problem('refused_proof', { detail: 'Invalid otp_code.' });
     }
     return confirm(call, enrolment);

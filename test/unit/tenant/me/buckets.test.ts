@@ -8,7 +8,11 @@ const START = Date.UTC(2026, 0, 1) + 123;
 
 function bench(at = START) {
   let time = at;
-  const clock = { now: () => time, seconds: () => Math.floor(time / 1000), iso: () => new Date(time).toISOString() };
+  const clock = {
+    now: () => time,
+    seconds: () => Math.floor(time / 1000),
+    iso: () => new Date(time).toISOString(),
+  };
   const buckets = createBuckets(clock);
   return {
     buckets,
@@ -80,15 +84,20 @@ describe('a token bucket of the tenant', () => {
 
   test('never admits more in any window than burst and refill allow, however the requests come', () => {
     fc.assert(
-      fc.property(limits(), fc.array(fc.nat(3_000), { minLength: 1, maxLength: 400 }), fc.nat(59_999), (limit, gaps, offset) => {
-        const { buckets, now, pass } = bench(START + offset);
-        const admitted: number[] = [];
-        for (const gap of gaps) {
-          pass(gap % 7 === 0 ? gap : gap % 50);
-          if (buckets.take('key', limit).allowed) admitted.push(now());
-        }
-        expect(worstExcess(admitted, limit)).toBeLessThanOrEqual(0);
-      }),
+      fc.property(
+        limits(),
+        fc.array(fc.nat(3_000), { minLength: 1, maxLength: 400 }),
+        fc.nat(59_999),
+        (limit, gaps, offset) => {
+          const { buckets, now, pass } = bench(START + offset);
+          const admitted: number[] = [];
+          for (const gap of gaps) {
+            pass(gap % 7 === 0 ? gap : gap % 50);
+            if (buckets.take('key', limit).allowed) admitted.push(now());
+          }
+          expect(worstExcess(admitted, limit)).toBeLessThanOrEqual(0);
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -105,7 +114,9 @@ describe('a token bucket of the tenant', () => {
 });
 
 const limits = () =>
-  fc.tuple(fc.integer({ min: 1, max: 100 }), fc.boolean()).map(([count, fast]) => (fast ? perSecond(count) : perMinute(count)));
+  fc
+    .tuple(fc.integer({ min: 1, max: 100 }), fc.boolean())
+    .map(([count, fast]) => (fast ? perSecond(count) : perMinute(count)));
 
 /** By how much the worst window went over `burst + rate x window`; a per-minute bucket refills in steps of a second, so its windows end on one. */
 function worstExcess(admitted: readonly number[], { limit, windowSeconds }: Limit): number {
@@ -114,7 +125,10 @@ function worstExcess(admitted: readonly number[], { limit, windowSeconds }: Limi
     for (const [more, to] of admitted.slice(first).entries()) {
       const step = windowSeconds > 1 ? 1000 : 1;
       const elapsed = Math.ceil((to - from) / step) * step;
-      worst = Math.max(worst, more + 1 - Math.floor(limit + (limit * elapsed) / (windowSeconds * 1000) + 1e-6));
+      worst = Math.max(
+        worst,
+        more + 1 - Math.floor(limit + (limit * elapsed) / (windowSeconds * 1000) + 1e-6),
+      );
     }
   }
   return worst;

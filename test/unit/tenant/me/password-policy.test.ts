@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { passwordPolicy, refusedPassword } from '../../../../src/tenant/me/password-policy.ts';
 
 const settings = { min_length: 8, history_size: 2, dictionary: true };
-const refusal = (password: string, earlier: string[] = []) => refusedPassword(password, settings, (hash) => hash === password, earlier);
+const refusal = (password: string, earlier: string[] = []) =>
+  refusedPassword(password, settings, (hash) => hash === password, earlier);
 
 describe('the password policy', () => {
   test('takes three of four kinds of characters', () => {
