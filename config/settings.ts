@@ -76,6 +76,10 @@ export const settings = {
     check: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
     meaning: 'how much is logged, as JSON lines',
   },
+  DRAIN_DELAY_SECONDS: {
+    check: whole(0, 600).default(5),
+    meaning: 'how long it still answers after SIGTERM while not ready, before it closes its listener',
+  },
   DRAIN_SECONDS: { check: whole(0, 600).default(10), meaning: 'how long open requests may finish after SIGTERM' },
 } as const;
 

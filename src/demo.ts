@@ -52,6 +52,7 @@ export const startDemo = async (environment: Record<string, string | undefined>,
     {
       LOG_LEVEL: 'warn',
       AUTH0_PLAN: 'enterprise',
+      DRAIN_DELAY_SECONDS: '0',
       ...environment,
       AUTH0_DOMAIN: tenant.url,
       AUTH0_CLIENT_ID: clientId,

@@ -28,6 +28,8 @@ export interface Gateway {
   readonly log: Log;
   /** Whether its store answers: what a load balancer wants to know. */
   ready(): Promise<boolean>;
+  /** From now on `ready` is false; everything is still answered. */
+  unready(): void;
   /** Ends what would otherwise never end by itself: the event streams. */
   drain(): void;
   /** Ends its connections to Redis and Auth0; requests under way are the caller's to wait for. */
@@ -78,7 +80,8 @@ export const createGateway = (
     },
   });
   const health = redis && watchHealth(redis, log);
-  const ready = async (): Promise<boolean> => health?.serves() ?? true;
+  let leaving = false;
+  const ready = async (): Promise<boolean> => !leaving && ((await health?.serves()) ?? true);
   const front = options.front ?? frontOf(settings);
   const { app, handler, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {
@@ -88,6 +91,9 @@ export const createGateway = (
     metrics,
     log,
     ready,
+    unready() {
+      leaving = true;
+    },
     drain,
     async close() {
       drain();

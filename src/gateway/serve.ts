@@ -1,5 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createHealth } from './http/health.ts';
@@ -13,6 +14,7 @@ export interface Servable {
   readonly metrics: Metrics;
   readonly log: Log;
   ready(): Promise<boolean>;
+  unready(): void;
   drain(): void;
   close(): Promise<void>;
 }
@@ -21,7 +23,10 @@ export interface Servable {
 export interface Served {
   readonly port: number;
   readonly adminPort: number;
-  /** Takes no new connections, lets open requests finish for the drain time, then ends everything. */
+  /**
+   * Says it is not ready and goes on answering for the drain delay; then takes no new connections,
+   * lets open requests finish for the drain time, and ends everything.
+   */
   stop(): Promise<void>;
 }
 
@@ -41,23 +46,67 @@ const listen = async (server: Server, port: number, host: string): Promise<numbe
 const noSuchFamily = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
 
+/**
+ * Returns a function after whose call every answer that has not begun says `Connection: close`
+ * (RFC 9112 9.6): whoever reuses connections then has none left here by the time the listener closes.
+ */
+const closeAfterAnswers = (server: Server): (() => void) => {
+  const open = new Set<ServerResponse>();
+  let leaving = false;
+  server.on('request', (_req, res) => {
+    open.add(res);
+    res.once('close', () => open.delete(res));
+    if (leaving) res.shouldKeepAlive = false;
+  });
+  return () => {
+    leaving = true;
+    for (const res of open) res.shouldKeepAlive = false;
+  };
+};
+
+// A turn as short as this met nobody, and leaves no time in which somebody could have come.
+const quietTurnMs = 0.3;
+const quietWithinMs = 2_000;
+
+/**
+ * Waits for a turn of the event loop that accepted no connection, for two seconds at most. Closing a
+ * listener resets the connections that wait to be accepted, one of which a turn takes: a write that
+ * was sent on one of them cannot be sent again by a proxy, which does not know what became of it.
+ */
+const untilQuiet = async (server: Server): Promise<void> => {
+  const until = performance.now() + quietWithinMs;
+  let accepted = 0;
+  const count = (): void => {
+    accepted += 1;
+  };
+  server.on('connection', count);
+  for (let quiet = false; !quiet && performance.now() < until;) {
+    const [before, began] = [accepted, performance.now()];
+    await new Promise((resolve) => setImmediate(resolve));
+    quiet = accepted === before && performance.now() - began < quietTurnMs;
+  }
+  server.off('connection', count);
+};
+
 /** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
 export const serve = async (gateway: Servable): Promise<Served> => {
   const { settings, handler, metrics, log } = gateway;
-  let draining = false;
-  const ready = async (): Promise<boolean> => !draining && (await gateway.ready());
-
   const admin = express().disable('x-powered-by');
-  admin.use(createHealth(ready));
+  admin.use(createHealth(gateway.ready));
   admin.get('/metrics', async (_req, res) => {
     const { contentType, text } = await metrics.expose();
     res.set('Content-Type', contentType).send(text);
   });
 
-  const front = createServer(
-    { keepAliveTimeout: keepAliveMs, headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384, optimizeEmptyRequests: true },
-    handler,
-  );
+  const front = createServer({
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    maxHeaderSize: 16_384,
+    optimizeEmptyRequests: true,
+  });
+  const leave = closeAfterAnswers(front);
+  front.on('request', handler);
   const back = createServer(admin);
   const port = await listen(front, settings.PORT, settings.HOST).catch(async (error: unknown) => {
     // "::" means every address; where the machine has no IPv6 that is every IPv4 address.
@@ -74,8 +123,11 @@ export const serve = async (gateway: Servable): Promise<Served> => {
     port,
     adminPort,
     async stop() {
-      draining = true;
+      gateway.unready();
+      leave();
+      await sleep(settings.DRAIN_DELAY_SECONDS * 1000);
       gateway.drain();
+      await untilQuiet(front);
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
       front.closeIdleConnections();
       const impatience = setTimeout(() => front.closeAllConnections(), settings.DRAIN_SECONDS * 1000);

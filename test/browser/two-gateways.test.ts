@@ -45,6 +45,7 @@ liveThrough(
       HOST: '127.0.0.1',
       PORT: '0',
       ADMIN_PORT: '0',
+      DRAIN_DELAY_SECONDS: '0',
     };
     const gateways = await Promise.all([1, 2].map(() => serve(createGateway(settings, { log }))));
     front.targets(gateways.map(({ port }) => `http://127.0.0.1:${port}`));

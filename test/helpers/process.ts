@@ -25,9 +25,13 @@ export interface Ended {
 type Environment = Record<string, string>;
 
 // Nothing of the machine's own settings may reach a program under test: only what it needs to run at all.
-const base: Environment = Object.fromEntries(
-  ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])),
-);
+// And no test but those of the drain waits for a balancer to notice that a gateway goes.
+const base: Environment = {
+  ...Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])),
+  ),
+  DRAIN_DELAY_SECONDS: '0',
+};
 
 function launch(args: readonly string[], env: Environment, cwd = root) {
   const child = spawn(process.execPath, args, { cwd, env: { ...base, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });

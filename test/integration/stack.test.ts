@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort, startAlternating } from '../helpers/gateway.ts';
+import { nginxPath, startNginx } from '../helpers/nginx.ts';
 import { createPerson, type Person } from '../helpers/person.ts';
 import { runProgram, startProgram } from '../helpers/process.ts';
 import { startRedis } from '../helpers/redis.ts';
-import { onPath } from '../machine/on-path.ts';
 
 interface Service {
   image?: string;
@@ -22,7 +21,6 @@ const root = join(import.meta.dirname, '../..');
 const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   services: Record<string, Service>;
 };
-const nginx = onPath('nginx') ?? ['/usr/sbin/nginx'].find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
 
 // The stack without Docker: the same programs with the settings of docker-compose.yml, where only names and ports of the containers' network are replaced.
 describe('the stack of docker-compose.yml', () => {
@@ -46,9 +44,6 @@ describe('the stack of docker-compose.yml', () => {
       ['--port=4000', `--port=${tenantPort}`],
       ['--host=0.0.0.0', '--host=127.0.0.1'],
       ['localhost:8080', `localhost:${front}`],
-      ['listen 8080', `listen ${front}`],
-      ['gateway-1:3000', `127.0.0.1:${one}`],
-      ['gateway-2:3000', `127.0.0.1:${two}`],
       ['/app/dist/', `${root}/dist/`],
       ['/stack', folder],
     ]);
@@ -80,7 +75,7 @@ describe('the stack of docker-compose.yml', () => {
     const { user } = JSON.parse(tenantLog.split('\n').find((line) => line.startsWith('{"tenant"')) ?? '{}') as { user: never };
     person = createPerson(`http://localhost:${front}`, user);
 
-    if (nginx === undefined) {
+    if (nginxPath === undefined) {
       // Said aloud, not passed over: config/nginx.conf was not tried on this machine.
       process.stderr.write('\nnginx is not installed: config/nginx.conf was not tried (apt-get install -y nginx)\n');
       const alternating = await startAlternating(front);
@@ -88,25 +83,8 @@ describe('the stack of docker-compose.yml', () => {
       ends.push(() => alternating.close());
       return;
     }
-    const config = join(folder, 'nginx.conf');
-    const own = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n');
-    writeFileSync(config, here(readFileSync(join(root, 'config/nginx.conf'), 'utf8')).replace('http {', `http {\n${own}`));
-    const server = spawn(nginx, ['-p', folder, '-c', config, '-e', 'stderr', '-g', `daemon off; pid ${folder}/nginx.pid;`], {
-      stdio: 'pipe',
-    });
-    let said = '';
-    server.stderr.on('data', (text: Buffer) => (said += text.toString()));
-    const gone = new Promise((resolve) => server.once('close', resolve));
-    ends.push(async () => {
-      server.kill('SIGTERM');
-      await gone;
-    });
-    for (let attempt = 0; ; attempt++) {
-      const answer = await fetch(`http://localhost:${front}/healthz`).catch(() => undefined);
-      if (answer?.ok === true) break;
-      if (attempt > 100) throw new Error(`nginx does not answer: ${said}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const nginx = await startNginx({ folder, port: front, gateways: [one, two] });
+    ends.push(() => nginx.stop());
   }, 60_000);
 
   afterAll(async () => {
