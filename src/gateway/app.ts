@@ -33,7 +33,7 @@ import { createStepUpStart } from './login/step-up.ts';
 import { createTransactions } from './login/transactions.ts';
 import { createBackChannelLogout } from './logout/back-channel.ts';
 import { createLogout } from './logout/end.ts';
-import { createProfile, createSessionStatus, createStaySignedIn } from './session/answer.ts';
+import { createProfile, createSessionStatus, createStaySignedIn, signedIn } from './session/answer.ts';
 import type { Redis } from './redis/client.ts';
 import { createEventStreams } from './session/event-stream.ts';
 import { createEvents } from './session/events.ts';
@@ -44,6 +44,7 @@ import { createPending } from './session/pending.ts';
 import { createSeal } from './session/seal.ts';
 import { createSessions, type Session } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
+import { createCallers, createUserHandles } from './session/user-handle.ts';
 import { createChallenge } from './step-up/challenge.ts';
 import { createStanding } from './step-up/standing.ts';
 import { createFresh } from './tokens/fresh.ts';
@@ -93,6 +94,9 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   });
   const list = createSessionList(kept);
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
+  const handles = createUserHandles({ secrets, issuer: auth0.issuer });
+  // What a page asks of a session it asks of its own user's: somebody else may have signed in meanwhile.
+  const attach = [cookie.attach, handles.check];
   const streams = createEventStreams({ events, sessions });
   const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
@@ -104,7 +108,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   const account = createAccount<Session>({
     headers: flat(headers),
     upstream: settings.AUTH0_DOMAIN,
-    callers: { find: cookie.find, one: cookie.one, foreign: (req) => foreign(req, origin) },
+    callers: { ...createCallers(cookie, handles), foreign: (req) => foreign(req, origin) },
     ...(parts.redis && { chain: parts.redis.pipeline }),
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
     budget: { ...budget, headers: rateLimitHeaders },
@@ -117,6 +121,7 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   });
   const sameOrigin = createSameOrigin({ origin });
   const status = createSessionStatus(async (session) => ({
+    userHandle: handles.of(session),
     scopes: standing.scopes(session),
     stepUpFreshFor: standing.freshFor(session) ?? null,
     quota: await budget.peek(session.user),
@@ -146,24 +151,21 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     createFinish({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
     createBeginAnew({ transactions, origin }),
   );
-  app.get('/auth/step-up', cookie.attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
+  app.get('/auth/step-up', attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
-  app.route('/auth/logout').get(cookie.attach, logout).post(cookie.attach, logout);
+  app.route('/auth/logout').get(attach, logout).post(attach, logout);
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
     ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
   app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, marks: store, log, metrics }));
-  app.get('/auth/profile', cookie.attach, createProfile());
-  app.route('/auth/session').get(cookie.peek, status).post(cookie.attach, signedIn, sameOrigin, createStaySignedIn(status));
+  app.get('/auth/profile', attach, createProfile());
+  app.route('/auth/session').get(cookie.peek, status).post(attach, signedIn, sameOrigin, createStaySignedIn(status));
   const listed = createListAnswers({ list, sessions, cookie, revoke, metrics });
-  app
-    .route('/auth/sessions')
-    .get(cookie.attach, signedIn, sameOrigin, listed.show)
-    .delete(cookie.attach, signedIn, sameOrigin, listed.endOthers);
-  app.delete('/auth/sessions/:id', cookie.attach, signedIn, sameOrigin, listed.endOne);
+  app.route('/auth/sessions').get(attach, signedIn, sameOrigin, listed.show).delete(attach, signedIn, sameOrigin, listed.endOthers);
+  app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, listed.endOne);
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   const connect = {
     ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, budget, fresh, standing, challenge, log },
@@ -174,9 +176,9 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     }),
     changed: ({ user }: Session) => events.publish(user, { type: 'method_changed' }),
   };
-  app.get('/auth/connect', cookie.attach, createConnectStart(connect));
+  app.get('/auth/connect', attach, createConnectStart(connect));
   app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect), createConnectAnew(connect));
-  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, log, metrics, settings, store, redis: parts.redis }));
+  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, attach, log, metrics, settings, store, redis: parts.redis }));
   app.all(
     ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
     otherMethod('GET'),
@@ -193,10 +195,4 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   });
   app.use(createAnswerErrors({ log, metrics }));
   return { app, handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app }), drain: streams.close, close: account.close };
-};
-
-// Whoever has no session has nothing another site could use: they are told to sign in, whatever else is wrong with the request.
-const signedIn: RequestHandler = (req, _res, next) => {
-  if (req.account === undefined) throw new Failure('login_required');
-  next();
 };

@@ -19,10 +19,11 @@ export const createEmbedded = (
   parts: Omit<EmbeddedParts, 'embedded' | 'pendings' | 'scope' | 'dpop'> & {
     settings: Settings;
     store: Store;
+    attach: readonly RequestHandler[];
     redis: Redis | undefined;
   },
 ): Router => {
-  const { settings, store, redis, auth0, cookie } = parts;
+  const { settings, store, redis, auth0, attach } = parts;
   const router = Router();
   const realm = settings.AUTH0_PASSWORD_REALM;
   if (realm === undefined && !settings.AUTH0_PASSKEYS) return router;
@@ -37,7 +38,7 @@ export const createEmbedded = (
   const post = (path: string, handler: RequestHandler): void => {
     router
       .route(path)
-      .post(...guard, ...readBody, cookie.attach, handler)
+      .post(...guard, ...readBody, ...attach, handler)
       .all(otherMethod('POST'));
   };
   if (realm !== undefined) post('/password', createPasswordLogin({ attempts, enter, realm }));

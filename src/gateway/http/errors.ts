@@ -26,6 +26,7 @@ export const failures = {
   method_not_allowed: { status: 405, title: 'The operation does not know this method' },
   body_timeout: { status: 408, title: 'The request body did not arrive in time' },
   conflict: { status: 409, title: 'The request conflicts with another one' },
+  user_changed: { status: 409, title: 'Somebody else is signed in here by now' },
   body_too_large: { status: 413, title: 'The request body is too large' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },

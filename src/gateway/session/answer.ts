@@ -5,6 +5,15 @@ import type { Session } from './sessions.ts';
 
 const protocolClaims = new Set(['iss', 'aud', 'exp', 'iat', 'nonce', 'at_hash', 'c_hash', 'sid', 'azp', 'auth_time', 'acr', 'amr']);
 
+/**
+ * Throws Failure `login_required` unless the request has a session. Whoever has none has nothing
+ * another site could use: they are told to sign in, whatever else is wrong with the request.
+ */
+export const signedIn: RequestHandler = (req, _res, next) => {
+  if (req.account === undefined) throw new Failure('login_required');
+  next();
+};
+
 /** The user as pages know it: the ID token's claims about the person, without those about the protocol. */
 export const userOf = (session: Session): Record<string, unknown> =>
   Object.fromEntries(Object.entries(decodeJwt(session.record.idToken)).filter(([name]) => !protocolClaims.has(name)));
@@ -18,6 +27,7 @@ export const createProfile = (): RequestHandler =>
 
 /** What only other rooms know about a session, for its status. */
 export interface SessionFacts {
+  readonly userHandle: string;
   readonly scopes: readonly string[];
   readonly stepUpFreshFor: number | null;
   readonly quota: unknown;
