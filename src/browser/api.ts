@@ -1,7 +1,19 @@
-// The shapes of Auth0's My Account API as its OpenAPI file gives them (version 1.0), and the operations by name.
+// The shapes of Auth0's My Account API as its OpenAPI file gives them (version 1.0), and the
+// operations by name.
 
+import type { AccountProfile, ProfileChange, ProfilePart } from './account-profile.ts';
+
+/** The kinds of method and factor that Auth0 names today. */
 export type FactorType =
-  'password' | 'passkey' | 'webauthn-platform' | 'webauthn-roaming' | 'totp' | 'phone' | 'email' | 'push-notification' | 'recovery-code';
+  | 'password'
+  | 'passkey'
+  | 'webauthn-platform'
+  | 'webauthn-roaming'
+  | 'totp'
+  | 'phone'
+  | 'email'
+  | 'push-notification'
+  | 'recovery-code';
 
 /** Whether a method signs in by itself or only as a second step. */
 export type Usage = 'primary' | 'secondary';
@@ -44,8 +56,16 @@ export type AuthenticationMethod =
   | (Confirmable & { type: 'totp' | 'push-notification' })
   | (Omit<Confirmable, 'name'> & { type: 'recovery-code' })
   | (Confirmable & { type: 'email'; email: string })
-  | (Confirmable & { type: 'phone'; phone_number: string; preferred_authentication_method: 'sms' | 'voice' })
-  | (Confirmable & { type: 'webauthn-platform' | 'webauthn-roaming'; key_id?: string; public_key?: string });
+  | (Confirmable & {
+      type: 'phone';
+      phone_number: string;
+      preferred_authentication_method: 'sms' | 'voice';
+    })
+  | (Confirmable & {
+      type: 'webauthn-platform' | 'webauthn-roaming';
+      key_id?: string;
+      public_key?: string;
+    });
 
 /** What starts an enrolment: `POST /authentication-methods`. */
 export type NewMethod =
@@ -69,7 +89,10 @@ export interface PasswordPolicy {
   dictionary: { active: boolean; default: 'en_10k' | 'en_100k' };
 }
 
-/** WebAuthn creation options in their JSON form (base64url strings), as `navigator.credentials` libraries take them. */
+/**
+ * WebAuthn creation options in their JSON form (base64url strings), as `navigator.credentials`
+ * libraries take them.
+ */
 export interface PasskeyCreation {
   challenge: string;
   timeout?: number;
@@ -84,8 +107,9 @@ export interface PasskeyCreation {
 }
 
 /**
- * The answer to an enrolment begun: what the user must be shown or asked. One shape, since the request says which of it comes.
- * `id` is always there: for a passkey it is taken from the `Location` header, where alone Auth0 says it.
+ * The answer to an enrolment begun: what the user must be shown or asked. One shape, since the
+ * request says which of it comes. `id` is always there: for a passkey it is taken from the
+ * `Location` header, where alone Auth0 says it.
  */
 export interface Enrolment {
   id: string;
@@ -121,7 +145,10 @@ export interface ConnectRequest {
   authorization_params?: Record<string, string>;
 }
 
-/** Where to send the user with which ticket, for `expires_in` seconds, and the session to complete with. */
+/**
+ * Where to send the user with which ticket, for `expires_in` seconds, and the session to complete
+ * with.
+ */
 export interface ConnectTicket {
   connect_uri: string;
   auth_session: string;
@@ -147,65 +174,9 @@ export interface Connection {
   scopes?: string[];
 }
 
-/** The fields of a profile that can be asked for by name. */
-export type ProfileField =
-  | 'given_name'
-  | 'family_name'
-  | 'name'
-  | 'nickname'
-  | 'picture'
-  | 'email'
-  | 'phone_number'
-  | 'username'
-  | 'user_metadata'
-  | 'created_at'
-  | 'updated_at'
-  | 'profile_policy';
-
-/** Whether a field may be changed here, who keeps it, and why. */
-export interface ProfileFieldPolicy {
-  access: 'read_only' | 'read_write';
-  source: 'user' | 'idp' | 'system';
-  reason?: string;
-  label?: string;
-}
-
-/** What Auth0 knows of the user (beta). `profile_policy` is by JSON Pointer: `/given_name`. */
-export interface AccountProfile {
-  user_id?: string;
-  given_name?: string;
-  family_name?: string;
-  name?: string;
-  nickname?: string;
-  picture?: string;
-  email?: string;
-  email_verified?: boolean;
-  phone_number?: string;
-  phone_verified?: boolean;
-  username?: string;
-  user_metadata?: Record<string, unknown>;
-  created_at?: string;
-  updated_at?: string;
-  profile_policy?: Record<string, ProfileFieldPolicy>;
-}
-
-/** A part of the profile: these fields, or with `include_fields: false` all but these. */
-export interface ProfilePart {
-  fields?: ProfileField[];
-  include_fields?: boolean;
-}
-
-/** What a change of the profile may name, all of it or nothing; `user_metadata` merges, null removes a key. */
-export interface ProfileChange {
-  given_name?: string;
-  family_name?: string;
-  name?: string;
-  nickname?: string;
-  picture?: string;
-  user_metadata?: Record<string, unknown>;
-}
-
-/** A place in a long list: the cursor `next` of the page before goes into `from`; `take` is 1 to 20. */
+/**
+ * A place in a long list: the cursor `next` of the page before goes into `from`; `take` is 1 to 20.
+ */
 export interface PageOf {
   from?: string;
   take?: number;
@@ -220,19 +191,32 @@ export interface Operations {
   };
   'authenticationMethods.create': { args: [body: NewMethod]; answer: Enrolment };
   'authenticationMethods.get': { args: [id: string]; answer: AuthenticationMethod };
-  'authenticationMethods.update': { args: [id: string, body: MethodChange]; answer: AuthenticationMethod };
+  'authenticationMethods.update': {
+    args: [id: string, body: MethodChange];
+    answer: AuthenticationMethod;
+  };
   'authenticationMethods.delete': { args: [id: string]; answer: undefined };
   'authenticationMethods.verify': { args: [id: string, body: Proof]; answer: AuthenticationMethod };
   'connectedAccounts.connect': { args: [body: ConnectRequest]; answer: ConnectTicket };
   'connectedAccounts.complete': {
-    args: [body: { auth_session: string; connect_code: string; redirect_uri: string; code_verifier?: string }];
+    args: [
+      body: {
+        auth_session: string;
+        connect_code: string;
+        redirect_uri: string;
+        code_verifier?: string;
+      },
+    ];
     answer: ConnectedAccount;
   };
   'connectedAccounts.list': {
     args: [page?: (PageOf & { connection?: string[] }) | undefined];
     answer: { accounts: ConnectedAccount[]; next?: string };
   };
-  'connectedAccounts.connections': { args: [page?: PageOf | undefined]; answer: { connections: Connection[]; next?: string } };
+  'connectedAccounts.connections': {
+    args: [page?: PageOf | undefined];
+    answer: { connections: Connection[]; next?: string };
+  };
   'connectedAccounts.delete': { args: [id: string]; answer: undefined };
   'accountProfile.get': { args: [part?: ProfilePart | undefined]; answer: AccountProfile };
   'accountProfile.update': { args: [body: ProfileChange]; answer: AccountProfile };

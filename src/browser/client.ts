@@ -7,7 +7,10 @@ import { createStepUp, type StepUpAsked, type StepUpChoice } from './step-up.ts'
 import { createExchange } from './transport.ts';
 import { countDown, mayRepeatAfter, type Pause, type Waiting } from './wait.ts';
 
-/** The page the client lives in: its address, and ways to leave it or to change what the address bar shows. */
+/**
+ * The page the client lives in: its address, and ways to leave it or to change what the address bar
+ * shows.
+ */
 export interface Surroundings {
   here: () => string;
   navigate: (url: string) => void;
@@ -20,13 +23,18 @@ export interface Surroundings {
   now: () => number;
 }
 
-/** How a client reaches the gateway and what it does by itself on the way; everything has a default. */
+/**
+ * How a client reaches the gateway and what it does by itself on the way; everything has a default.
+ */
 export interface ClientOptions {
   /** Where the gateway offers the My Account API; default `/api/me`. */
   baseUrl?: string;
   /** Where its sign-in routes are; default `/auth`. */
   authUrl?: string;
-  /** Asked before a step-up: true leaves the page, `'popup'` opens a window in its place, false stays. Default: leaves at once. */
+  /**
+   * Asked before a step-up: true leaves the page, `'popup'` opens a window in its place, false
+   * stays. Default: leaves at once.
+   */
   onStepUp?: (asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>;
   /** Told each second while a call waits for its turn. */
   onWait?: (waiting: Waiting) => void;
@@ -45,10 +53,19 @@ export interface CallOptions {
 
 /** An action done after a step-up: with its answer, or with the problem it met. */
 export type Resumed =
-  | { [Name in OperationName]: { operation: Name; args: Args<Name>; answer: Answer<Name>; problem?: undefined } }[OperationName]
+  | {
+      [Name in OperationName]: {
+        operation: Name;
+        args: Args<Name>;
+        answer: Answer<Name>;
+        problem?: undefined;
+      };
+    }[OperationName]
   | (Action & { problem: ProblemError; answer?: undefined });
 
-/** The client over given surroundings: everything of `createClient` except that it knows no browser. */
+/**
+ * The client over given surroundings: everything of `createClient` except that it knows no browser.
+ */
 export function createClientIn(surroundings: Surroundings, options: ClientOptions = {}) {
   const { baseUrl = '/api/me', authUrl = '/auth', waitAtMost = 60, onWait } = options;
   const { here, navigate, now } = surroundings;
@@ -65,31 +82,47 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   ): Promise<Answer<Name>> {
     const { path, ...call } = operations[operation](...args);
     const scope = scopesAround({ path, ...call });
-    const headers = { ...(fresh === true && { 'cache-control': 'no-cache' }), ...(scope !== undefined && { 'auth0-scope': scope }) };
+    const headers = {
+      ...(fresh === true && { 'cache-control': 'no-cache' }),
+      ...(scope !== undefined && { 'auth0-scope': scope }),
+    };
     const response = await exchange(absolute(baseUrl + path), { ...call, headers, signal });
     const answer: unknown = response.status === 204 ? undefined : await response.json();
     if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;
     const location = response.headers.get('location')?.split('/').at(-1);
-    return { ...(location === undefined ? {} : { id: decodeURIComponent(location) }), ...(answer as object) } as Answer<Name>;
+    return {
+      ...(location === undefined ? {} : { id: decodeURIComponent(location) }),
+      ...(answer as object),
+    } as Answer<Name>;
   }
 
   /** Sends, and while the answer is "not yet" waits and sends again, as long as that may be. */
-  async function inTurn<Name extends OperationName>(operation: Name, args: Args<Name>, call: CallOptions): Promise<Answer<Name>> {
+  async function inTurn<Name extends OperationName>(
+    operation: Name,
+    args: Args<Name>,
+    call: CallOptions,
+  ): Promise<Answer<Name>> {
     const reads = operations[operation](...args).method === 'GET';
     for (let patience = call.waitAtMost ?? waitAtMost; ;) {
       try {
         return await send(operation, args, call);
       } catch (error) {
         const seconds = error instanceof ProblemError ? mayRepeatAfter(error, reads) : undefined;
-        if (!(error instanceof ProblemError) || seconds === undefined || seconds > patience) throw error;
+        if (!(error instanceof ProblemError) || seconds === undefined || seconds > patience)
+          throw error;
         patience -= seconds;
-        const tick = (secondsLeft: number): void => onWait?.({ operation, secondsLeft, code: error.code });
+        const tick = (secondsLeft: number): void =>
+          onWait?.({ operation, secondsLeft, code: error.code });
         await countDown(seconds, tick, surroundings.pause, call.signal);
       }
     }
   }
 
-  async function call<Name extends OperationName>(operation: Name, args: Args<Name>, options: CallOptions = {}): Promise<Answer<Name>> {
+  async function call<Name extends OperationName>(
+    operation: Name,
+    args: Args<Name>,
+    options: CallOptions = {},
+  ): Promise<Answer<Name>> {
     try {
       return await inTurn(operation, args, options);
     } catch (error) {
@@ -127,22 +160,32 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
       get: (id: string, options?: CallOptions) => call('authenticationMethods.get', [id], options),
       update: (id: string, body: Args<'authenticationMethods.update'>[1], options?: CallOptions) =>
         call('authenticationMethods.update', [id, body], options),
-      delete: (id: string, options?: CallOptions) => call('authenticationMethods.delete', [id], options),
+      delete: (id: string, options?: CallOptions) =>
+        call('authenticationMethods.delete', [id], options),
       verify: (id: string, body: Args<'authenticationMethods.verify'>[1], options?: CallOptions) =>
         call('authenticationMethods.verify', [id, body], options),
     },
     connectedAccounts: {
-      connect: (body: Args<'connectedAccounts.connect'>[0], options?: CallOptions) => call('connectedAccounts.connect', [body], options),
-      complete: (body: Args<'connectedAccounts.complete'>[0], options?: CallOptions) => call('connectedAccounts.complete', [body], options),
-      list: (page?: Args<'connectedAccounts.list'>[0], options?: CallOptions) => call('connectedAccounts.list', [page], options),
+      connect: (body: Args<'connectedAccounts.connect'>[0], options?: CallOptions) =>
+        call('connectedAccounts.connect', [body], options),
+      complete: (body: Args<'connectedAccounts.complete'>[0], options?: CallOptions) =>
+        call('connectedAccounts.complete', [body], options),
+      list: (page?: Args<'connectedAccounts.list'>[0], options?: CallOptions) =>
+        call('connectedAccounts.list', [page], options),
       connections: (page?: Args<'connectedAccounts.connections'>[0], options?: CallOptions) =>
         call('connectedAccounts.connections', [page], options),
-      delete: (id: string, options?: CallOptions) => call('connectedAccounts.delete', [id], options),
+      delete: (id: string, options?: CallOptions) =>
+        call('connectedAccounts.delete', [id], options),
     },
-    /** The user's profile at Auth0 (beta): a ProblemError of status 404 where the tenant has not enabled it. */
+    /**
+     * The user's profile at Auth0 (beta): a ProblemError of status 404 where the tenant has not
+     * enabled it.
+     */
     accountProfile: {
-      get: (part?: Args<'accountProfile.get'>[0], options?: CallOptions) => call('accountProfile.get', [part], options),
-      update: (body: Args<'accountProfile.update'>[0], options?: CallOptions) => call('accountProfile.update', [body], options),
+      get: (part?: Args<'accountProfile.get'>[0], options?: CallOptions) =>
+        call('accountProfile.get', [part], options),
+      update: (body: Args<'accountProfile.update'>[0], options?: CallOptions) =>
+        call('accountProfile.update', [body], options),
     },
     /** Who is signed in and for how long, or undefined. Never makes the session last longer. */
     session: () => toSession(auth('GET', '/session')),
@@ -160,13 +203,24 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
         await auth('DELETE', '/sessions');
       },
     },
-    /** Leaves for the sign-in page; the user comes back to `returnTo`, a path of this origin, by default this page. */
+    /**
+     * Leaves for the sign-in page; the user comes back to `returnTo`, a path of this origin, by
+     * default this page.
+     */
     login(returnTo?: string): void {
       navigate(stepUp.withReturn(`${authUrl}/login`, returnTo ?? here()));
     },
-    /** Leaves for the provider of an account to be connected; the user comes back to `returnTo`, by default this page. */
+    /**
+     * Leaves for the provider of an account to be connected; the user comes back to `returnTo`, by
+     * default this page.
+     */
     connectAccount(connection: string, returnTo?: string): void {
-      navigate(stepUp.withReturn(`${authUrl}/connect?connection=${encodeURIComponent(connection)}`, returnTo ?? here()));
+      navigate(
+        stepUp.withReturn(
+          `${authUrl}/connect?connection=${encodeURIComponent(connection)}`,
+          returnTo ?? here(),
+        ),
+      );
     },
     /** Forgets what is pending here and leaves for the end of the session. */
     logout(): void {
@@ -174,8 +228,9 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
       navigate(absolute(`${authUrl}/logout`));
     },
     /**
-     * Does, once, what the user asked for before the step-up; call it when the page opens, after `session()`. Undefined when this is no return
-     * from a step-up. If the gateway asks for a step-up again the user is not sent away a second time: that comes back as the problem.
+     * Does, once, what the user asked for before the step-up; call it when the page opens, after
+     * `session()`. Undefined when this is no return from a step-up. If the gateway asks for a
+     * step-up again the user is not sent away a second time: that comes back as the problem.
      */
     async resume(options: CallOptions = {}): Promise<Resumed | undefined> {
       const action = stepUp.back(user);

@@ -1,7 +1,9 @@
-// The client library of the gateway's front end: `import { createClient } from 'my-account-bff/browser'`.
+// The client library of the gateway's front end: `import { createClient } from
+// 'my-account-bff/browser'`.
 import { createClientIn, type Client, type ClientOptions, type Surroundings } from './client.ts';
 import { openPopup } from './popup.ts';
 
+export type * from './account-profile.ts';
 export type * from './api.ts';
 export type { CallOptions, Client, ClientOptions, Resumed } from './client.ts';
 export { ProblemError, type Problem } from './problem.ts';
@@ -20,10 +22,13 @@ const pause: Surroundings['pause'] = (milliseconds, signal) =>
   });
 
 /**
- * A client for the gateway this page comes from. It holds no token and stores none; what it keeps over a step-up is the user's own request,
- * in this tab's `sessionStorage`, never a code, a password or a proof. `fetch` and `navigate` take the place of the browser's.
+ * A client for the gateway this page comes from. It holds no token and stores none; what it keeps
+ * over a step-up is the user's own request, in this tab's `sessionStorage`, never a code, a
+ * password or a proof. `fetch` and `navigate` take the place of the browser's.
  */
-export function createClient(options: ClientOptions & { fetch?: typeof fetch; navigate?: (url: string) => void } = {}): Client {
+export function createClient(
+  options: ClientOptions & { fetch?: typeof fetch; navigate?: (url: string) => void } = {},
+): Client {
   return createClientIn(
     {
       here: () => location.href,

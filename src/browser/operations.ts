@@ -23,35 +23,54 @@ const paged = (page: { from?: string; take?: number } | undefined): [string, str
 /** The request behind each operation's name. */
 export const operations: { [Name in OperationName]: (...args: Args<Name>) => Call } = {
   'factors.list': () => ({ method: 'GET', path: '/v1/factors' }),
-  'authenticationMethods.list': (filter) => ({ method: 'GET', path: methods, query: filter?.type ? [['type', filter.type]] : [] }),
+  'authenticationMethods.list': (filter) => ({
+    method: 'GET',
+    path: methods,
+    query: filter?.type ? [['type', filter.type]] : [],
+  }),
   'authenticationMethods.create': (body) => ({ method: 'POST', path: methods, body }),
   'authenticationMethods.get': (id) => ({ method: 'GET', path: at(methods, id) }),
   'authenticationMethods.update': (id, body) => ({ method: 'PATCH', path: at(methods, id), body }),
   'authenticationMethods.delete': (id) => ({ method: 'DELETE', path: at(methods, id) }),
-  'authenticationMethods.verify': (id, body) => ({ method: 'POST', path: `${at(methods, id)}/verify`, body }),
+  'authenticationMethods.verify': (id, body) => ({
+    method: 'POST',
+    path: `${at(methods, id)}/verify`,
+    body,
+  }),
   'connectedAccounts.connect': (body) => ({ method: 'POST', path: `${accounts}/connect`, body }),
   'connectedAccounts.complete': (body) => ({ method: 'POST', path: `${accounts}/complete`, body }),
   'connectedAccounts.list': (page) => ({
     method: 'GET',
     path: `${accounts}/accounts`,
-    query: [...(page?.connection ?? []).map((name): [string, string] => ['connection', name]), ...paged(page)],
+    query: [
+      ...(page?.connection ?? []).map((name): [string, string] => ['connection', name]),
+      ...paged(page),
+    ],
   }),
-  'connectedAccounts.connections': (page) => ({ method: 'GET', path: `${accounts}/connections`, query: paged(page) }),
+  'connectedAccounts.connections': (page) => ({
+    method: 'GET',
+    path: `${accounts}/connections`,
+    query: paged(page),
+  }),
   'connectedAccounts.delete': (id) => ({ method: 'DELETE', path: at(`${accounts}/accounts`, id) }),
   'accountProfile.get': (part) => ({
     method: 'GET',
     path: profile,
     query: [
-      ...(part?.fields === undefined ? [] : [['fields', part.fields.join(',')] satisfies [string, string]]),
-      ...(part?.include_fields === undefined ? [] : [['include_fields', String(part.include_fields)] satisfies [string, string]]),
+      ...(part?.fields === undefined
+        ? []
+        : [['fields', part.fields.join(',')] satisfies [string, string]]),
+      ...(part?.include_fields === undefined
+        ? []
+        : [['include_fields', String(part.include_fields)] satisfies [string, string]]),
     ],
   }),
   'accountProfile.update': (body) => ({ method: 'PATCH', path: profile, body }),
 };
 
 /**
- * What may be kept in the browser over a step-up, to be done on return. The two that carry a code, a password or a proof are not here:
- * a secret is never stored, so the user is asked for it again.
+ * What may be kept in the browser over a step-up, to be done on return. The two that carry a code,
+ * a password or a proof are not here: a secret is never stored, so the user is asked for it again.
  */
 export const resumable: ReadonlySet<string> = new Set<OperationName>([
   'factors.list',
@@ -68,11 +87,13 @@ export const resumable: ReadonlySet<string> = new Set<OperationName>([
   'accountProfile.update',
 ]);
 
-const changes = (kind: string, ...verbs: string[]): string => verbs.map((verb) => `${verb}:me:${kind}`).join(' ');
+const changes = (kind: string, ...verbs: string[]): string =>
+  verbs.map((verb) => `${verb}:me:${kind}`).join(' ');
 
 /**
- * The scopes of everything that can be changed where this call changes something, told with the call (`auth0-scope`): whoever confirmed one
- * change is not asked again for the next. Undefined for reads.
+ * The scopes of everything that can be changed where this call changes something, told with the
+ * call (`auth0-scope`): whoever confirmed one change is not asked again for the next. Undefined for
+ * reads.
  */
 export function scopesAround({ method, path }: Call): string | undefined {
   if (method === 'GET') return undefined;

@@ -9,26 +9,37 @@ export interface Shelf {
 }
 
 /** What the user asked for before they were sent away to confirm who they are. */
-export type Action = { [Name in OperationName]: { operation: Name; args: Args<Name> } }[OperationName];
+export type Action = {
+  [Name in OperationName]: { operation: Name; args: Args<Name> };
+}[OperationName];
 
 const key = 'my-account-bff.pending';
-/** Query parameter on the way back: only the return from the step-up does the action, never a reload or the back button. */
+/**
+ * Query parameter on the way back: only the return from the step-up does the action, never a reload
+ * or the back button.
+ */
 export const marker = 'resume';
 /** Older than this the user has forgotten it: ten minutes, in milliseconds. */
 const keptFor = 600_000;
 
-const parse = (stored: string | null): { id: string; at: number; user: string | null; action: Action } | undefined => {
+const parse = (
+  stored: string | null,
+): { id: string; at: number; user: string | null; action: Action } | undefined => {
   try {
-    // Written by this file into the same origin's storage; whoever could change it could as well call the API.
-    return stored === null ? undefined : (JSON.parse(stored) as { id: string; at: number; user: string | null; action: Action });
+    // Written by this file into the same origin's storage; whoever could change it could as well
+    // call the API.
+    return stored === null
+      ? undefined
+      : (JSON.parse(stored) as { id: string; at: number; user: string | null; action: Action });
   } catch {
     return undefined;
   }
 };
 
 /**
- * Keeps at most one action over a step-up, in the tab alone. It can be taken once, only with the marker it was kept under and by the user who
- * asked for it. Actions that carry a secret are not kept: `keep` then answers undefined.
+ * Keeps at most one action over a step-up, in the tab alone. It can be taken once, only with the
+ * marker it was kept under and by the user who asked for it. Actions that carry a secret are not
+ * kept: `keep` then answers undefined.
  */
 export function createPending(shelf: Shelf, now: () => number) {
   const forget = (): void => {
@@ -38,14 +49,22 @@ export function createPending(shelf: Shelf, now: () => number) {
     keep(action: Action, user: string | undefined): string | undefined {
       forget();
       if (!resumable.has(action.operation)) return undefined;
-      const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+        byte.toString(16).padStart(2, '0'),
+      ).join('');
       shelf.setItem(key, JSON.stringify({ id, at: now(), user: user ?? null, action }));
       return id;
     },
     take(id: string | null, user: string | undefined): Action | undefined {
       const kept = parse(shelf.getItem(key));
       forget();
-      if (!kept || kept.id !== id || now() - kept.at > keptFor || !resumable.has(kept.action.operation)) return undefined;
+      if (
+        !kept ||
+        kept.id !== id ||
+        now() - kept.at > keptFor ||
+        !resumable.has(kept.action.operation)
+      )
+        return undefined;
       return kept.user === (user ?? null) ? kept.action : undefined;
     },
     forget,

@@ -2,7 +2,10 @@
 export interface Problem {
   /** HTTP status; 0 when no answer came. */
   status: number;
-  /** Stable, to decide by: the gateway's own code, else Auth0's (`A0E-400-0003`), else `http_<status>`; `unreachable` when no answer came. */
+  /**
+   * Stable, to decide by: the gateway's own code, else Auth0's (`A0E-400-0003`), else
+   * `http_<status>`; `unreachable` when no answer came.
+   */
   code: string;
   title: string;
   detail: string;
@@ -43,7 +46,8 @@ export class ProblemError extends Error implements Problem {
   }
 }
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
 
 /** Retry-After in whole seconds, whether it came as seconds or as a date. */
 const retryAfter = (header: string | null, now: number): number | undefined => {
@@ -69,7 +73,8 @@ export async function readProblem(response: Response, now: number): Promise<Prob
     // An HTML page of some proxy in between, or nothing at all.
   }
   const type = text(body['type']);
-  const code = text(body['code']) ?? /A0E-\d+-\d+/.exec(type ?? '')?.[0] ?? `http_${response.status}`;
+  const code =
+    text(body['code']) ?? /A0E-\d+-\d+/.exec(type ?? '')?.[0] ?? `http_${response.status}`;
   const found = {
     type,
     retryAfterSeconds: retryAfter(response.headers.get('retry-after'), now),
@@ -77,10 +82,20 @@ export async function readProblem(response: Response, now: number): Promise<Prob
     scope: scopes(body['scope']),
     reason: text(body['reason']),
     loginUrl: text(body['loginUrl']),
-    validationErrors: Array.isArray(body['validation_errors']) ? (body['validation_errors'] as { detail: string }[]) : undefined,
+    validationErrors: Array.isArray(body['validation_errors'])
+      ? (body['validation_errors'] as { detail: string }[])
+      : undefined,
     instance: text(body['instance']),
   };
-  const present = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  const present = Object.fromEntries(
+    Object.entries(found).filter(([, value]) => value !== undefined),
+  );
   const title = text(body['title']) ?? `HTTP ${response.status}`;
-  return new ProblemError({ ...present, status: response.status, code, title, detail: text(body['detail']) ?? title });
+  return new ProblemError({
+    ...present,
+    status: response.status,
+    code,
+    title,
+    detail: text(body['detail']) ?? title,
+  });
 }

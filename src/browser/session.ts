@@ -23,7 +23,10 @@ export interface Allowance {
 /** Which of the user's limits a call counts against. */
 export type CostClass = 'read' | 'write' | 'filtered';
 
-/** The session as `GET /auth/session` tells it; asking never makes it last longer. Times in seconds from now unless said. */
+/**
+ * The session as `GET /auth/session` tells it; asking never makes it last longer. Times in seconds
+ * from now unless said.
+ */
 export interface Session {
   authenticated: true;
   user: Profile;

@@ -3,15 +3,24 @@ import { resumable } from './operations.ts';
 import { marker, type Action, type createPending } from './pending.ts';
 import { ProblemError } from './problem.ts';
 
-/** A step-up the gateway asks for: which operation, and the gateway's own words (`problem.reason`, `problem.scope`). */
+/**
+ * A step-up the gateway asks for: which operation, and the gateway's own words (`problem.reason`,
+ * `problem.scope`).
+ */
 export interface StepUpAsked {
   operation: OperationName;
   problem: ProblemError;
-  /** False when the action carries a secret and is not kept: after leaving the page the user has to begin it again. A popup spares them that. */
+  /**
+   * False when the action carries a secret and is not kept: after leaving the page the user has to
+   * begin it again. A popup spares them that.
+   */
   resumes: boolean;
 }
 
-/** Whether to go: true leaves the page and comes back, `'popup'` keeps it and opens a window, false stays. */
+/**
+ * Whether to go: true leaves the page and comes back, `'popup'` keeps it and opens a window, false
+ * stays.
+ */
 export type StepUpChoice = boolean | 'popup';
 
 interface StepUpParts {
@@ -24,26 +33,56 @@ interface StepUpParts {
   ask: ((asked: StepUpAsked) => StepUpChoice | Promise<StepUpChoice>) | undefined;
 }
 
-/** The way to the step-up and back: an action is kept, the page is left, and on return the action is handed over once. */
-export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl, ask }: StepUpParts) {
-  /** The address with `returnTo` set; refused when it is not of this origin, since a session must not be confirmed elsewhere. */
+/**
+ * The way to the step-up and back: an action is kept, the page is left, and on return the action is
+ * handed over once.
+ */
+export function createStepUp({
+  here,
+  navigate,
+  popup,
+  showUrl,
+  pending,
+  authUrl,
+  ask,
+}: StepUpParts) {
+  /**
+   * The address with `returnTo` set; refused when it is not of this origin, since a session must
+   * not be confirmed elsewhere.
+   */
   const withReturn = (to: string, back: string): string => {
     const url = new URL(to, here());
     const target = new URL(back, here());
-    if (url.origin !== new URL(here()).origin) throw new TypeError(`not an address of this origin: ${url.origin}`);
+    if (url.origin !== new URL(here()).origin)
+      throw new TypeError(`not an address of this origin: ${url.origin}`);
     url.searchParams.set('returnTo', target.pathname + target.search + target.hash);
     return url.href;
   };
 
   return {
     withReturn,
-    /** Leaves the page, so it answers never; after a popup it answers, and the action is to be tried again. Throws `step_up_declined`. */
+    /**
+     * Leaves the page, so it answers never; after a popup it answers, and the action is to be tried
+     * again. Throws `step_up_declined`.
+     */
     async go(action: Action, user: string | undefined, problem: ProblemError): Promise<void> {
-      const address = problem.stepUpUrl ?? `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
+      const address =
+        problem.stepUpUrl ??
+        `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
       const plain = new URL(withReturn(address, here())); // An address that is refused is refused before anything is kept.
-      const choice = (await ask?.({ operation: action.operation, problem, resumes: resumable.has(action.operation) })) ?? true;
+      const choice =
+        (await ask?.({
+          operation: action.operation,
+          problem,
+          resumes: resumable.has(action.operation),
+        })) ?? true;
       if (choice === false) {
-        const said = { status: 403, code: 'step_up_declined', title: 'Not confirmed', detail: 'Nothing was changed.' };
+        const said = {
+          status: 403,
+          code: 'step_up_declined',
+          title: 'Not confirmed',
+          detail: 'Nothing was changed.',
+        };
         throw new ProblemError(said, { cause: problem });
       }
       if (choice === 'popup') {
@@ -56,7 +95,10 @@ export function createStepUp({ here, navigate, popup, showUrl, pending, authUrl,
       navigate(withReturn(address, back.href));
       await new Promise<never>(() => undefined);
     },
-    /** The action this page load is the return for, if it is one; the marker goes from the address bar and the action from the shelf. */
+    /**
+     * The action this page load is the return for, if it is one; the marker goes from the address
+     * bar and the action from the shelf.
+     */
     back(user: string | undefined): Action | undefined {
       const url = new URL(here());
       const id = url.searchParams.get(marker);

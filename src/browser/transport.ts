@@ -4,12 +4,16 @@ import { ProblemError, readProblem } from './problem.ts';
 /** One HTTP exchange; an answer that is no 2xx is thrown as ProblemError. */
 export type Exchange = (
   url: string,
-  request: Omit<Call, 'path'> & { headers?: Record<string, string>; signal?: AbortSignal | undefined },
+  request: Omit<Call, 'path'> & {
+    headers?: Record<string, string>;
+    signal?: AbortSignal | undefined;
+  },
 ) => Promise<Response>;
 
 /**
- * `X-CSRF: 1` goes with every call: a form or an image of another site cannot set it, and the gateway asks for it where a browser sends
- * neither Fetch Metadata nor `Origin`. Redirects are not followed: a call that gets one went to the wrong place.
+ * `X-CSRF: 1` goes with every call: a form or an image of another site cannot set it, and the
+ * gateway asks for it where a browser sends neither Fetch Metadata nor `Origin`. Redirects are not
+ * followed: a call that gets one went to the wrong place.
  */
 export function createExchange(fetcher: typeof fetch, now: () => number): Exchange {
   return async (url, { method, query = [], body, headers = {}, signal }) => {

@@ -18,13 +18,17 @@ interface Found {
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-// WCAG 2.2 A and AA, and what axe holds for good practice besides. `evaluate` is the debugger's: the page's own policy would refuse the script.
+// WCAG 2.2 A and AA, and what axe holds for good practice besides. `evaluate` is the debugger's:
+// the page's own policy would refuse the script.
 const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations)`;
 
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   const found = await page.evaluate<Found[]>(run);
-  return found.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`);
+  return found.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`,
+  );
 }
 
 describe.each([
@@ -35,7 +39,8 @@ describe.each([
   let browser: Browser;
   let page: Page;
   const part = (test: string) => page.locator(`[data-test="${test}"]`);
-  const overflow = (): Promise<number> => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  const overflow = (): Promise<number> =>
+    page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
   const holds = async (): Promise<void> => {
     expect(await violations(page)).toEqual([]);
     expect(await overflow()).toBeLessThanOrEqual(0);
@@ -44,7 +49,11 @@ describe.each([
   beforeAll(async () => {
     demo = await startProgram<Ready>(['demo', '--json', '--port', '0']);
     browser = await startChromium();
-    const context = await browser.newContext({ colorScheme, reducedMotion: 'reduce', viewport: { width, height: 800 } });
+    const context = await browser.newContext({
+      colorScheme,
+      reducedMotion: 'reduce',
+      viewport: { width, height: 800 },
+    });
     page = await context.newPage();
     page.setDefaultTimeout(10_000);
   }, 60_000);
@@ -106,7 +115,10 @@ describe.each([
     await page.keyboard.press('Enter');
     await part('rename-dialog').waitFor({ state: 'detached' });
     expect(await page.evaluate('document.activeElement.dataset.test')).toBe('rename');
-    await page.locator('[data-test="method-row"]', { hasText: 'Kitchen tablet' }).locator('[data-test="remove"]').press('Enter');
+    await page
+      .locator('[data-test="method-row"]', { hasText: 'Kitchen tablet' })
+      .locator('[data-test="remove"]')
+      .press('Enter');
     await part('confirm-remove').waitFor();
     await holds();
     expect(await page.evaluate('document.activeElement.dataset.test')).toBe('cancel');

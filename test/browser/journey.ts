@@ -8,15 +8,25 @@ import { totp } from '../helpers/totp.ts';
 export interface Stage {
   readonly origin: string;
   readonly user: { readonly email: string; readonly password: string; readonly totpSecret: string };
-  /** Adds what was written to logs and metrics meanwhile; the browser's side is added by the journey. */
+  /**
+   * Adds what was written to logs and metrics meanwhile; the browser's side is added by the
+   * journey.
+   */
   gather(evidence: Evidence): Promise<void>;
   /** Secrets known to have been in play, by what they are. */
   secrets(): ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
-/** What the product is for, lived through in a browser from signing in to signing out, on whatever stage it is set. */
-export function liveThrough(name: string, setStage: () => Promise<Stage>, more: (stage: () => Stage) => void = () => undefined): void {
+/**
+ * What the product is for, lived through in a browser from signing in to signing out, on whatever
+ * stage it is set.
+ */
+export function liveThrough(
+  name: string,
+  setStage: () => Promise<Stage>,
+  more: (stage: () => Stage) => void = () => undefined,
+): void {
   describe(name, () => {
     const evidence = createEvidence();
     const slug = name.toLowerCase().replaceAll(/[^a-z]+/g, '-');
@@ -117,7 +127,11 @@ export function liveThrough(name: string, setStage: () => Promise<Stage>, more: 
       }
       expect(seen).toBeGreaterThan(0);
       await page.goto(stage.origin);
-      expect(await page.evaluate('Object.keys(sessionStorage).length + Object.keys(localStorage).length')).toBe(0);
+      expect(
+        await page.evaluate(
+          'Object.keys(sessionStorage).length + Object.keys(localStorage).length',
+        ),
+      ).toBe(0);
     });
 
     more(() => stage);
@@ -129,8 +143,10 @@ export function liveThrough(name: string, setStage: () => Promise<Stage>, more: 
     test('no token, code or secret stands in any answer, header, log line or metric', async () => {
       await stage.gather(evidence);
       expect(evidence.size()).toBeGreaterThan(10_000);
-      // The one exception: on the way out the ID token goes to its own issuer as a hint (RP-Initiated Logout 1.0, section 2).
-      const hint = ({ where, what }: Leak) => where === 'headers of GET /auth/logout' && /^(id_token|a JSON Web Token)/.test(what);
+      // The one exception: on the way out the ID token goes to its own issuer as a hint
+      // (RP-Initiated Logout 1.0, section 2).
+      const hint = ({ where, what }: Leak) =>
+        where === 'headers of GET /auth/logout' && /^(id_token|a JSON Web Token)/.test(what);
       expect(evidence.tokens().filter((leak) => !hint(leak))).toEqual([]);
       expect(evidence.find(stage.secrets()).filter((leak) => !hint(leak))).toEqual([]);
     });

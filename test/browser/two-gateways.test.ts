@@ -18,21 +18,34 @@ let front: Alternating;
 liveThrough(
   'Two gateways on one Redis',
   async () => {
-    const [redis, wire, alternating] = await Promise.all([startRedis(), startWire(), startAlternating()]);
+    const [redis, wire, alternating] = await Promise.all([
+      startRedis(),
+      startWire(),
+      startAlternating(),
+    ]);
     front = alternating;
     const origin = front.url;
-    // The tenant's public address is the wire's: every secret between gateways and tenant crosses it and is kept.
+    // The tenant's public address is the wire's: every secret between gateways and tenant crosses
+    // it and is kept.
     const port = await freePort();
     const tenant = await startTenant({
       port,
       issuer: `${wire.url}/`,
       clients: [
-        { client_id: 'two', client_secret: clientSecret, callbacks: [`${origin}/auth/callback`], allowed_logout_urls: [`${origin}/`] },
+        {
+          client_id: 'two',
+          client_secret: clientSecret,
+          callbacks: [`${origin}/auth/callback`],
+          allowed_logout_urls: [`${origin}/`],
+        },
       ],
     });
     wire.target(`http://127.0.0.1:${port}`);
     const lines: string[] = [];
-    const log = createLog({ level: 'debug', destination: { write: (line: string) => void lines.push(line) } });
+    const log = createLog({
+      level: 'debug',
+      destination: { write: (line: string) => void lines.push(line) },
+    });
     const settings = {
       AUTH0_DOMAIN: wire.url,
       AUTH0_CLIENT_ID: 'two',
@@ -55,12 +68,21 @@ liveThrough(
       async gather(evidence) {
         evidence.add('the log', lines.join(''));
         for (const { adminPort } of gateways)
-          evidence.add('the metrics', await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text());
+          evidence.add(
+            'the metrics',
+            await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text(),
+          );
       },
       secrets() {
         const seen = wire.secrets();
-        expect([...seen.keys()].map((name) => name.split(' ')[0])).toEqual(expect.arrayContaining(['access_token', 'refresh_token']));
-        return new Map([...seen, ['the client secret', clientSecret], ['the gateway secret', gatewaySecret]]);
+        expect([...seen.keys()].map((name) => name.split(' ')[0])).toEqual(
+          expect.arrayContaining(['access_token', 'refresh_token']),
+        );
+        return new Map([
+          ...seen,
+          ['the client secret', clientSecret],
+          ['the gateway secret', gatewaySecret],
+        ]);
       },
       async close() {
         await Promise.all(gateways.map((gateway) => gateway.stop()));

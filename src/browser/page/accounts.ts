@@ -5,7 +5,10 @@ import { el, icon, place } from './dom.ts';
 import { fail, hush, tell } from './notice.ts';
 import { timeAgo } from './when.ts';
 
-/** The accounts at other services; shown when the session may read them, and read when the user wants to see them: it costs part of their budget. */
+/**
+ * The accounts at other services; shown when the session may read them, and read when the user
+ * wants to see them: it costs part of their budget.
+ */
 export function showAccounts(client: Client, session: Session): void {
   if (session.scopes?.includes('read:me:connected_accounts') !== true) return;
   const box = place('accounts');
@@ -93,7 +96,9 @@ export function showAccounts(client: Client, session: Session): void {
           ),
         );
         button.replaceWith(
-          choices.length > 0 ? el('ul', { class: 'tiles' }, ...choices) : el('p', { class: 'empty' }, 'No service can be connected here.'),
+          choices.length > 0
+            ? el('ul', { class: 'tiles' }, ...choices)
+            : el('p', { class: 'empty' }, 'No service can be connected here.'),
         );
       } catch (error) {
         fail(error);
@@ -122,7 +127,10 @@ export function showAccounts(client: Client, session: Session): void {
         accounts = [];
         let from: string | undefined;
         do {
-          const page = await client.connectedAccounts.list({ take: 20, ...(from === undefined ? {} : { from }) });
+          const page = await client.connectedAccounts.list({
+            take: 20,
+            ...(from === undefined ? {} : { from }),
+          });
           accounts.push(...page.accounts);
           from = page.next;
         } while (from !== undefined);

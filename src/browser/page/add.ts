@@ -3,7 +3,10 @@ import { el, icon, place } from './dom.ts';
 import type { Methods } from './methods.ts';
 import { explain, words } from './words.ts';
 
-/** Which factors the tenant offers is the same for everyone and rarely changes: it is kept for this tab, so that a reload costs one read less. */
+/**
+ * Which factors the tenant offers is the same for everyone and rarely changes: it is kept for this
+ * tab, so that a reload costs one read less.
+ */
 const kept = 'my-account-bff.factors';
 
 async function offered(client: Client): Promise<FactorType[]> {
@@ -18,22 +21,37 @@ async function offered(client: Client): Promise<FactorType[]> {
 export async function showAdd(client: Client, methods: Methods): Promise<void> {
   const box = place('add');
   box.replaceChildren(
-    el('div', { class: 'skeleton short', role: 'status' }, el('span', { class: 'unseen' }, 'Looking up what can be added')),
+    el(
+      'div',
+      { class: 'skeleton short', role: 'status' },
+      el('span', { class: 'unseen' }, 'Looking up what can be added'),
+    ),
   );
   try {
     const order = Object.keys(words) as FactorType[];
     const types = new Set(await offered(client));
-    const tiles = order.filter((type) => types.has(type) && words[type].offer !== undefined).map((type) => tile(type, methods));
+    const tiles = order
+      .filter((type) => types.has(type) && words[type].offer !== undefined)
+      .map((type) => tile(type, methods));
     box.replaceChildren(
-      tiles.length > 0 ? el('ul', { class: 'tiles' }, ...tiles) : el('p', { class: 'empty' }, 'No other way is on offer here.'),
+      tiles.length > 0
+        ? el('ul', { class: 'tiles' }, ...tiles)
+        : el('p', { class: 'empty' }, 'No other way is on offer here.'),
     );
   } catch (error) {
     const again = el(
       'button',
-      { type: 'button', class: 'link', 'data-test': 'retry-factors', onclick: () => void showAdd(client, methods) },
+      {
+        type: 'button',
+        class: 'link',
+        'data-test': 'retry-factors',
+        onclick: () => void showAdd(client, methods),
+      },
       'Try again',
     );
-    box.replaceChildren(el('p', { class: 'empty', 'data-test': 'error' }, explain(error), ' ', again));
+    box.replaceChildren(
+      el('p', { class: 'empty', 'data-test': 'error' }, explain(error), ' ', again),
+    );
   }
 }
 
@@ -41,7 +59,12 @@ function tile(type: FactorType, methods: Methods): HTMLElement {
   const { name, offer, icon: picture } = words[type];
   const button = el(
     'button',
-    { type: 'button', class: 'tile', 'data-test': `add-${type}`, onclick: () => void methods.add(type, button) },
+    {
+      type: 'button',
+      class: 'tile',
+      'data-test': `add-${type}`,
+      onclick: () => void methods.add(type, button),
+    },
     el('span', { class: 'mark' }, icon(picture)),
     el('span', {}, el('b', {}, name), el('small', {}, offer)),
   );

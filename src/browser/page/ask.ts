@@ -9,7 +9,10 @@ export interface Question {
   content: Child[];
   submit: { label: string; test: string; danger?: boolean };
   cancel?: string;
-  /** The work behind the button; the dialog closes when it is done and stays, with the reason, when it fails. */
+  /**
+   * The work behind the button; the dialog closes when it is done and stays, with the reason, when
+   * it fails.
+   */
   run: (signal: AbortSignal) => Promise<void>;
   /** Says why the form cannot be sent yet: the message, and the field it is about. */
   check?: () => { message: string; field: HTMLInputElement } | undefined;
@@ -19,14 +22,30 @@ export interface Question {
 
 let count = 0;
 
-/** A modal dialog with one thing to do in it. Answers true once that is done, false when the user turns away; focus goes back to where it was. */
-export function ask({ title, test, content, submit, cancel = 'Cancel', run, check, explain }: Question): Promise<boolean> {
+/**
+ * A modal dialog with one thing to do in it. Answers true once that is done, false when the user
+ * turns away; focus goes back to where it was.
+ */
+export function ask({
+  title,
+  test,
+  content,
+  submit,
+  cancel = 'Cancel',
+  run,
+  check,
+  explain,
+}: Question): Promise<boolean> {
   const id = `dialog-${(count += 1)}`;
   const giveUp = new AbortController();
   let done = false;
 
   const error = el('div', { role: 'alert', id: `${id}-error` });
-  const button = el('button', { class: submit.danger === true ? 'danger' : 'primary', 'data-test': submit.test }, submit.label);
+  const button = el(
+    'button',
+    { class: submit.danger === true ? 'danger' : 'primary', 'data-test': submit.test },
+    submit.label,
+  );
   const close = el(
     'button',
     {
@@ -54,7 +73,9 @@ export function ask({ title, test, content, submit, cancel = 'Cancel', run, chec
   const dialog = el('dialog', { 'aria-labelledby': id, 'data-test': test }, form);
 
   const say = (text: string, field?: HTMLInputElement): void => {
-    error.replaceChildren(el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)));
+    error.replaceChildren(
+      el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)),
+    );
     field?.setAttribute('aria-invalid', 'true');
     field?.setAttribute('aria-errormessage', error.id);
     field?.focus();
@@ -97,7 +118,11 @@ export function field(
   hint?: string,
 ): { row: HTMLElement; input: HTMLInputElement } {
   const id = `field-${(count += 1)}`;
-  const input = el('input', { id, ...(hint === undefined ? {} : { 'aria-describedby': `${id}-hint` }), ...attributes });
+  const input = el('input', {
+    id,
+    ...(hint === undefined ? {} : { 'aria-describedby': `${id}-hint` }),
+    ...attributes,
+  });
   const row = el(
     'div',
     { class: 'field' },

@@ -12,7 +12,9 @@ const pips = ({ limit, remaining }: Allowance): HTMLElement =>
   el(
     'span',
     { class: 'pips', 'aria-hidden': 'true' },
-    ...Array.from({ length: Math.min(limit, 20) }, (_, index) => el('i', { class: index < remaining ? 'on' : 'off' })),
+    ...Array.from({ length: Math.min(limit, 20) }, (_, index) =>
+      el('i', { class: index < remaining ? 'on' : 'off' }),
+    ),
   );
 
 const state = ({ limit, remaining, resetSeconds }: Allowance): string => {
@@ -22,13 +24,17 @@ const state = ({ limit, remaining, resetSeconds }: Allowance): string => {
 
 /** Seconds until these numbers are no longer true by themselves; undefined when all is free. */
 export function trueFor(quota: Session['quota']): number | undefined {
-  const spent = rows.flatMap(([cost]) => (quota?.[cost] && quota[cost].remaining < quota[cost].limit ? [quota[cost].resetSeconds] : []));
+  const spent = rows.flatMap(([cost]) =>
+    quota?.[cost] && quota[cost].remaining < quota[cost].limit ? [quota[cost].resetSeconds] : [],
+  );
   return spent.length === 0 ? undefined : Math.max(1, Math.min(...spent));
 }
 
 /** What the user may still do this minute, by the gateway's count. */
 export function showBudget(quota: Session['quota']): void {
-  const known = rows.flatMap(([cost, name]) => (quota?.[cost] ? [{ name, cost, allowance: quota[cost] }] : []));
+  const known = rows.flatMap(([cost, name]) =>
+    quota?.[cost] ? [{ name, cost, allowance: quota[cost] }] : [],
+  );
   place('budget-card').hidden = known.length === 0;
   if (known.length === 0) return;
   const slowest = Math.max(...known.map(({ allowance }) => allowance.windowSeconds));

@@ -1,5 +1,11 @@
-/** Runs the work of a button: while it runs the button says so and does nothing more, whatever comes of it. */
-export async function whileBusy(button: HTMLButtonElement, work: () => Promise<void>): Promise<void> {
+/**
+ * Runs the work of a button: while it runs the button says so and does nothing more, whatever comes
+ * of it.
+ */
+export async function whileBusy(
+  button: HTMLButtonElement,
+  work: () => Promise<void>,
+): Promise<void> {
   if (button.ariaBusy === 'true') return;
   // Not `disabled`: that would throw the keyboard's focus back to the top of the page.
   button.ariaBusy = 'true';

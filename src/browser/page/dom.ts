@@ -2,7 +2,10 @@ type Attribute = string | boolean | undefined | ((event: Event) => void);
 /** What an element may hold; nothing is shown for undefined and false. */
 export type Child = Node | string | undefined | false;
 
-/** An element with attributes, listeners (`onclick` and so on) and children; text stays text, markup is never read from a string. */
+/**
+ * An element with attributes, listeners (`onclick` and so on) and children; text stays text, markup
+ * is never read from a string.
+ */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Record<string, Attribute> = {},
@@ -21,7 +24,11 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
 const svg = 'http://www.w3.org/2000/svg';
 
 /** An SVG element; for drawings, since SVG needs its namespace. */
-export function shape(tag: string, attributes: Record<string, string>, ...children: Node[]): SVGElement {
+export function shape(
+  tag: string,
+  attributes: Record<string, string>,
+  ...children: Node[]
+): SVGElement {
   const element = document.createElementNS(svg, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);

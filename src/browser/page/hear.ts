@@ -1,13 +1,17 @@
 interface Parts {
-  /** Something happened to the session: ask how it stands. A step-up ends the old session too, so "ended" alone does not say "signed out". */
+  /**
+   * Something happened to the session: ask how it stands. A step-up ends the old session too, so
+   * "ended" alone does not say "signed out".
+   */
   recheck: () => void;
   /** The user's methods changed, perhaps by another tab or device. */
   methodsChanged: () => void;
 }
 
 /**
- * Listens to what the gateway tells this session, as long as the tab is looked at: a browser keeps few connections to one origin over HTTP/1.1,
- * and hidden tabs must not hold them all. Answers how to stop.
+ * Listens to what the gateway tells this session, as long as the tab is looked at: a browser keeps
+ * few connections to one origin over HTTP/1.1, and hidden tabs must not hold them all. Answers how
+ * to stop.
  */
 export function hear({ recheck, methodsChanged }: Parts): () => void {
   let stream: EventSource | undefined;

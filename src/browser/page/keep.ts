@@ -1,6 +1,9 @@
 import { el, icon } from './dom.ts';
 
-/** A button that copies the text, and says so; where copying is not allowed it selects what is shown instead. */
+/**
+ * A button that copies the text, and says so; where copying is not allowed it selects what is shown
+ * instead.
+ */
 export function copyButton(text: string, shown: HTMLElement, test: string): HTMLButtonElement {
   const label = el('span', { 'aria-live': 'polite' }, 'Copy');
   const copy = async (): Promise<void> => {
@@ -12,7 +15,12 @@ export function copyButton(text: string, shown: HTMLElement, test: string): HTML
       label.textContent = 'Selected: press Ctrl+C';
     }
   };
-  return el('button', { type: 'button', class: 'small', 'data-test': test, onclick: () => void copy() }, icon('copy'), label);
+  return el(
+    'button',
+    { type: 'button', class: 'small', 'data-test': test, onclick: () => void copy() },
+    icon('copy'),
+    label,
+  );
 }
 
 /** A button that saves the text as a file, made in the page: nothing is sent anywhere. */
@@ -22,7 +30,12 @@ export function downloadButton(text: string, name: string, test: string): HTMLBu
     el('a', { href: url, download: name }).click();
     URL.revokeObjectURL(url);
   };
-  return el('button', { type: 'button', class: 'small', 'data-test': test, onclick: save }, icon('download'), 'Download');
+  return el(
+    'button',
+    { type: 'button', class: 'small', 'data-test': test, onclick: save },
+    icon('download'),
+    'Download',
+  );
 }
 
 /** A secret to read off, in groups of four for the eye and in one piece for whoever copies it. */

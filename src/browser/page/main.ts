@@ -22,7 +22,10 @@ const farewells = {
 let stopClock = (): void => undefined;
 let stopHearing = (): void => undefined;
 
-/** Puts one of index.html's templates in place of everything else: what was shown before, dialogs too, leaves the document for good. */
+/**
+ * Puts one of index.html's templates in place of everything else: what was shown before, dialogs
+ * too, leaves the document for good.
+ */
 function show(view: 'loading' | 'signed-out' | 'failed' | 'account'): void {
   stopClock();
   stopHearing();
@@ -39,7 +42,8 @@ const onClick = (test: string, run: () => void): void => {
 };
 
 function signOut(): void {
-  // First nothing private is left on the page, then the page is left: the browser may keep it as it is for the back button.
+  // First nothing private is left on the page, then the page is left: the browser may keep it as it
+  // is for the back button.
   show('loading');
   sessionStorage.clear();
   watch.tellOthers();
@@ -52,7 +56,14 @@ function signedOut(why?: keyof typeof farewells): void {
     client.login();
   });
   if (why === undefined) return;
-  place('farewell').append(el('p', { class: 'notice plain', 'data-test': 'farewell' }, icon('clock'), el('span', {}, farewells[why])));
+  place('farewell').append(
+    el(
+      'p',
+      { class: 'notice plain', 'data-test': 'farewell' },
+      icon('clock'),
+      el('span', {}, farewells[why]),
+    ),
+  );
   place('welcome').focus();
 }
 
@@ -76,14 +87,17 @@ function showTimes(session: Session): void {
   };
   const stopCountdown = showSession(session, { staySignedIn, ended: () => void recheck() });
   const seconds = trueFor(session.quota);
-  const again = seconds === undefined ? undefined : setTimeout(() => void recheck(), seconds * 1000);
+  const again =
+    seconds === undefined ? undefined : setTimeout(() => void recheck(), seconds * 1000);
   stopClock = () => {
     stopCountdown();
     clearTimeout(again);
   };
 }
 
-/** Asks again who is signed in and how much is left; a passing failure changes nothing on the page. */
+/**
+ * Asks again who is signed in and how much is left; a passing failure changes nothing on the page.
+ */
 async function recheck(): Promise<void> {
   if (!document.querySelector('[data-test="account"]')) return;
   try {
@@ -115,9 +129,11 @@ async function account(session: Session): Promise<void> {
     },
   });
   void sessions.load();
-  // What the user was sent away for comes before anything that only looks: both draw on the same few calls a minute.
+  // What the user was sent away for comes before anything that only looks: both draw on the same
+  // few calls a minute.
   const resumed = await client.resume();
-  // An enrolment stands before the list and ends in what the list shows then: read now, it would have to be read again.
+  // An enrolment stands before the list and ends in what the list shows then: read now, it would
+  // have to be read again.
   if (resumed) await methods.carryOn(resumed);
   await methods.load();
   await showAdd(client, methods);

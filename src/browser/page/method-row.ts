@@ -24,12 +24,23 @@ const nameable: ReadonlySet<FactorType> = new Set<FactorType>([
   'webauthn-roaming',
 ]);
 
-/** The browser a passkey was made with, in a few words: Auth0 keeps what the browser says of itself, sometimes shortened, sometimes whole. */
+/**
+ * The browser a passkey was made with, in a few words: Auth0 keeps what the browser says of itself,
+ * sometimes shortened, sometimes whole.
+ */
 function madeWith(userAgent: string): string {
   if (!userAgent.startsWith('Mozilla/')) return userAgent;
-  const browser = /\b(Edg|OPR|Firefox|Chrome|Version)[A-Za-z]*\//.exec(userAgent.replace('HeadlessChrome', 'Chrome'))?.[1] ?? 'browser';
+  const browser =
+    /\b(Edg|OPR|Firefox|Chrome|Version)[A-Za-z]*\//.exec(
+      userAgent.replace('HeadlessChrome', 'Chrome'),
+    )?.[1] ?? 'browser';
   const system = /iPhone|iPad|Android|Windows|Mac OS X|CrOS|Linux/.exec(userAgent)?.[0];
-  const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari', browser: 'a browser' };
+  const names: Record<string, string> = {
+    Edg: 'Edge',
+    OPR: 'Opera',
+    Version: 'Safari',
+    browser: 'a browser',
+  };
   return `Made with ${names[browser] ?? browser}${system === undefined ? '' : ` on ${system.replace('Mac OS X', 'macOS')}`}`;
 }
 
@@ -39,7 +50,9 @@ function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
   if (titleOf(method) !== words[method.type].name) known.push(words[method.type].name);
   if (method.type === 'email') known.push(method.email);
   if (method.type === 'phone')
-    known.push(`${method.phone_number}, by ${method.preferred_authentication_method === 'voice' ? 'call' : 'text message'}`);
+    known.push(
+      `${method.phone_number}, by ${method.preferred_authentication_method === 'voice' ? 'call' : 'text message'}`,
+    );
   if (method.type === 'passkey') {
     if (method.user_agent) known.push(madeWith(method.user_agent));
     known.push(method.credential_backed_up ? 'Synced across your devices' : 'On one device');
@@ -47,7 +60,8 @@ function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
   known.push(el('span', {}, 'Added ', timeAgo(new Date(method.created_at))));
   if (method.type === 'password' && method.last_password_reset)
     known.push(el('span', {}, 'Changed ', timeAgo(new Date(method.last_password_reset))));
-  if ('last_auth_at' in method && method.last_auth_at) known.push(el('span', {}, 'Last used ', timeAgo(new Date(method.last_auth_at))));
+  if ('last_auth_at' in method && method.last_auth_at)
+    known.push(el('span', {}, 'Last used ', timeAgo(new Date(method.last_auth_at))));
   return known;
 }
 
@@ -55,7 +69,13 @@ function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
 async function rename(method: AuthenticationMethod, { client, changed }: RowParts): Promise<void> {
   const { row, input } = field(
     'Name',
-    { 'data-test': 'rename-name', value: titleOf(method), maxlength: '100', required: true, autofocus: true },
+    {
+      'data-test': 'rename-name',
+      value: titleOf(method),
+      maxlength: '100',
+      required: true,
+      autofocus: true,
+    },
     'Such as “Work phone”.',
   );
   const done = await ask({
@@ -63,17 +83,30 @@ async function rename(method: AuthenticationMethod, { client, changed }: RowPart
     test: 'rename-dialog',
     content: [row],
     submit: { label: 'Save', test: 'rename-save' },
-    check: () => (input.value.trim() === '' ? { message: 'Enter a name.', field: input } : undefined),
+    check: () =>
+      input.value.trim() === '' ? { message: 'Enter a name.', field: input } : undefined,
     run: async (signal) => {
-      changed(await client.authenticationMethods.update(method.id, { name: input.value.trim() }, { signal }));
+      changed(
+        await client.authenticationMethods.update(
+          method.id,
+          { name: input.value.trim() },
+          { signal },
+        ),
+      );
     },
   });
   // The row was drawn anew, and the button that had the focus is gone.
-  if (done) document.querySelector<HTMLElement>(`[data-id="${CSS.escape(method.id)}"] [data-test="rename"]`)?.focus();
+  if (done)
+    document
+      .querySelector<HTMLElement>(`[data-id="${CSS.escape(method.id)}"] [data-test="rename"]`)
+      ?.focus();
 }
 
 /** Removes the method once the user has said so with the consequence in view. */
-async function remove(method: AuthenticationMethod, { client, removed, lastSecond }: RowParts): Promise<void> {
+async function remove(
+  method: AuthenticationMethod,
+  { client, removed, lastSecond }: RowParts,
+): Promise<void> {
   const done = await ask({
     title: `Remove ${titleOf(method)}?`,
     test: 'remove-dialog',
@@ -84,7 +117,11 @@ async function remove(method: AuthenticationMethod, { client, removed, lastSecon
           'p',
           { class: 'notice warn' },
           icon('alert'),
-          el('span', {}, 'It is your only second step: without it a password alone is enough to get in.'),
+          el(
+            'span',
+            {},
+            'It is your only second step: without it a password alone is enough to get in.',
+          ),
         ),
     ],
     submit: { label: 'Remove', test: 'confirm-remove', danger: true },
@@ -98,8 +135,14 @@ async function remove(method: AuthenticationMethod, { client, removed, lastSecon
 export function methodRow(method: AuthenticationMethod, parts: RowParts): HTMLElement {
   const title = titleOf(method);
   const finished = !('confirmed' in method) || method.confirmed;
-  const state = finished ? el('span', { class: 'badge good' }, 'Confirmed') : el('span', { class: 'badge warn' }, 'Not finished');
-  const act = (label: string, test: string, run: (button: HTMLButtonElement) => void): HTMLElement => {
+  const state = finished
+    ? el('span', { class: 'badge good' }, 'Confirmed')
+    : el('span', { class: 'badge warn' }, 'Not finished');
+  const act = (
+    label: string,
+    test: string,
+    run: (button: HTMLButtonElement) => void,
+  ): HTMLElement => {
     const button = el(
       'button',
       {
@@ -118,7 +161,12 @@ export function methodRow(method: AuthenticationMethod, parts: RowParts): HTMLEl
   };
   return el(
     'li',
-    { 'data-test': 'method-row', 'data-type': method.type, 'data-id': method.id, 'data-confirmed': String(finished) },
+    {
+      'data-test': 'method-row',
+      'data-type': method.type,
+      'data-id': method.id,
+      'data-confirmed': String(finished),
+    },
     el('span', { class: 'mark' }, icon(words[method.type].icon)),
     el(
       'div',
@@ -133,7 +181,9 @@ export function methodRow(method: AuthenticationMethod, parts: RowParts): HTMLEl
         act('Change', 'change-password', (button) => {
           parts.change('password', button);
         }),
-      finished && nameable.has(method.type) && act('Rename', 'rename', () => void rename(method, parts)),
+      finished &&
+        nameable.has(method.type) &&
+        act('Rename', 'rename', () => void rename(method, parts)),
       method.type !== 'password' && act('Remove', 'remove', () => void remove(method, parts)),
     ),
   );

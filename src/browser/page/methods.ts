@@ -6,11 +6,13 @@ import { methodRow } from './method-row.ts';
 import { fail, hush, tell } from './notice.ts';
 import { explain, titleOf, words } from './words.ts';
 
-const confirmed = (method: AuthenticationMethod): boolean => !('confirmed' in method) || method.confirmed;
+const confirmed = (method: AuthenticationMethod): boolean =>
+  !('confirmed' in method) || method.confirmed;
 
 /** Primary ways first, unfinished ones last, otherwise in the order they were made. */
 const inOrder = (methods: AuthenticationMethod[]): AuthenticationMethod[] => {
-  const rank = (method: AuthenticationMethod): number => (confirmed(method) ? (method.usage.includes('primary') ? 0 : 1) : 2);
+  const rank = (method: AuthenticationMethod): number =>
+    confirmed(method) ? (method.usage.includes('primary') ? 0 : 1) : 2;
   return methods.toSorted((a, b) => rank(a) - rank(b) || a.created_at.localeCompare(b.created_at));
 };
 
@@ -18,32 +20,50 @@ const inOrder = (methods: AuthenticationMethod[]): AuthenticationMethod[] => {
 export type Methods = ReturnType<typeof createMethods>;
 
 /**
- * The list of the user's methods. What a change answers goes straight into it: the list is read once and again only when asked for, since every
- * read counts against the user's budget. `factorChanged` is told what was done.
+ * The list of the user's methods. What a change answers goes straight into it: the list is read
+ * once and again only when asked for, since every read counts against the user's budget.
+ * `factorChanged` is told what was done.
  */
 export function createMethods(client: Client, factorChanged: (said: string) => void) {
   let methods: AuthenticationMethod[] = [];
   const box = place('methods');
 
   const render = (): void => {
-    const seconds = methods.filter((method) => confirmed(method) && method.usage.includes('secondary'));
-    const lastSecond = (method: AuthenticationMethod): boolean => seconds.length === 1 && seconds[0] === method;
+    const seconds = methods.filter(
+      (method) => confirmed(method) && method.usage.includes('secondary'),
+    );
+    const lastSecond = (method: AuthenticationMethod): boolean =>
+      seconds.length === 1 && seconds[0] === method;
     const change = (type: FactorType, button: HTMLButtonElement): void => {
       void add(type, button);
     };
-    const rows = inOrder(methods).map((method) => methodRow(method, { client, changed, removed, change, lastSecond }));
+    const rows = inOrder(methods).map((method) =>
+      methodRow(method, { client, changed, removed, change, lastSecond }),
+    );
     box.replaceChildren(
       rows.length > 0
         ? el('ul', { class: 'list', 'data-test': 'method-list' }, ...rows)
-        : el('p', { class: 'empty', 'data-test': 'no-methods' }, 'Nothing is listed yet. Add a first way below.'),
+        : el(
+            'p',
+            { class: 'empty', 'data-test': 'no-methods' },
+            'Nothing is listed yet. Add a first way below.',
+          ),
     );
-    if (rows.length > 0 && seconds.length === 0 && !methods.some(({ type }) => type === 'passkey')) {
+    if (
+      rows.length > 0 &&
+      seconds.length === 0 &&
+      !methods.some(({ type }) => type === 'passkey')
+    ) {
       box.append(
         el(
           'p',
           { class: 'notice plain', 'data-test': 'no-second-step' },
           icon('shield'),
-          el('span', {}, 'You have no second step yet. Add one, so that a stolen password alone is not enough.'),
+          el(
+            'span',
+            {},
+            'You have no second step yet. Add one, so that a stolen password alone is not enough.',
+          ),
         ),
       );
     }
@@ -51,7 +71,8 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
 
   const keep = (method: AuthenticationMethod): void => {
     // The password keeps its place whatever id it comes back under.
-    const same = (one: AuthenticationMethod): boolean => one.id === method.id || (one.type === 'password' && method.type === 'password');
+    const same = (one: AuthenticationMethod): boolean =>
+      one.id === method.id || (one.type === 'password' && method.type === 'password');
     methods = [...methods.filter((one) => !same(one)), method];
     render();
   };
@@ -76,7 +97,8 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
         ),
       );
     try {
-      methods = (await client.authenticationMethods.list(undefined, { fresh })).authentication_methods;
+      methods = (await client.authenticationMethods.list(undefined, { fresh }))
+        .authentication_methods;
       render();
     } catch (error) {
       if (methods.length > 0) fail(error);
@@ -88,9 +110,15 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
     const again = methods.some((method) => method.type === type);
     const added = await finishEnrolment(client, type, enrolment);
     if (added) keep(added);
-    if (added) factorChanged(type === 'password' ? 'Your password was changed.' : `${words[type].name} added.`);
-    // Given up half-way, Auth0 may keep an unfinished method; a second recovery code may have taken the place of the first.
-    const unsure = added ? type === 'recovery-code' && again : type !== 'passkey' && type !== 'password';
+    if (added)
+      factorChanged(
+        type === 'password' ? 'Your password was changed.' : `${words[type].name} added.`,
+      );
+    // Given up half-way, Auth0 may keep an unfinished method; a second recovery code may have taken
+    // the place of the first.
+    const unsure = added
+      ? type === 'recovery-code' && again
+      : type !== 'passkey' && type !== 'password';
     if (unsure) await load(true);
   };
 
@@ -108,8 +136,10 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
   /** Goes on with what was asked for before a step-up. */
   const carryOn = async (resumed: Resumed): Promise<void> => {
     if (resumed.problem) fail(resumed.problem);
-    else if (resumed.operation === 'authenticationMethods.create') await finish(resumed.args[0].type, resumed.answer);
-    else if (resumed.operation === 'authenticationMethods.update') tell(`Saved as “${titleOf(resumed.answer)}”.`);
+    else if (resumed.operation === 'authenticationMethods.create')
+      await finish(resumed.args[0].type, resumed.answer);
+    else if (resumed.operation === 'authenticationMethods.update')
+      tell(`Saved as “${titleOf(resumed.answer)}”.`);
     else if (resumed.operation === 'authenticationMethods.delete') factorChanged('Removed.');
     else if (resumed.operation === 'connectedAccounts.delete') tell('Disconnected.');
   };

@@ -2,12 +2,29 @@ import { ProblemError, type Waiting } from '../index.ts';
 import { el, icon, place } from './dom.ts';
 import { explain } from './words.ts';
 
-/** Says what was done; read out by screen readers without taking the focus. An action, where there is one, stands beside it. */
-export function tell(text: string, action?: { label: string; test: string; run: () => void }): void {
+/**
+ * Says what was done; read out by screen readers without taking the focus. An action, where there
+ * is one, stands beside it.
+ */
+export function tell(
+  text: string,
+  action?: { label: string; test: string; run: () => void },
+): void {
   place('error').replaceChildren();
-  const button = action && el('button', { type: 'button', class: 'link', 'data-test': action.test, onclick: action.run }, action.label);
+  const button =
+    action &&
+    el(
+      'button',
+      { type: 'button', class: 'link', 'data-test': action.test, onclick: action.run },
+      action.label,
+    );
   place('status').replaceChildren(
-    el('p', { class: 'notice good', 'data-test': 'status' }, icon('check'), el('span', {}, text, button && ' ', button)),
+    el(
+      'p',
+      { class: 'notice good', 'data-test': 'status' },
+      icon('check'),
+      el('span', {}, text, button && ' ', button),
+    ),
   );
 }
 
@@ -16,7 +33,9 @@ export function fail(error: unknown): void {
   const text = problemText(error);
   place('status').replaceChildren();
   if (text !== undefined)
-    place('error').replaceChildren(el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)));
+    place('error').replaceChildren(
+      el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)),
+    );
 }
 
 /** Takes away what was said before. */
@@ -38,11 +57,13 @@ const why: Record<string, string> = {
   store_unavailable: 'The service is coming back',
 };
 
-let shown: { from: number; bar: HTMLProgressElement; count: HTMLElement; box: HTMLElement } | undefined;
+let shown:
+  { from: number; bar: HTMLProgressElement; count: HTMLElement; box: HTMLElement } | undefined;
 
 /**
- * The countdown while a call waits for its turn. It stands in the open dialog, where there is one, since nothing outside it is reachable.
- * Screen readers hear the length once; the seconds are for the eye.
+ * The countdown while a call waits for its turn. It stands in the open dialog, where there is one,
+ * since nothing outside it is reachable. Screen readers hear the length once; the seconds are for
+ * the eye.
  */
 export function showWaiting({ secondsLeft, code }: Waiting): void {
   if (secondsLeft === 0) {
@@ -60,7 +81,13 @@ export function showWaiting({ secondsLeft, code }: Waiting): void {
       count,
       el('span', { class: 'unseen' }, `${secondsLeft} seconds`),
     );
-    const box = el('div', { class: 'waiting', role: 'status', 'data-test': 'waiting' }, icon('clock'), el('p', {}, text), bar);
+    const box = el(
+      'div',
+      { class: 'waiting', role: 'status', 'data-test': 'waiting' },
+      icon('clock'),
+      el('p', {}, text),
+      bar,
+    );
     ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(box);
     shown = { from: secondsLeft, bar, count, box };
   }

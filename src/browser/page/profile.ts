@@ -9,7 +9,10 @@ const initials = (name: string): string =>
     .map((part) => part.charAt(0).toUpperCase())
     .join('');
 
-/** Who is signed in; initials in place of the picture, which would have to be fetched from elsewhere. */
+/**
+ * Who is signed in; initials in place of the picture, which would have to be fetched from
+ * elsewhere.
+ */
 export function showProfile({ name, nickname, email, email_verified, sub }: Profile): void {
   const shown = name ?? nickname ?? email ?? sub;
   place('profile').replaceChildren(
@@ -21,9 +24,13 @@ export function showProfile({ name, nickname, email, email_verified, sub }: Prof
         'div',
         {},
         el('p', { class: 'name', 'data-test': 'profile-name' }, shown),
-        email !== undefined && email !== shown && el('p', { class: 'quiet', 'data-test': 'profile-email' }, email),
-        email_verified === true && el('p', { class: 'badge good' }, icon('check'), 'Email confirmed'),
-        email_verified === false && el('p', { class: 'badge warn' }, icon('alert'), 'Email not confirmed'),
+        email !== undefined &&
+          email !== shown &&
+          el('p', { class: 'quiet', 'data-test': 'profile-email' }, email),
+        email_verified === true &&
+          el('p', { class: 'badge good' }, icon('check'), 'Email confirmed'),
+        email_verified === false &&
+          el('p', { class: 'badge warn' }, icon('alert'), 'Email not confirmed'),
       ),
     ),
   );

@@ -1,7 +1,10 @@
 import { encode } from 'uqr';
 import { shape } from './dom.ts';
 
-/** A QR code as one SVG path, dark on white whatever the colours of the page: scanners want it so, with four modules of quiet around. */
+/**
+ * A QR code as one SVG path, dark on white whatever the colours of the page: scanners want it so,
+ * with four modules of quiet around.
+ */
 export function drawQr(content: string, label: string): SVGElement {
   const { data, size } = encode(content, { ecc: 'M', border: 4 });
   let path = '';
@@ -16,7 +19,13 @@ export function drawQr(content: string, label: string): SVGElement {
   });
   return shape(
     'svg',
-    { class: 'qr', viewBox: `0 0 ${size} ${size}`, role: 'img', 'aria-label': label, 'shape-rendering': 'crispEdges' },
+    {
+      class: 'qr',
+      viewBox: `0 0 ${size} ${size}`,
+      role: 'img',
+      'aria-label': label,
+      'shape-rendering': 'crispEdges',
+    },
     shape('rect', { width: String(size), height: String(size), fill: '#fff' }),
     shape('path', { d: path, fill: '#000' }),
   );

@@ -17,28 +17,50 @@ const coarse = (seconds: number): string => {
 };
 
 const stayButton = (staySignedIn: () => Promise<void>): HTMLElement =>
-  el('button', { type: 'button', 'data-test': 'stay-signed-in', onclick: () => void staySignedIn() }, 'Stay signed in');
+  el(
+    'button',
+    { type: 'button', 'data-test': 'stay-signed-in', onclick: () => void staySignedIn() },
+    'Stay signed in',
+  );
 
-/** The warning near the end: read out once, counted down for the eye, gone when there is time again. */
+/**
+ * The warning near the end: read out once, counted down for the eye, gone when there is time again.
+ */
 function warn(left: number, staySignedIn: () => Promise<void>): void {
   const box = place('ending');
   if (left > soon) box.replaceChildren();
   else if (box.childElementCount === 0) {
     const count = el('b', { 'aria-hidden': 'true' });
     const heard = el('span', { class: 'unseen' }, stretch(left));
-    const text = el('span', {}, 'You will be signed out in ', count, heard, '. ', stayButton(staySignedIn));
+    const text = el(
+      'span',
+      {},
+      'You will be signed out in ',
+      count,
+      heard,
+      '. ',
+      stayButton(staySignedIn),
+    );
     box.append(el('p', { class: 'notice warn', 'data-test': 'ending' }, icon('clock'), text));
   }
   const count = box.querySelector('b');
   if (count) count.textContent = stretch(left);
 }
 
-/** How long the session lasts, counted down here: asking the gateway again would tell the same. Answers how to stop. */
+/**
+ * How long the session lasts, counted down here: asking the gateway again would tell the same.
+ * Answers how to stop.
+ */
 export function showSession(session: Session, { staySignedIn, ended }: Parts): () => void {
   const told = Date.now();
   const left = (seconds: number): number => seconds - (Date.now() - told) / 1000;
   const rows: { row: HTMLElement; update: () => void }[] = [];
-  const row = (title: string, test: string, seconds: number | null | undefined, say: (left: string) => string): void => {
+  const row = (
+    title: string,
+    test: string,
+    seconds: number | null | undefined,
+    say: (left: string) => string,
+  ): void => {
     if (seconds === undefined || seconds === null || seconds <= 0) return;
     const value = el('dd', { 'data-test': test });
     const line = el('div', {}, el('dt', {}, title), value);
@@ -50,14 +72,24 @@ export function showSession(session: Session, { staySignedIn, ended }: Parts): (
   };
   row('Ends unused after', 'idle-left', session.idleExpiresIn, (time) => time);
   row('Ends at the latest in', 'session-left', session.expiresIn, (time) => time);
-  row('Confirmed it is you', 'step-up-left', session.stepUpFreshFor, (time) => `counts for another ${time}`);
+  row(
+    'Confirmed it is you',
+    'step-up-left',
+    session.stepUpFreshFor,
+    (time) => `counts for another ${time}`,
+  );
 
   const since = session.authenticatedAt;
-  const signedIn = since !== undefined && el('div', {}, el('dt', {}, 'Signed in'), el('dd', {}, timeAgo(new Date(since * 1000))));
+  const signedIn =
+    since !== undefined &&
+    el('div', {}, el('dt', {}, 'Signed in'), el('dd', {}, timeAgo(new Date(since * 1000))));
   const box = place('session');
   const held = box.contains(document.activeElement);
   const stay = stayButton(staySignedIn);
-  box.replaceChildren(el('dl', { class: 'times' }, signedIn, ...rows.map((each) => each.row)), stay);
+  box.replaceChildren(
+    el('dl', { class: 'times' }, signedIn, ...rows.map((each) => each.row)),
+    stay,
+  );
   if (held) stay.focus();
 
   const end = Math.min(session.idleExpiresIn ?? Infinity, session.expiresIn ?? Infinity);

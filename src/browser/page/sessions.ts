@@ -5,7 +5,10 @@ import { el, icon, place } from './dom.ts';
 import { fail, hush, tell } from './notice.ts';
 import { timeAgo } from './when.ts';
 
-/** The user's sessions on other devices, where the gateway keeps such a list; without the route the card stays away. */
+/**
+ * The user's sessions on other devices, where the gateway keeps such a list; without the route the
+ * card stays away.
+ */
 export function createSessions(client: Client) {
   let sessions: OwnSession[] = [];
 
@@ -36,7 +39,12 @@ export function createSessions(client: Client) {
   const row = (session: OwnSession): HTMLElement => {
     const button: HTMLButtonElement = el(
       'button',
-      { type: 'button', class: 'small', 'data-test': 'end-session', onclick: () => void end(session, button) },
+      {
+        type: 'button',
+        class: 'small',
+        'data-test': 'end-session',
+        onclick: () => void end(session, button),
+      },
       'Sign out',
       el('span', { class: 'unseen' }, ` ${session.device}`),
     );
@@ -47,8 +55,17 @@ export function createSessions(client: Client) {
       el(
         'div',
         { class: 'about' },
-        el('h3', {}, session.device, session.current && el('span', { class: 'badge good' }, 'This one')),
-        el('p', { class: 'facts' }, el('span', {}, 'Last seen ', timeAgo(new Date(session.last_seen_at)))),
+        el(
+          'h3',
+          {},
+          session.device,
+          session.current && el('span', { class: 'badge good' }, 'This one'),
+        ),
+        el(
+          'p',
+          { class: 'facts' },
+          el('span', {}, 'Last seen ', timeAgo(new Date(session.last_seen_at))),
+        ),
       ),
       el('div', { class: 'does' }, !session.current && button),
     );
@@ -79,7 +96,11 @@ export function createSessions(client: Client) {
         ...sessions.toSorted((a, b) => Number(b.current) - Number(a.current)).map(row),
       ),
       others.length > 0
-        ? el('button', { type: 'button', 'data-test': 'end-other-sessions', onclick: confirm }, 'Sign out everywhere else')
+        ? el(
+            'button',
+            { type: 'button', 'data-test': 'end-other-sessions', onclick: confirm },
+            'Sign out everywhere else',
+          )
         : '',
     );
   };
@@ -93,10 +114,22 @@ export function createSessions(client: Client) {
         if (!(error instanceof ProblemError) || error.status !== 404) fail(error);
       }
     },
-    /** Says what was changed; with sessions elsewhere, offers to end them: whoever holds one got in before the change. */
+    /**
+     * Says what was changed; with sessions elsewhere, offers to end them: whoever holds one got in
+     * before the change.
+     */
     factorChanged: (said: string): void => {
       const others = sessions.some(({ current }) => !current);
-      tell(said, others ? { label: 'Sign out everywhere else', test: 'offer-end-others', run: () => void endOthers() } : undefined);
+      tell(
+        said,
+        others
+          ? {
+              label: 'Sign out everywhere else',
+              test: 'offer-end-others',
+              run: () => void endOthers(),
+            }
+          : undefined,
+      );
     },
   };
 }

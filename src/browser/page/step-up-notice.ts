@@ -4,8 +4,9 @@ import { el } from './dom.ts';
 import { purposes } from './words.ts';
 
 /**
- * Says why, before the user is asked to confirm who they are; false when they would rather not. What was typed in is never stored, so where
- * leaving the page would lose it, a window opens in its place.
+ * Says why, before the user is asked to confirm who they are; false when they would rather not.
+ * What was typed in is never stored, so where leaving the page would lose it, a window opens in its
+ * place.
  */
 export async function stepUpNotice({ operation, resumes }: StepUpAsked): Promise<StepUpChoice> {
   const way = resumes
@@ -15,7 +16,11 @@ export async function stepUpNotice({ operation, resumes }: StepUpAsked): Promise
     title: 'First, confirm it is you',
     test: 'step-up-notice',
     content: [
-      el('p', {}, `To ${purposes[operation] ?? 'do this'} we want to be sure that nobody else sits at your screen.`),
+      el(
+        'p',
+        {},
+        `To ${purposes[operation] ?? 'do this'} we want to be sure that nobody else sits at your screen.`,
+      ),
       el('p', { class: 'quiet' }, way),
     ],
     submit: { label: 'Continue', test: 'continue-step-up' },

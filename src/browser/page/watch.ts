@@ -10,14 +10,18 @@ interface Parts {
   ended: () => void;
 }
 
-/** Notices what can make the page untrue: the end of the session, here or in another tab, the back button, a spent budget. */
+/**
+ * Notices what can make the page untrue: the end of the session, here or in another tab, the back
+ * button, a spent budget.
+ */
 export function createWatch({ reopen, recheck, ended }: Parts) {
   let soon: ReturnType<typeof setTimeout> | undefined;
   let changedAt = 0;
 
   channel.addEventListener('message', recheck);
   addEventListener('pageshow', (event) => {
-    // Taken from the browser's memory by the back button: what it shows may belong to a session that has ended since.
+    // Taken from the browser's memory by the back button: what it shows may belong to a session
+    // that has ended since.
     if (event.persisted) reopen();
   });
   document.addEventListener('visibilitychange', () => {
@@ -25,7 +29,10 @@ export function createWatch({ reopen, recheck, ended }: Parts) {
   });
 
   return {
-    /** The browser's fetch; after a call of the API it has the budget looked up, and a 401 ends what is shown. */
+    /**
+     * The browser's fetch; after a call of the API it has the budget looked up, and a 401 ends what
+     * is shown.
+     */
     fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
       const changes = (request[1]?.method ?? 'GET') !== 'GET';
       const response = await fetch(...request);
@@ -37,7 +44,10 @@ export function createWatch({ reopen, recheck, ended }: Parts) {
       }
       return response;
     },
-    /** Whether this tab changed something in the last five seconds: what the gateway then tells of is shown already. */
+    /**
+     * Whether this tab changed something in the last five seconds: what the gateway then tells of
+     * is shown already.
+     */
     changedHere: (): boolean => Date.now() - changedAt < 5000,
     tellOthers(): void {
       channel.postMessage('signed out');

@@ -26,7 +26,9 @@ export function timeAgo(time: Date): HTMLTimeElement {
   return element;
 }
 
-/** A stretch of time in the two largest units that are not empty: "2 days 4 hours", "45 seconds". */
+/**
+ * A stretch of time in the two largest units that are not empty: "2 days 4 hours", "45 seconds".
+ */
 export function stretch(seconds: number): string {
   const parts: string[] = [];
   let left = Math.max(0, Math.round(seconds));

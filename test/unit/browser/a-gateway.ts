@@ -15,7 +15,10 @@ export interface Seen {
   body: unknown;
 }
 
-/** A server that gives the answers it was handed, one after the other, and remembers what it was asked. */
+/**
+ * A server that gives the answers it was handed, one after the other, and remembers what it was
+ * asked.
+ */
 export async function startAnswering(...answers: Answer[]) {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -29,9 +32,14 @@ export async function startAnswering(...answers: Answer[]) {
         headers: request.headers,
         body: text === '' ? undefined : JSON.parse(text),
       });
-      const { status, body, headers } = answers.shift() ?? { status: 500, body: { title: 'asked more often than expected' } };
+      const { status, body, headers } = answers.shift() ?? {
+        status: 500,
+        body: { title: 'asked more often than expected' },
+      };
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
-      response.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+      response.end(
+        body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -46,7 +54,10 @@ export async function startAnswering(...answers: Answer[]) {
   return { origin, seen, close };
 }
 
-/** One tab: an address, a shelf that lives as long as the tab, and the addresses it was sent to. Its clock stands still but for waits. */
+/**
+ * One tab: an address, a shelf that lives as long as the tab, and the addresses it was sent to. Its
+ * clock stands still but for waits.
+ */
 export function openTab(origin: string, path = '/account') {
   const shelf = new Map<string, string>();
   const tab = {
@@ -89,9 +100,16 @@ export function openTab(origin: string, path = '/account') {
   return { tab, shelf, load };
 }
 
-/** Resolves once the tab was sent somewhere, with the address; throws when that has not come within five seconds. */
+/**
+ * Resolves once the tab was sent somewhere, with the address; throws when that has not come within
+ * five seconds.
+ */
 export async function sentAway(tab: { wentTo: string[] }): Promise<URL> {
-  for (const end = Date.now() + 5000; tab.wentTo.length === 0; await new Promise((resolve) => setTimeout(resolve, 5))) {
+  for (
+    const end = Date.now() + 5000;
+    tab.wentTo.length === 0;
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  ) {
     if (Date.now() > end) throw new Error('the tab was sent nowhere');
   }
   return new URL(tab.wentTo.at(-1) ?? '');

@@ -14,7 +14,8 @@ async function given(...answers: Parameters<typeof startAnswering>) {
 const ok = { status: 200, body: {} };
 const failure = async (call: Promise<unknown>): Promise<ProblemError> => {
   const error: unknown = await call.catch((thrown: unknown) => thrown);
-  if (!(error instanceof ProblemError)) throw new Error('no ProblemError was thrown', { cause: error });
+  if (!(error instanceof ProblemError))
+    throw new Error('no ProblemError was thrown', { cause: error });
   return error;
 };
 
@@ -30,8 +31,15 @@ describe('Each of the operations', () => {
     await client.authenticationMethods.update(id, { name: 'Phone' });
     await client.authenticationMethods.delete(id);
     await client.authenticationMethods.verify('passkey|new', { auth_session: 's' });
-    await client.connectedAccounts.connect({ connection: 'c', redirect_uri: 'https://a.example/b' });
-    await client.connectedAccounts.complete({ auth_session: 's', connect_code: 'c', redirect_uri: 'https://a.example/b' });
+    await client.connectedAccounts.connect({
+      connection: 'c',
+      redirect_uri: 'https://a.example/b',
+    });
+    await client.connectedAccounts.complete({
+      auth_session: 's',
+      connect_code: 'c',
+      redirect_uri: 'https://a.example/b',
+    });
     await client.connectedAccounts.list({ connection: ['a', 'b'], from: 'x', take: 5 });
     await client.connectedAccounts.connections();
     await client.connectedAccounts.delete('cac_1');
@@ -53,7 +61,9 @@ describe('Each of the operations', () => {
       'GET /api/me/v1/profile?fields=name%2Cemail&include_fields=false',
       'PATCH /api/me/v1/profile',
     ]);
-    expect(seen.every(({ headers }) => headers['x-csrf'] === '1' && headers.authorization === undefined)).toBe(true);
+    expect(
+      seen.every(({ headers }) => headers['x-csrf'] === '1' && headers.authorization === undefined),
+    ).toBe(true);
     expect(seen[4]?.body).toEqual({ name: 'Phone' });
   });
 
@@ -71,7 +81,10 @@ describe('Each of the operations', () => {
   test('of enrolling a passkey answers the id that only the Location header says', async () => {
     const headers = { location: '/api/me/v1/authentication-methods/passkey%7Cnew' };
     const { load } = await given({ status: 202, headers, body: { auth_session: 's' } });
-    expect(await load().authenticationMethods.create({ type: 'passkey' })).toEqual({ id: 'passkey|new', auth_session: 's' });
+    expect(await load().authenticationMethods.create({ type: 'passkey' })).toEqual({
+      id: 'passkey|new',
+      auth_session: 's',
+    });
   });
 
   test('asks for a fresh answer when told to', async () => {
@@ -112,11 +125,18 @@ describe('A failed call', () => {
       validation_errors,
     };
     const { load } = await given({ status: 400, body });
-    expect(await failure(load().factors.list())).toMatchObject({ code: 'A0E-400-0003', validationErrors: validation_errors });
+    expect(await failure(load().factors.list())).toMatchObject({
+      code: 'A0E-400-0003',
+      validationErrors: validation_errors,
+    });
   });
 
   test('that answers a page in place of JSON is told by its status', async () => {
-    const { load } = await given({ status: 502, body: '<html>', headers: { 'content-type': 'text/html' } });
+    const { load } = await given({
+      status: 502,
+      body: '<html>',
+      headers: { 'content-type': 'text/html' },
+    });
     expect(await failure(load().factors.list())).toMatchObject({ status: 502, code: 'http_502' });
   });
 
@@ -127,14 +147,20 @@ describe('A failed call', () => {
   });
 
   test('never follows a redirect to another place', async () => {
-    const { load } = await given({ status: 302, headers: { location: 'https://elsewhere.example/' } });
+    const { load } = await given({
+      status: 302,
+      headers: { location: 'https://elsewhere.example/' },
+    });
     expect(await failure(load().factors.list())).toMatchObject({ code: 'unreachable' });
   });
 });
 
 describe('The session', () => {
   test('is undefined when nobody is signed in, told by 200 or by 401', async () => {
-    const { load } = await given({ status: 200, body: { authenticated: false } }, { status: 401, body: { code: 'login_required' } });
+    const { load } = await given(
+      { status: 200, body: { authenticated: false } },
+      { status: 401, body: { code: 'login_required' } },
+    );
     expect(await load().session()).toBeUndefined();
     expect(await load().session()).toBeUndefined();
   });
@@ -150,7 +176,10 @@ describe('The session', () => {
     const client = load();
     await client.session();
     await client.staySignedIn();
-    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /auth/session', 'POST /auth/session']);
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'GET /auth/session',
+      'POST /auth/session',
+    ]);
   });
 
   test('begins at the sign-in page and comes back to this one', async () => {

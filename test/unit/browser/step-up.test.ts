@@ -22,7 +22,10 @@ const asked = {
 };
 const enrolment = { status: 202, body: { id: 'totp|dev_1', auth_session: 's' } };
 
-/** Asks for an authenticator app, is sent to the step-up, and comes back to the address the step-up was given. */
+/**
+ * Asks for an authenticator app, is sent to the step-up, and comes back to the address the step-up
+ * was given.
+ */
 async function sentAndBack(...after: Parameters<typeof startAnswering>) {
   const all = await given(user('auth0|ann'), asked, ...after);
   const before = all.load();
@@ -45,7 +48,11 @@ test('On return the action is done, and the address bar is as it was', async () 
   const { load, tab, seen, origin } = await sentAndBack(user('auth0|ann'), enrolment);
   const client = load();
   await client.session();
-  expect(await client.resume()).toEqual({ operation: 'authenticationMethods.create', args: [{ type: 'totp' }], answer: enrolment.body });
+  expect(await client.resume()).toEqual({
+    operation: 'authenticationMethods.create',
+    args: [{ type: 'totp' }],
+    answer: enrolment.body,
+  });
   expect(seen.at(-1)).toMatchObject({ method: 'POST', body: { type: 'totp' } });
   expect(tab.url).toBe(`${origin}/account`);
 });
@@ -92,7 +99,10 @@ test('Asked for a step-up again on return, the user is not sent away a second ti
   const { load, tab } = await sentAndBack(user('auth0|ann'), asked);
   const client = load();
   await client.session();
-  expect(await client.resume()).toMatchObject({ operation: 'authenticationMethods.create', problem: { code: 'step_up_required' } });
+  expect(await client.resume()).toMatchObject({
+    operation: 'authenticationMethods.create',
+    problem: { code: 'step_up_required' },
+  });
   expect(tab.wentTo).toHaveLength(1);
 });
 
@@ -103,7 +113,10 @@ test('A code, a password or a proof is never stored', async () => {
     resumes = step.resumes;
     return true;
   };
-  void load({ onStepUp }).authenticationMethods.verify('totp|dev_1', { auth_session: 's', otp_code: '123456' });
+  void load({ onStepUp }).authenticationMethods.verify('totp|dev_1', {
+    auth_session: 's',
+    otp_code: '123456',
+  });
   const to = await sentAway(tab);
   expect(resumes).toBe(false);
   expect(shelf.size).toBe(0);
@@ -112,7 +125,9 @@ test('A code, a password or a proof is never stored', async () => {
 
 test('A user who declines stays, and nothing is kept', async () => {
   const { load, tab, shelf } = await given(asked);
-  await expect(load({ onStepUp: () => false }).authenticationMethods.delete('totp|dev_1')).rejects.toMatchObject({
+  await expect(
+    load({ onStepUp: () => false }).authenticationMethods.delete('totp|dev_1'),
+  ).rejects.toMatchObject({
     code: 'step_up_declined',
   });
   expect(tab.wentTo).toEqual([]);
@@ -120,7 +135,10 @@ test('A user who declines stays, and nothing is kept', async () => {
 });
 
 test('A step-up at another origin is refused', async () => {
-  const { load, tab, shelf } = await given({ ...asked, body: { ...asked.body, stepUpUrl: 'https://elsewhere.example/step-up' } });
+  const { load, tab, shelf } = await given({
+    ...asked,
+    body: { ...asked.body, stepUpUrl: 'https://elsewhere.example/step-up' },
+  });
   await expect(load().authenticationMethods.delete('totp|dev_1')).rejects.toThrow(TypeError);
   expect(tab.wentTo).toEqual([]);
   expect(shelf.size).toBe(0);
@@ -135,11 +153,17 @@ test('Signing out forgets what was pending', async () => {
 });
 
 test('In a popup the page stays, and the action goes on by itself with what was typed in', async () => {
-  const { load, tab, shelf, seen } = await given(asked, { status: 201, body: { id: 'totp|dev_1' } });
-  const verified = await load({ onStepUp: () => 'popup' }).authenticationMethods.verify('totp|dev_1', {
-    auth_session: 's',
-    otp_code: '123456',
+  const { load, tab, shelf, seen } = await given(asked, {
+    status: 201,
+    body: { id: 'totp|dev_1' },
   });
+  const verified = await load({ onStepUp: () => 'popup' }).authenticationMethods.verify(
+    'totp|dev_1',
+    {
+      auth_session: 's',
+      otp_code: '123456',
+    },
+  );
   expect(verified).toMatchObject({ id: 'totp|dev_1' });
   expect(new URL(tab.popups[0] ?? '').searchParams.get('display')).toBe('popup');
   expect(seen[1]?.body).toEqual(seen[0]?.body);
@@ -149,7 +173,9 @@ test('In a popup the page stays, and the action goes on by itself with what was 
 
 test('A popup that confirmed nothing is not opened a second time', async () => {
   const { load, tab } = await given(asked, asked);
-  await expect(load({ onStepUp: () => 'popup' }).authenticationMethods.delete('totp|dev_1')).rejects.toMatchObject({
+  await expect(
+    load({ onStepUp: () => 'popup' }).authenticationMethods.delete('totp|dev_1'),
+  ).rejects.toMatchObject({
     code: 'step_up_required',
   });
   expect(tab.popups).toHaveLength(1);

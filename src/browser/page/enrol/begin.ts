@@ -6,7 +6,10 @@ import { finishPush } from './push.ts';
 import { finishRecoveryCode } from './recovery-code.ts';
 import { finishTotp } from './totp.ts';
 
-/** Asks for what the kind of method needs before it can be begun, and begins it; undefined when the user turned away. */
+/**
+ * Asks for what the kind of method needs before it can be begun, and begins it; undefined when the
+ * user turned away.
+ */
 export function beginEnrolment(client: Client, type: FactorType): Promise<Enrolment | undefined> {
   switch (type) {
     case 'email':
@@ -21,8 +24,15 @@ export function beginEnrolment(client: Client, type: FactorType): Promise<Enrolm
   }
 }
 
-/** Leads a begun enrolment to its end; also one begun before a step-up. Undefined when the user turned away. */
-export function finishEnrolment(client: Client, type: FactorType, enrolment: Enrolment): Promise<AuthenticationMethod | undefined> {
+/**
+ * Leads a begun enrolment to its end; also one begun before a step-up. Undefined when the user
+ * turned away.
+ */
+export function finishEnrolment(
+  client: Client,
+  type: FactorType,
+  enrolment: Enrolment,
+): Promise<AuthenticationMethod | undefined> {
   switch (type) {
     case 'totp':
       return finishTotp(client, enrolment);

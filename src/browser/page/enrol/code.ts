@@ -1,7 +1,10 @@
 import { ProblemError } from '../../index.ts';
 import { field } from '../ask.ts';
 
-/** The field for a one-time code, and its check before anything is sent: a slip of the finger must not cost one of the few attempts. */
+/**
+ * The field for a one-time code, and its check before anything is sent: a slip of the finger must
+ * not cost one of the few attempts.
+ */
 export function codeField(test: string, hint?: string) {
   const { row, input } = field(
     'Code',
@@ -19,11 +22,17 @@ export function codeField(test: string, hint?: string) {
   return {
     row,
     value: () => input.value.replaceAll(/[\s-]/g, ''),
-    check: () => (/^[\s-]*(\d[\s-]*){4,8}$/.test(input.value) ? undefined : { message: 'Enter the digits of the code.', field: input }),
+    check: () =>
+      /^[\s-]*(\d[\s-]*){4,8}$/.test(input.value)
+        ? undefined
+        : { message: 'Enter the digits of the code.', field: input },
   };
 }
 
-/** Longest wait, in seconds, that a typed code survives; past it the user is told to come back with a new one. */
+/**
+ * Longest wait, in seconds, that a typed code survives; past it the user is told to come back with
+ * a new one.
+ */
 export const codeLasts = 15;
 
 /** What a refused code means; other failures keep their usual words. */

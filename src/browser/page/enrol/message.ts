@@ -18,29 +18,55 @@ export async function beginEmail(client: Client): Promise<Enrolment | undefined>
     test: 'email-dialog',
     content: [el('p', {}, 'We send a code to it, to see that it is yours.'), row],
     submit: { label: 'Send a code', test: 'email-send' },
-    check: () => (input.validity.valid ? undefined : { message: 'Enter an email address, such as name@example.com.', field: input }),
+    check: () =>
+      input.validity.valid
+        ? undefined
+        : { message: 'Enter an email address, such as name@example.com.', field: input },
     run: async (signal) => {
-      begun = await client.authenticationMethods.create({ type: 'email', email: input.value.trim() }, { signal });
+      begun = await client.authenticationMethods.create(
+        { type: 'email', email: input.value.trim() },
+        { signal },
+      );
     },
   });
   return begun;
 }
 
-/** Asks for the phone number and how to reach it; answers the enrolment begun with it, or undefined. */
+/**
+ * Asks for the phone number and how to reach it; answers the enrolment begun with it, or undefined.
+ */
 export async function beginPhone(client: Client): Promise<Enrolment | undefined> {
   const { row, input } = field(
     'Phone number',
-    { type: 'tel', 'data-test': 'phone-number', autocomplete: 'tel', required: true, autofocus: true },
+    {
+      type: 'tel',
+      'data-test': 'phone-number',
+      autocomplete: 'tel',
+      required: true,
+      autofocus: true,
+    },
     'With the country code, such as +1 202 555 0147.',
   );
   const way = (value: 'sms' | 'voice', label: string): HTMLElement =>
     el(
       'label',
       { class: 'check' },
-      el('input', { type: 'radio', name: 'way', value, checked: value === 'sms', 'data-test': `phone-${value}` }),
+      el('input', {
+        type: 'radio',
+        name: 'way',
+        value,
+        checked: value === 'sms',
+        'data-test': `phone-${value}`,
+      }),
       el('span', {}, label),
     );
-  const ways = el('fieldset', {}, el('legend', {}, 'How should codes reach you?'), way('sms', 'Text message'), way('voice', 'Call'));
+  const ways = el(
+    'fieldset',
+    {},
+    el('legend', {}, 'How should codes reach you?'),
+    way('sms', 'Text message'),
+    way('voice', 'Call'),
+  );
   const number = (): string => input.value.replaceAll(/[\s().-]/g, '');
   let begun: Enrolment | undefined;
   await ask({
@@ -54,7 +80,11 @@ export async function beginPhone(client: Client): Promise<Enrolment | undefined>
         : { message: 'Enter the number with its country code, beginning with +.', field: input },
     run: async (signal) => {
       const voice = ways.querySelector<HTMLInputElement>('input[value=voice]')?.checked === true;
-      const body: NewMethod = { type: 'phone', phone_number: number(), preferred_authentication_method: voice ? 'voice' : 'sms' };
+      const body: NewMethod = {
+        type: 'phone',
+        phone_number: number(),
+        preferred_authentication_method: voice ? 'voice' : 'sms',
+      };
       begun = await client.authenticationMethods.create(body, { signal });
     },
   });

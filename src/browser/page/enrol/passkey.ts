@@ -1,15 +1,24 @@
-import { startRegistration, WebAuthnError, type PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/browser';
+import {
+  startRegistration,
+  WebAuthnError,
+  type PublicKeyCredentialCreationOptionsJSON,
+} from '@simplewebauthn/browser';
 import type { AuthenticationMethod, Client, Enrolment } from '../../index.ts';
 import { ask } from '../ask.ts';
 import { el } from '../dom.ts';
 
 const reasons: Record<string, string> = {
-  ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED: 'This device already holds a passkey for your account.',
-  ERROR_INVALID_RP_ID: 'A passkey can only be made on a page of the same domain as the sign-in page. Here it is another one.',
+  ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED:
+    'This device already holds a passkey for your account.',
+  ERROR_INVALID_RP_ID:
+    'A passkey can only be made on a page of the same domain as the sign-in page. Here it is another one.',
   ERROR_INVALID_DOMAIN: 'A passkey cannot be made on this address.',
 };
 
-/** Has the device make a passkey and registers it. The button is needed: browsers want the user's own gesture before they ask. */
+/**
+ * Has the device make a passkey and registers it. The button is needed: browsers want the user's
+ * own gesture before they ask.
+ */
 export async function finishPasskey(
   client: Client,
   { id, auth_session, authn_params_public_key }: Enrolment,
@@ -27,18 +36,30 @@ export async function finishPasskey(
     ],
     submit: { label: 'Create the passkey', test: 'passkey-create' },
     explain: (error) => {
-      if (error instanceof WebAuthnError && reasons[error.code] !== undefined) return reasons[error.code];
+      if (error instanceof WebAuthnError && reasons[error.code] !== undefined)
+        return reasons[error.code];
       return error instanceof Error && error.name === 'NotAllowedError'
         ? 'No passkey was made: your device was not asked to the end. You can try again.'
         : undefined;
     },
     run: async (signal) => {
-      // Auth0 sends the options in the JSON form of WebAuthn; the library's type for it names the known transports one by one.
-      const made = await startRegistration({ optionsJSON: authn_params_public_key as PublicKeyCredentialCreationOptionsJSON });
-      // Auth0's schema closes `response`: the key and the data the library takes out of the attestation for convenience would be refused.
+      // Auth0 sends the options in the JSON form of WebAuthn; the library's type for it names the
+      // known transports one by one.
+      const made = await startRegistration({
+        optionsJSON: authn_params_public_key as PublicKeyCredentialCreationOptionsJSON,
+      });
+      // Auth0's schema closes `response`: the key and the data the library takes out of the
+      // attestation for convenience would be refused.
       const { attestationObject, clientDataJSON, transports = [] } = made.response;
-      const authn_response = { ...made, response: { attestationObject, clientDataJSON, transports } };
-      added = await client.authenticationMethods.verify(id, { auth_session, authn_response }, { signal });
+      const authn_response = {
+        ...made,
+        response: { attestationObject, clientDataJSON, transports },
+      };
+      added = await client.authenticationMethods.verify(
+        id,
+        { auth_session, authn_response },
+        { signal },
+      );
     },
   });
   return added;

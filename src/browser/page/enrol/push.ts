@@ -1,4 +1,9 @@
-import { ProblemError, type AuthenticationMethod, type Client, type Enrolment } from '../../index.ts';
+import {
+  ProblemError,
+  type AuthenticationMethod,
+  type Client,
+  type Enrolment,
+} from '../../index.ts';
 import { ask } from '../ask.ts';
 import { el } from '../dom.ts';
 import { drawQr } from '../qr.ts';

@@ -34,7 +34,10 @@ export async function finishRecoveryCode(
       el('label', { class: 'check' }, kept, el('span', {}, 'I have kept this code somewhere safe')),
     ],
     submit: { label: 'Use this code', test: 'recovery-code-confirm' },
-    check: () => (kept.checked ? undefined : { message: 'Keep the code first, then tick the box.', field: kept }),
+    check: () =>
+      kept.checked
+        ? undefined
+        : { message: 'Keep the code first, then tick the box.', field: kept },
     run: async (signal) => {
       added = await client.authenticationMethods.verify(id, { auth_session }, { signal });
     },

@@ -5,7 +5,10 @@ import { copyButton, secretText } from '../keep.ts';
 import { drawQr } from '../qr.ts';
 import { codeField, codeLasts, explainCode } from './code.ts';
 
-/** Shows the key of a new authenticator app, as a picture and as text, and confirms it with a first code. */
+/**
+ * Shows the key of a new authenticator app, as a picture and as text, and confirms it with a first
+ * code.
+ */
 export async function finishTotp(
   client: Client,
   { id, auth_session, barcode_uri = '', manual_input_code }: Enrolment,
@@ -43,9 +46,15 @@ export async function finishTotp(
     ],
     submit: { label: 'Confirm', test: 'totp-confirm' },
     check: code.check,
-    explain: explainCode('Codes change every 30 seconds: wait for the next one, and check that the clock of your phone is right.'),
+    explain: explainCode(
+      'Codes change every 30 seconds: wait for the next one, and check that the clock of your phone is right.',
+    ),
     run: async (signal) => {
-      added = await client.authenticationMethods.verify(id, { auth_session, otp_code: code.value() }, { signal, waitAtMost: codeLasts });
+      added = await client.authenticationMethods.verify(
+        id,
+        { auth_session, otp_code: code.value() },
+        { signal, waitAtMost: codeLasts },
+      );
     },
   });
   return added;
