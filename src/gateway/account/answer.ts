@@ -1,6 +1,5 @@
 import type { Failure } from '../http/errors.ts';
 import { NoAnswer } from './call.ts';
-import type { Headers } from './parts.ts';
 import { isJson } from './response.ts';
 import type { Read } from './response.ts';
 
@@ -8,12 +7,12 @@ import type { Read } from './response.ts';
 export type Meaning =
   | { readonly kind: 'pass' }
   /**
-   * The token was not accepted; `nonce` when only a DPoP nonce was missing, so that the request was not looked at. `sure` when the answer blames the
-   * token: nobody outside Auth0 knows whether a wrong code is a 401 as well.
+   * The token was not accepted, or only a DPoP nonce was missing: nothing was done. `sure` when the answer blames the token: nobody outside Auth0
+   * knows whether a wrong code is a 401 as well.
    */
-  | { readonly kind: 'refused'; readonly nonce: boolean; readonly sure: boolean }
+  | { readonly kind: 'refused'; readonly sure: boolean }
   | { readonly kind: 'step_up'; readonly reason: string; readonly type?: string; readonly maxAge?: number }
-  | { readonly kind: 'limited'; readonly by: 'user' | 'tenant'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'limited'; readonly by: 'user' | 'tenant' }
   | { readonly kind: 'foreign' };
 
 const text = (value: string | string[] | undefined): string => (Array.isArray(value) ? value.join(', ') : (value ?? ''));
@@ -28,14 +27,6 @@ function typeOf(body: Buffer): string | undefined {
   }
 }
 
-/** Seconds to wait after a 429, at least 1: `Retry-After` (seconds or date, RFC 9110 section 10.2.3), else `x-ratelimit-reset`, at most an hour. */
-export function retryAfter(headers: Headers, now = Date.now()): number {
-  const sent = text(headers['retry-after']);
-  const reset = Number(text(headers['x-ratelimit-reset']));
-  const seconds = /^\d+$/.test(sent) ? Number(sent) : sent !== '' ? (Date.parse(sent) - now) / 1000 : reset - now / 1000;
-  return Number.isFinite(seconds) ? Math.min(3_600, Math.max(1, Math.ceil(seconds))) : 1;
-}
-
 /**
  * Reads an answer of the API. Scope and limits by the stable signals only: `WWW-Authenticate` (RFC 6750 section 3.1, RFC 9470 section 3) or the
  * code `A0E-403-0002` in the body's type; which scope was missing is known from our own table, never taken from the answer.
@@ -45,7 +36,7 @@ export function meaningOf(read: Read): Meaning {
   if (status >= 200 && status < 300) return isJson(read) ? { kind: 'pass' } : { kind: 'foreign' };
   if (status === 429) {
     const by = headers['x-auth0-error-kind'] === undefined ? 'user' : 'tenant';
-    return { kind: 'limited', by, retryAfterSeconds: retryAfter(headers) };
+    return { kind: 'limited', by };
   }
   const challenge = text(headers['www-authenticate']);
   if (status === 401 || status === 403) {
@@ -56,7 +47,7 @@ export function meaningOf(read: Read): Meaning {
   }
   if (status === 401) {
     const sure = /error="?(?:invalid_token|\w+_dpop_\w+)\b/.test(challenge) || !isJson(read);
-    return { kind: 'refused', sure, nonce: /^DPoP\b.*error="?(?:use|invalid)_dpop_nonce\b/i.test(challenge) };
+    return { kind: 'refused', sure };
   }
   if (status === 403) {
     const type = typeOf(read.body);

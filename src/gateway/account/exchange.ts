@@ -22,6 +22,12 @@ export interface Turn<C extends Caller> {
   readonly stepUp: (why: { readonly reason: string; readonly type?: string; readonly maxAge?: number }) => Failure;
 }
 
+/** An answer of the API, and for how many seconds it has closed a bucket. */
+interface Sent {
+  readonly read: Read;
+  readonly closedSeconds: number | undefined;
+}
+
 // What an answer at hand is worth waiting for, in milliseconds.
 const impatienceMs = 100;
 // Whoever waited this long may find that another gateway has brought the answer meanwhile.
@@ -78,22 +84,24 @@ export function createExchange<C extends Caller>(parts: {
     return token;
   };
 
-  const send = async (turn: Turn<C>, verdict: Admitted, signal: AbortSignal): Promise<Read> => {
+  const send = async (turn: Turn<C>, verdict: Admitted, signal: AbortSignal): Promise<Sent> => {
     const { target, caller } = turn;
     const { name: operation, method } = target.operation;
     let sent = false;
     let status = 'none';
+    let closedSeconds: number | undefined;
     try {
       const token = await usable(turn);
       const proof = await token.headers(method, upstream + target.url);
       const call = { method, url: target.url, headers: { ...turn.headers, ...lowerCased(proof) }, body: turn.body };
       const began = performance.now();
       sent = true;
-      return await forward(call, signal, (code, headers) => {
+      const read = await forward(call, signal, (code, headers) => {
         metrics.upstreamSeconds.observe({ operation }, (performance.now() - began) / 1000);
         status = String(code);
-        budget.feedback({ user: caller.user, cost: target.cost, status: code, headers });
+        closedSeconds = budget.feedback({ user: caller.user, cost: target.cost, status: code, headers });
       });
+      return { read, closedSeconds };
     } catch (error) {
       if (!sent || (error instanceof NoAnswer && !error.sent)) verdict.giveBack();
       throw error;
@@ -110,7 +118,7 @@ export function createExchange<C extends Caller>(parts: {
       verdict.giveBack();
       return brought;
     }
-    const read = await send(turn, verdict, signal);
+    const { read, closedSeconds } = await send(turn, verdict, signal);
     const meaning = meaningOf(read);
     const passed: Fetched = { read, extra: budget.headers(verdict.quota, target.cost) };
     switch (meaning.kind) {
@@ -118,15 +126,15 @@ export function createExchange<C extends Caller>(parts: {
         return passed;
       case 'refused':
         tokens.refused(caller, { headers: read.headers });
-        // A nonce that was missing, or a token that died early: once more, when nothing can have happened at the API.
-        if (!repeated && (meaning.nonce || target.operation.method === 'GET')) return exchange(turn, manner, signal, true);
-        // A proof may be what was wrong: then its refusal is the user's to read. The token is renewed before its next use either way.
+        // A proof may be what was wrong: then its refusal is the user's to read, and a wrong code is not spent twice. The token is renewed before its next use.
         if (!meaning.sure && isProof(target)) return passed;
+        // A nonce that was missing, or a token that died early: nothing was done at the API, so once more, changes too.
+        if (!repeated) return exchange(turn, manner, signal, true);
         throw new Failure('login_required');
       case 'step_up':
         throw stepUp(meaning);
       case 'limited':
-        throw limited(meaning.by, meaning.retryAfterSeconds, told(verdict, target));
+        throw limited(meaning.by, closedSeconds ?? 1, told(verdict, target));
       case 'foreign':
         read.rest?.destroy();
         throw foreignAnswer(read.status);

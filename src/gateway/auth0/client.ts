@@ -2,6 +2,7 @@ import { createPrivateKey, hash } from 'node:crypto';
 import { importPKCS8 } from 'jose';
 import * as oidc from 'openid-client';
 import { Failure } from '../http/errors.ts';
+import { readRetryAfter } from '../http/retry-after.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
 import { createTenantClock } from './clock.ts';
 import { createDirect } from './direct.ts';
@@ -162,11 +163,6 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
   };
 };
 
-const retryAfter = (headers: Headers): number | undefined => {
-  const seconds = Number(headers.get('retry-after') ?? NaN);
-  return Number.isFinite(seconds) ? seconds : undefined;
-};
-
 // Everything openid-client can throw, sorted into the two kinds of failure the rest of the gateway knows.
 const ask = async <T>(run: () => Promise<T> | T): Promise<T> => {
   try {
@@ -175,7 +171,12 @@ const ask = async <T>(run: () => Promise<T> | T): Promise<T> => {
     if (cause instanceof Failure || cause instanceof OAuthError) throw cause;
     if (cause instanceof oidc.ResponseBodyError) {
       const body = { ...(cause.cause as Record<string, unknown>) };
-      throw new OAuthError(cause.error, { status: cause.status, body, retryAfterSeconds: retryAfter(cause.response.headers), cause });
+      throw new OAuthError(cause.error, {
+        status: cause.status,
+        body,
+        retryAfterSeconds: readRetryAfter((name) => cause.response.headers.get(name)),
+        cause,
+      });
     }
     if (cause instanceof oidc.AuthorizationResponseError) throw new OAuthError(cause.error, { cause });
     if (cause instanceof oidc.WWWAuthenticateChallengeError) throw await challenged(cause);

@@ -1,4 +1,5 @@
 import { Failure } from '../http/errors.ts';
+import { readRetryAfter } from '../http/retry-after.ts';
 import { OAuthError } from './grant.ts';
 
 /** Calls one of Auth0's endpoints for embedded login; what it refuses throws OAuthError, what does not answer throws Failure. */
@@ -43,7 +44,7 @@ export const createDirect = (options: {
     const said = typeof body === 'object' && body !== null ? { ...body } : {};
     const error = 'error' in said && typeof said.error === 'string' ? said.error : 'invalid_response';
     if (response.status >= 500) throw new Failure('upstream_unreachable', { cause: new Error(`status ${response.status}`) });
-    const after = Number(response.headers.get('retry-after') ?? NaN);
-    throw new OAuthError(error, { status: response.status, body: said, retryAfterSeconds: Number.isFinite(after) ? after : undefined });
+    const retryAfterSeconds = readRetryAfter((name) => response.headers.get(name));
+    throw new OAuthError(error, { status: response.status, body: said, retryAfterSeconds });
   };
 };

@@ -25,8 +25,6 @@ export interface CallParts {
   readonly challenge: Challenge;
 }
 
-const secondsOf = (header: string | null): number => Math.max(1, Math.ceil(Number(header ?? 1)) || 1);
-
 /** Makes the call; a write is sent once more only where DPoP wanted a nonce, so that the first was not looked at. */
 export const createCall = ({ upstream, answerMs, budget, fresh, challenge }: CallParts): Call => {
   const once = async (session: Session, url: string, body: unknown, returnTo: string, again: boolean): Promise<Answer> => {
@@ -65,9 +63,9 @@ export const createCall = ({ upstream, answerMs, budget, fresh, challenge }: Cal
     }
     const { status } = response;
     const named = Object.fromEntries(response.headers);
-    budget.feedback({ user: session.user, cost: 'write', status, headers: named });
+    const closedSeconds = budget.feedback({ user: session.user, cost: 'write', status, headers: named }) ?? 1;
     if (status === 429) {
-      const wait = { 'Retry-After': String(secondsOf(response.headers.get('retry-after'))) };
+      const wait = { 'Retry-After': String(closedSeconds) };
       const code = response.headers.has('x-auth0-error-kind') ? 'tenant_busy' : 'rate_limited';
       throw new Failure(code, { headers: wait, members: { returnTo } });
     }

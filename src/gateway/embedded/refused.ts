@@ -20,7 +20,7 @@ export const refused = (cause: unknown): Failure => {
   // A push not yet answered: not a refusal, the caller tells the page to ask again.
   if (error === 'authorization_pending' || error === 'slow_down') return new Failure('mfa_required', { cause });
   if (tooMany.has(error) || status === 429)
-    return new Failure('too_many_attempts', { headers: { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterSeconds ?? 60))) } });
+    return new Failure('too_many_attempts', { headers: { 'Retry-After': String(Math.max(1, retryAfterSeconds ?? 60)) } });
   if (wrong.has(error)) return new Failure('wrong_credentials', { detail: 'Check what you entered, and try again.' });
   const detail = told[error];
   if (detail !== undefined) return new Failure('forbidden', { detail });

@@ -54,8 +54,8 @@ export interface Budget {
   ahead(request: TakeRequest, chain: ScriptPipeline): Ahead | undefined;
   /** The refusal that still holds for such a request, known without a trip; it counts as one. */
   refusal(request: TakeRequest): Refused | undefined;
-  /** Tells the budget what the API answered; returns at once and never fails. */
-  feedback(answer: UpstreamAnswer): void;
+  /** Tells the budget what the API answered, never fails, and returns for a 429 the whole seconds, at least one, for which it closes a bucket. */
+  feedback(answer: UpstreamAnswer): number | undefined;
   /** `RateLimit` and `RateLimit-Policy` for the answer to a request of this class. */
   headers(quota: Quota, cost: CostClass): Readonly<Record<string, string>>;
   /** The user's own numbers, spending nothing. */
@@ -161,10 +161,11 @@ export function createBudget(options: BudgetOptions, redis?: Redis): Budget {
     },
     feedback(upstream) {
       const lesson = readLesson(upstream, plan, limits, recall.levels(upstream.user)?.[upstream.cost], Date.now());
-      if (!lesson) return;
+      if (!lesson) return undefined;
       if (lesson.kind === 'tenant-limited') observe({ kind: 'limited', cost: lesson.cost, by: 'tenant' });
       if (lesson.kind === 'user-limited') observe({ kind: 'limited', cost: lesson.cost, by: 'user' });
       decide(upstream.user, (ledger) => ledger.learn(lesson)).catch(() => undefined);
+      return 'retryMs' in lesson ? secondsOf(lesson.retryMs) : undefined;
     },
     headers: rateLimitHeaders,
     async peek(user) {

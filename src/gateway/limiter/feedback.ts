@@ -1,4 +1,5 @@
 import type { CostClass, Plan } from '../../../config/plans.ts';
+import { readHttpDate, readRetryAfter } from '../http/retry-after.ts';
 import type { Lesson } from './ledger.ts';
 import type { Limits } from './limits.ts';
 
@@ -11,7 +12,13 @@ export interface UpstreamAnswer {
 }
 
 /**
- * Reads Auth0's `x-ratelimit-limit`, `-remaining` and `-reset` (UNIX seconds), `retry-after` (seconds) and `x-auth0-error-kind`
+ * For how long a 429 closes a bucket at most, in milliseconds. Auth0's limits are per second and per minute: whatever is said beyond that, one request tries
+ * before, and what a browser is told is when that may be.
+ */
+export const longestClosedMs = { tenant: 60_000, user: 120_000 } as const;
+
+/**
+ * Reads Auth0's `x-ratelimit-limit`, `-remaining` and `-reset` (UNIX seconds), `Retry-After` (see readRetryAfter) and `x-auth0-error-kind`
  * (`global-rate-limit` only when the tenant's limit was hit). Which bucket `remaining` speaks of is not said: it is told by the limit, and where both
  * limits are the same number by how far the reset lies ahead. Undefined when there is nothing to learn; `expected` is what we believe the user has left.
  */
@@ -32,15 +39,16 @@ export function readLesson(
     return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
   };
   // The API's own clock, where it tells it: this machine's may be minutes off.
-  const date = Date.parse(header('date') ?? '');
-  const resetMs = (number('x-ratelimit-reset') ?? 0) * 1_000 - (Number.isNaN(date) ? nowMs : date);
+  const date = readHttpDate(header('date')?.trim() ?? '');
+  const resetMs = (number('x-ratelimit-reset') ?? 0) * 1_000 - (date ?? nowMs);
 
   if (status === 429) {
     const kind = header('x-auth0-error-kind');
-    const after = number('retry-after');
-    if (kind !== undefined) return { kind: 'tenant-limited', cost, retryMs: after === undefined ? 1_000 : after * 1_000 };
+    const after = readRetryAfter(header, nowMs);
+    const afterMs = after === undefined ? undefined : after * 1_000;
+    if (kind !== undefined) return { kind: 'tenant-limited', cost, retryMs: Math.min(longestClosedMs.tenant, afterMs ?? 1_000) };
     const oneToken = 1 / limits[cost].user.perMs;
-    return { kind: 'user-limited', cost, user, retryMs: after === undefined ? Math.max(resetMs, oneToken) : after * 1_000 };
+    return { kind: 'user-limited', cost, user, retryMs: Math.min(longestClosedMs.user, afterMs ?? Math.max(resetMs, oneToken)) };
   }
   const remaining = number('x-ratelimit-remaining');
   const limit = number('x-ratelimit-limit');

@@ -24,6 +24,8 @@ export type Refresh = (session: Session, ask: { readonly scope?: readonly string
 
 const leaseMs = 5_000;
 const pauseMs = 1_000;
+// However long a 429 asks to wait: a try of its own every half minute is no load, and the endpoint may be well long before.
+const longestPauseMs = 30_000;
 const lookMs = 40;
 const writeForMs = 20_000;
 
@@ -99,7 +101,7 @@ export const createRefresh = (parts: {
         await sessions.end(session);
         return { kind: 'ended' };
       }
-      const wait = answer.kind === 'passing' ? Math.max(pauseMs, (answer.retryAfterSeconds ?? 0) * 1000) : 0;
+      const wait = answer.kind === 'passing' ? Math.min(longestPauseMs, Math.max(pauseMs, (answer.retryAfterSeconds ?? 0) * 1000)) : 0;
       await store.settle(session.key, holder, wait);
       return answer.kind === 'step_up' ? answer : { kind: 'passing', retryAfterSeconds: Math.ceil(wait / 1000) };
     } finally {

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, Server, Ser
 import { connect, createServer as createRawServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import express from 'express';
+import { planOf } from '../../../config/plans.ts';
 import { createAccount } from '../../../src/gateway/account/account.ts';
 import type { AccountParts } from '../../../src/gateway/account/account.ts';
 import type { Caller, Callers, Tokens } from '../../../src/gateway/account/parts.ts';
@@ -15,7 +16,9 @@ import { createMetrics } from '../../../src/gateway/http/metrics.ts';
 import { requestId } from '../../../src/gateway/http/request-id.ts';
 import { wellFormed } from '../../../src/gateway/http/well-formed.ts';
 import type { Budget } from '../../../src/gateway/limiter/budget.ts';
-import { rateLimitHeaders, type Quota } from '../../../src/gateway/limiter/quota.ts';
+import { readLesson } from '../../../src/gateway/limiter/feedback.ts';
+import { limitsOf } from '../../../src/gateway/limiter/limits.ts';
+import { rateLimitHeaders, secondsOf, type Quota } from '../../../src/gateway/limiter/quota.ts';
 import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
 
 /** One request as the API saw it. */
@@ -111,7 +114,9 @@ export const from = (who: TestCaller | undefined): Callers<TestCaller> => ({
   foreign: () => undefined,
 });
 
-/** A budget that admits everything and writes down what it was asked and told. */
+const plan = planOf('enterprise');
+
+/** A budget that admits everything, writes down what it was asked and told, and says for how long an answer closes a bucket. */
 export function openBudget() {
   const asked: Parameters<Budget['take']>[0][] = [];
   const told: Parameters<Budget['feedback']>[0][] = [];
@@ -125,6 +130,8 @@ export function openBudget() {
     refusal: () => undefined,
     feedback: (answer) => {
       told.push(answer);
+      const lesson = readLesson(answer, plan, limitsOf(plan), undefined, Date.now());
+      return lesson !== undefined && 'retryMs' in lesson ? secondsOf(lesson.retryMs) : undefined;
     },
     headers: rateLimitHeaders,
     peek: () => Promise.resolve(quota),
