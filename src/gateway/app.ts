@@ -10,6 +10,7 @@ import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
 import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
+import { answeredWithin } from './http/deadline.ts';
 import { createDirect, inTurn } from './http/direct.ts';
 import { Failure } from './http/errors.ts';
 import { createHealth } from './http/health.ts';
@@ -21,6 +22,8 @@ import { requestId } from './http/request-id.ts';
 import { createSameOrigin, foreign } from './http/same-origin.ts';
 import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
 import { traced } from './http/trace.ts';
+import { createUnanswered } from './http/unanswered.ts';
+import { createUpgrades, type TakeUpgrade, type Upgrades } from './http/upgrades.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';
@@ -61,13 +64,15 @@ export interface AppParts {
   readonly metrics: Metrics;
   readonly redis: Redis | undefined;
   readonly ready: () => Promise<boolean>;
-  readonly front: RequestHandler | undefined;
+  readonly front: { readonly handle: RequestHandler; readonly upgrade?: TakeUpgrade } | undefined;
 }
 
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
 /** Puts the gateway together: every route, in the order a request meets them. */
-export const createApp = (parts: AppParts): { app: Express; handler: RequestListener; drain: () => void; close: () => void } => {
+export const createApp = (
+  parts: AppParts,
+): { app: Express; handler: RequestListener; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
   const { settings, auth0, store, budget, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
@@ -144,6 +149,8 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
 
   const endFormer = createEndFormer({ sessions, revoke });
   const leave = createLeave({ auth0, log });
+  // An address may name several calls of Auth0's, each with a deadline of its own; none may hold a browser for longer.
+  app.use('/auth', answeredWithin(60_000 + settings.UPSTREAM_ANSWER_TIMEOUT, failed));
   app.get('/auth/login', createLoginStart({ leave, transactions, origin, scope: loginScope }));
   app.get(
     '/auth/callback',
@@ -160,7 +167,10 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
     clientId: settings.AUTH0_CLIENT_ID,
     ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
-  app.post('/auth/backchannel-logout', createBackChannelLogout({ verify, list, marks: store, log, metrics }));
+  app.post(
+    '/auth/backchannel-logout',
+    createBackChannelLogout({ verify, list, marks: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT }),
+  );
   app.get('/auth/profile', attach, createProfile());
   app.route('/auth/session').get(cookie.peek, status).post(attach, signedIn, sameOrigin, createStaySignedIn(status));
   const listed = createListAnswers({ list, sessions, cookie, revoke, metrics });
@@ -189,10 +199,20 @@ export const createApp = (parts: AppParts): { app: Express; handler: RequestList
   app.use(['/auth', '/api'], () => {
     throw new Failure('not_found');
   });
-  if (parts.front !== undefined) app.use(parts.front);
+  if (parts.front !== undefined) app.use(parts.front.handle);
   app.use(() => {
     throw new Failure('not_found');
   });
   app.use(createAnswerErrors({ log, metrics }));
-  return { app, handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app }), drain: streams.close, close: account.close };
+  const upgrades = createUpgrades({ log, metrics, always: flat(headers), front: parts.front?.upgrade });
+  return {
+    app,
+    handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app, unanswered: createUnanswered({ arrive, failed }) }),
+    upgrade: upgrades.upgrade,
+    drain() {
+      streams.close();
+      upgrades.close();
+    },
+    close: account.close,
+  };
 };

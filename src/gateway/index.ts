@@ -1,4 +1,5 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'express';
 import type { Express } from 'express';
 import { readSettings, type Settings } from '../../config/settings.ts';
@@ -6,7 +7,7 @@ import { createApp } from './app.ts';
 import { createAuth0 } from './auth0/client.ts';
 import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
-import { createWebOrigin } from './http/web-origin.ts';
+import { createDevServer, type DevServer } from './http/dev-server.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createBudget } from './limiter/budget.ts';
 import { measureBudget } from './limiter/measure.ts';
@@ -30,7 +31,9 @@ export interface Gateway {
   ready(): Promise<boolean>;
   /** From now on `ready` is false; everything is still answered. */
   unready(): void;
-  /** Ends what would otherwise never end by itself: the event streams. */
+  /** For the `upgrade` event of the server that `app` answers for: takes what is the gateway's or its front end's; false is the caller's to answer. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Ends what would otherwise never end by itself: the event streams, and the connections that have switched to another protocol. */
   drain(): void;
   /** Ends its connections to Redis and Auth0; requests under way are the caller's to wait for. */
   close(): Promise<void>;
@@ -82,11 +85,12 @@ export const createGateway = (
   const health = redis && watchHealth(redis, log);
   let leaving = false;
   const ready = async (): Promise<boolean> => !leaving && ((await health?.serves()) ?? true);
-  const front = options.front ?? frontOf(settings);
-  const { app, handler, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
+  const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
+  const { app, handler, upgrade, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
   return {
     app,
     handler,
+    upgrade,
     settings,
     metrics,
     log,
@@ -105,5 +109,8 @@ export const createGateway = (
   };
 };
 
-const frontOf = ({ WEB_ROOT: root, WEB_ORIGIN: origin }: Settings): RequestHandler | undefined =>
-  root === undefined ? (origin === undefined ? undefined : createWebOrigin(origin)) : createFront(root);
+const frontOf = ({ WEB_ROOT, WEB_ORIGIN, APP_BASE_URL, TRUST_PROXY }: Settings): { handle: RequestHandler } | DevServer | undefined => {
+  if (WEB_ROOT !== undefined) return { handle: createFront(WEB_ROOT) };
+  if (WEB_ORIGIN === undefined) return undefined;
+  return createDevServer({ target: WEB_ORIGIN, origin: APP_BASE_URL, trustProxy: TRUST_PROXY });
+};

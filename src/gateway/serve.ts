@@ -1,16 +1,21 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Settings } from '../../config/settings.ts';
+import { Failure } from './http/errors.ts';
 import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
+import { refuseUpgrade } from './http/upgrades.ts';
 
 /** What can be served: an application and what runs beside it. */
 export interface Servable {
   readonly handler: RequestListener;
   readonly settings: Settings;
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   readonly metrics: Metrics;
   readonly log: Log;
   ready(): Promise<boolean>;
@@ -32,6 +37,11 @@ export interface Served {
 
 // Longer than the idle time of the proxies usually in front (60 s), or they would reuse a connection that is just being closed.
 const keepAliveMs = 65_000;
+
+// For a head and for a whole request; Node looks every 30 seconds, unless told to look more often.
+const deadlines = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+// A connection on which nothing moved, in the middle of a request: longer than any answer takes to begin. Event streams move every 15 seconds.
+const idleMs = 200_000;
 
 const listen = async (server: Server, port: number, host: string): Promise<number> => {
   await new Promise<void>((resolve, reject) => {
@@ -98,15 +108,14 @@ export const serve = async (gateway: Servable): Promise<Served> => {
     res.set('Content-Type', contentType).send(text);
   });
 
-  const front = createServer({
-    keepAliveTimeout: keepAliveMs,
-    headersTimeout: 10_000,
-    requestTimeout: 30_000,
-    maxHeaderSize: 16_384,
-    optimizeEmptyRequests: true,
-  });
+  const front = createServer({ ...deadlines, keepAliveTimeout: keepAliveMs, maxHeaderSize: 16_384, optimizeEmptyRequests: true });
+  front.setTimeout(idleMs);
   const leave = closeAfterAnswers(front);
   front.on('request', handler);
+  // An upgrade that nobody takes would stay open for ever.
+  front.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!gateway.upgrade(req, socket, head)) refuseUpgrade(socket, new Failure('not_found'), randomUUID());
+  });
   const back = createServer(admin);
   const port = await listen(front, settings.PORT, settings.HOST).catch(async (error: unknown) => {
     // "::" means every address; where the machine has no IPv6 that is every IPv4 address.

@@ -1,5 +1,6 @@
 import express, { type Request, type RequestHandler } from 'express';
 import { z } from 'zod';
+import { within } from '../http/deadline.ts';
 import { Failure } from '../http/errors.ts';
 
 const text = z.string().min(1).max(300);
@@ -65,15 +66,15 @@ export const bodies = {
   ]),
 };
 
-/** Reads a JSON body of 16 KiB at most; anything else is `unsupported_media_type` or `body_too_large`. */
-export const readBody: readonly RequestHandler[] = [
+/** Reads a JSON body of 16 KiB at most that takes `ms` at most; anything else is `unsupported_media_type`, `body_too_large` or `body_timeout`. */
+export const readBody = (ms: number): readonly RequestHandler[] => [
   function onlyJson(req, _res, next) {
     // A browser's POST without a body says so by a length of 0 and names no type.
     const empty = req.get('content-length') === '0';
     if (!empty && req.is('application/json') === false) throw new Failure('unsupported_media_type');
     next();
   },
-  express.json({ limit: 16_384 }),
+  within(ms, express.json({ limit: 16_384 })),
 ];
 
 /** A request's body as the schema has it, or Failure `invalid_request` that names the members at fault and never their values. */

@@ -38,7 +38,7 @@ export const createEmbedded = (
   const post = (path: string, handler: RequestHandler): void => {
     router
       .route(path)
-      .post(...guard, ...readBody, ...attach, handler)
+      .post(...guard, ...readBody(settings.UPSTREAM_ANSWER_TIMEOUT), ...attach, handler)
       .all(otherMethod('POST'));
   };
   if (realm !== undefined) post('/password', createPasswordLogin({ attempts, enter, realm }));

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
 
 /** One handler that does what these do, in turn; a failure ends it. */
@@ -27,11 +27,12 @@ export function createDirect(way: {
   readonly handle: RequestHandler;
   readonly failed: ErrorRequestHandler;
   readonly app: Express;
+  readonly unanswered: (req: IncomingMessage, res: ServerResponse, error?: unknown) => void;
 }): RequestListener {
-  const { prefix, arrive, handle, failed, app } = way;
+  const { prefix, arrive, handle, failed, app, unanswered } = way;
   return (req, res) => {
     if (req.url?.startsWith(prefix) !== true) {
-      app(req, res);
+      app(req as Request, res as Response, (error: unknown) => unanswered(req, res, error));
       return;
     }
     const [request, response] = [req as Request, res as Response];

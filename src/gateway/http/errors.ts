@@ -28,6 +28,7 @@ export const failures = {
   conflict: { status: 409, title: 'The request conflicts with another one' },
   user_changed: { status: 409, title: 'Somebody else is signed in here by now' },
   body_too_large: { status: 413, title: 'The request body is too large' },
+  wrong_host: { status: 421, title: 'This address is not served here' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   rate_limited: { status: 429, title: 'Too many requests for this account', type: `${iana}#quota-exceeded` },

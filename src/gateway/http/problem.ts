@@ -12,7 +12,7 @@ const beginningOf = ({ code, type, title, status }: Failure): string => {
 };
 
 /** The body of a failure after RFC 9457: `type`, `title`, `status`, `code`, `detail`, `instance` (the request id), then the failure's own members. */
-function problemOf(failure: Failure, requestId: string | undefined): string {
+export function problemOf(failure: Failure, requestId: string | undefined): string {
   const { type, title, status, code, detail, members } = failure;
   const instance = requestId === undefined ? undefined : `urn:uuid:${requestId}`;
   if (Object.keys(members).length > 0) return JSON.stringify({ type, title, status, code, detail, instance, ...members });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import express, { type RequestHandler } from 'express';
 import type { VerifyLogoutToken } from '../auth0/logout-token.ts';
+import { within } from '../http/deadline.ts';
 import { Failure } from '../http/errors.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
@@ -17,8 +18,10 @@ export const createBackChannelLogout = (parts: {
   marks: Pick<Store, 'once' | 'used'>;
   log: Log;
   metrics: Metrics;
+  /** How long the form may take to arrive, in milliseconds. */
+  bodyMs: number;
 }): RequestHandler[] => {
-  const { verify, list, marks, log, metrics } = parts;
+  const { verify, list, marks, log, metrics, bodyMs } = parts;
   const form = express.urlencoded({ extended: false, limit: 16_384, parameterLimit: 20 });
   return [
     function onlyForms(req, res, next) {
@@ -27,7 +30,7 @@ export const createBackChannelLogout = (parts: {
         throw new Failure('invalid_request', { detail: 'A logout token comes in a form.' });
       next();
     },
-    form,
+    within(bodyMs, form),
     async function backChannelLogout(req, res) {
       const body = req.body as Record<string, unknown> | undefined;
       const token = body?.['logout_token'];

@@ -49,9 +49,10 @@ describe('the way past the router', () => {
   const unused = express().use(() => {
     throw new Error('the application was asked');
   });
+  const unanswered = () => undefined;
   const failing = (handle: RequestHandler): RequestListener =>
     createDirect({
-      ...{ prefix: '/short/', app: unused, arrive: (_req, _res, next) => next(), handle },
+      ...{ prefix: '/short/', app: unused, unanswered, arrive: (_req, _res, next) => next(), handle },
       failed: (error, _req, res, _next) => void res.writeHead(500).end(String(error)),
     });
 
@@ -76,7 +77,13 @@ describe('the way past the router', () => {
       };
     const broken = new Error('second');
     const handler = createDirect({
-      ...{ prefix: '/', app: unused, arrive: inTurn(step('first'), step('second', broken), step('third')), handle: step('handle') },
+      ...{
+        prefix: '/',
+        app: unused,
+        unanswered,
+        arrive: inTurn(step('first'), step('second', broken), step('third')),
+        handle: step('handle'),
+      },
       failed: (error, _req, res, _next) => void res.end(String(error === broken)),
     });
     expect((await request(createServer(handler)).get('/')).text).toBe('true');
