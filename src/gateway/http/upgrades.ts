@@ -13,6 +13,7 @@ export type TakeUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, r
 export interface Upgrades {
   /** Returns false where the upgrade is none of the gateway's: then the caller answers it and closes. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Ends what has switched, and refuses what comes later. */
   close(): void;
 }
 
@@ -48,6 +49,7 @@ export const createUpgrades = (parts: {
 }): Upgrades => {
   const { log, metrics, always, front } = parts;
   const open = new Set<Duplex>();
+  let closed = false;
   return {
     upgrade(req, socket, head) {
       const owned = own.test(req.url ?? '');
@@ -63,11 +65,13 @@ export const createUpgrades = (parts: {
         log.info({ requestId, method: 'GET', route: 'upgrade', status: failure.status, code: failure.code }, 'answered');
         refuseUpgrade(socket, failure, requestId, always);
       };
-      if (owned || front === undefined) refuse(new Failure('not_found'));
+      if (closed) refuse(new Failure('shutting_down'));
+      else if (owned || front === undefined) refuse(new Failure('not_found'));
       else front(req, socket, head, refuse);
       return true;
     },
     close() {
+      closed = true;
       for (const socket of open) socket.destroy();
     },
   };
