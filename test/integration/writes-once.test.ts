@@ -33,8 +33,9 @@ test.each<[string, Record<string, string>]>([
   const answers = [];
   for (let attempt = 0; attempt < 3; attempt++) answers.push(await person.call('POST', list, { type: 'totp' }, headers));
   world.tenant.faults.clear();
-  expect(answers.map(({ status }) => status)).toEqual([502, 502, 502]);
-  expect(answers.map((answer) => (answer.json() as { code: string }).code)).toEqual(Array(3).fill('upstream_unreachable'));
+  expect(answers.map(({ status }) => status)).toEqual([502, 409, 409]);
+  const codes = answers.map((answer) => (answer.json() as { code: string }).code);
+  expect(codes).toEqual(['upstream_unreachable', 'outcome_unknown', 'outcome_unknown']);
   expect(sent(before)).toBe(1);
 });
 
@@ -70,7 +71,7 @@ test('it is not sent twice either where no answers are kept', async () => {
     await somebody.signIn('/');
     apart.tenant.faults.add({ method: 'POST', path: '/me/v1/authentication-methods', reset: 'after-handling', times: 2 });
     const answers = [await somebody.call('POST', list, { type: 'totp' }), await somebody.call('POST', list, { type: 'totp' })];
-    expect(answers.map(({ status }) => status)).toEqual([502, 502]);
+    expect(answers.map(({ status }) => status)).toEqual([502, 409]);
     const posts = apart.tenant.requests().filter(({ method, path }) => method === 'POST' && path === '/me/v1/authentication-methods');
     expect(posts).toHaveLength(1);
     expect((await somebody.call('GET', list)).headers.get('cache-status')).toBeNull();

@@ -96,6 +96,8 @@ const sentences: Record<string, (problem: ProblemError) => string> = {
     'Auth0 could not be reached. Nothing was lost here; try again in a moment.',
   upstream_timeout: () =>
     'Auth0 did not answer in time. If you were changing something, reload the list before you try again.',
+  outcome_unknown: () =>
+    'It is not known whether that was done. Reload the list to see before you try again.',
   step_up_required: () => 'It could not be confirmed that it is you, so nothing was changed.',
   forbidden: (problem) => problem.detail,
   cross_site_request: () =>

@@ -13,6 +13,7 @@ import type { Early } from './early.ts';
 import { createExchange } from './exchange.ts';
 import type { Turn } from './exchange.ts';
 import { createForward } from './forward.ts';
+import { createIdempotency } from './idempotency.ts';
 import { isLimited } from './limited.ts';
 import type { Caller, Callers, Challenge, Keep, Tokens } from './parts.ts';
 import { readTarget, routeOf } from './path.ts';
@@ -23,7 +24,6 @@ import { asksAgain, upstreamHeaders, wishedScopes } from './request.ts';
 import { BrokenAnswer, headOf, send } from './response.ts';
 import type { Read } from './response.ts';
 import { openVault } from './vault.ts';
-import { createWrites } from './writes.ts';
 
 /** What the proxy is made of; `upstream` is the tenant's origin, deadlines are milliseconds. */
 export interface AccountParts<C extends Caller> {
@@ -85,7 +85,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   const exchange = createExchange({ upstream, tokens, budget, forward, metrics });
   const reads = keep && keep.forMs > 0 ? createReads({ store: keep.store, keepMs: keep.forMs, metrics }) : undefined;
   const early = createEarly({ publicPath, callers: parts.callers, budget, keep: reads && keep, chain: parts.chain });
-  const writes = keep && createWrites({ store: keep.store, waitMs: answerMs });
+  const writes = keep && createIdempotency({ changes: keep.changes, answers: keep.store, waitMs: answerMs, publicPath });
 
   const stepUpFor =
     (req: Request, caller: C, target: Target): Turn<C>['stepUp'] =>

@@ -1,5 +1,7 @@
 import type { Redis } from '../redis/client.ts';
 import { createSeal } from '../session/seal.ts';
+import { createMemoryIdempotency } from './idempotency-memory.ts';
+import { createRedisIdempotency } from './idempotency-redis.ts';
 import { createMemoryKept } from './kept-memory.ts';
 import { createRedisKept } from './kept-redis.ts';
 import type { Caller, Keep } from './parts.ts';
@@ -12,6 +14,7 @@ export const createKeep = (options: {
 }): { readonly keep: Keep<Caller & { readonly vault: Buffer }> } => {
   const { redis, secrets, seconds } = options;
   const store = redis === undefined ? createMemoryKept() : createRedisKept(redis);
+  const changes = redis === undefined ? createMemoryIdempotency() : createRedisIdempotency(redis);
   const seal = createSeal(secrets, 'kept answers');
-  return { keep: { store, seal, forMs: seconds * 1000, secretOf: ({ vault }) => vault } };
+  return { keep: { store, changes, seal, forMs: seconds * 1000, secretOf: ({ vault }) => vault } };
 };

@@ -39,17 +39,14 @@ export const createRedisKept = (redis: Redis): KeptStore => {
       const kind = String(word);
       return { kind: kind === 'kept' || kind === 'open' ? kind : 'moved', now: Number(now), kept: answer(storedAt, newer) };
     },
-    async begin(room, { name, explicit, print, prefix }) {
-      const [word, first, ...rest] = await call(room, 'begin', prefix, name, explicit ? '1' : '0', print, writeLastsMs);
-      const kind = String(word);
-      if (kind === 'busy' || kind === 'other') return { kind };
-      if (kind === 'done') return { kind, sealed: bytes(first) };
+    async begin(room, prefix) {
+      const [epoch, ...rest] = await call(room, 'begin', prefix, writeLastsMs);
       const answers = new Map<string, Buffer>();
       for (let i = 0; i + 1 < rest.length; i += 2) answers.set(String(rest[i]), bytes(rest[i + 1]));
-      return { kind: 'begun', epoch: Number(first), answers };
+      return { epoch: Number(epoch), answers };
     },
-    async end(room, { name, print }, { epoch, how, answers, windowMs, outcome }) {
-      await call(room, 'end', epoch, name, how, windowMs, outcome, print, ...[...answers].flat());
+    async end(room, { epoch, how, answers }) {
+      await call(room, 'end', epoch, how, ...[...answers].flat());
     },
   };
 };

@@ -1,7 +1,7 @@
 -- The answers kept of one room of one user (see kept.ts), every step at once and on this server's clock.
 -- A second value ends a chain: something is kept.
--- e: epoch, goes up whenever a write begins or ends; b: writes begun; n, w: writes under way, and until when that is believed.
--- r:...: an answer, as epoch 6 bytes, stored 6, sealed bytes. i:...: a write, as state 1 byte, number 6, until 6, print 16, sealed outcome.
+-- e: epoch, goes up whenever a write begins or ends; n, w: writes under way, and until when that is believed.
+-- r:...: an answer, as epoch 6 bytes, stored 6, sealed bytes.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -88,36 +88,22 @@ return function(KEYS, ARGV)
   end
 
   if verb == 'begin' then
-    local prefix, name, explicit, print, lasts = ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
-    local known = redis.call('HGET', key, name)
-    if known then
-      local state, begun, untilMs, was = struct.unpack('>BI6I6c16', known)
-      if untilMs > now and (state == 0 or explicit or begun == number('b')) then
-        if was ~= print then
-          return { 'other' }
-        end
-        if state == 0 then
-          return { 'busy' }
-        end
-        return { 'done', string.sub(known, 30) }
-      end
-    end
-    local reply = { 'begun', 0 }
+    local prefix, lasts = ARGV[3], tonumber(ARGV[4])
+    local reply = { 0 }
     answers(prefix, e, function(field, _, bytes)
       reply[#reply + 1] = field
       reply[#reply + 1] = bytes
     end)
     e = (e == 0 and now or e) + 1
-    reply[2] = e
+    reply[1] = e
     local under = now < number('w') and number('n') or 0
-    local begun = number('b') + 1
-    redis.call('HSET', key, 'e', e, 'b', begun, 'n', under + 1, 'w', now + lasts, name, struct.pack('>BI6I6c16', 0, begun, now + lasts, print))
+    redis.call('HSET', key, 'e', e, 'n', under + 1, 'w', now + lasts)
     redis.call('PEXPIRE', key, retain)
     return reply
   end
 
   -- end
-  local began, name, how, window = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+  local began, how = tonumber(ARGV[3]), ARGV[4]
   local alone = e == began
   local following = (e == 0 and now or e) + 1
   redis.call('HSET', key, 'e', following, 'n', math.max(0, number('n') - 1))
@@ -127,7 +113,7 @@ return function(KEYS, ARGV)
     end)
   end
   if alone and how == 'applied' then
-    for i = 9, #ARGV, 2 do
+    for i = 5, #ARGV, 2 do
       local value = redis.call('HGET', key, ARGV[i])
       if value then
         if struct.unpack('>I6', value) == began - 1 then
@@ -136,13 +122,6 @@ return function(KEYS, ARGV)
         end
       end
     end
-  end
-  local pending = redis.call('HGET', key, name)
-  if window > 0 and pending then
-    local _, begun = struct.unpack('>BI6', pending)
-    redis.call('HSET', key, name, struct.pack('>BI6I6c16', 1, begun, now + window, ARGV[8]) .. ARGV[7])
-  else
-    redis.call('HDEL', key, name)
   end
   redis.call('PEXPIRE', key, retain)
   return following

@@ -15,10 +15,10 @@ export interface KeptStore {
    * kept by now comes instead. `open`: a write is under way, or the store is full, and the answer, though true enough to show, is not kept.
    */
   keep(room: string, name: string, epoch: number, sealed: Buffer): Promise<Keep>;
-  /** A write begins. `busy`: the same one is under way; `done`: it was, here is its outcome; `other`: its key belongs to another request. */
-  begin(room: string, write: WriteName): Promise<Begin>;
-  /** A write ended; its outcome is remembered for `windowMs`, or not at all for 0. */
-  end(room: string, write: WriteName, end: End): Promise<void>;
+  /** A write begins: what is kept counts no longer. The answers whose names begin with this come as they were before it. */
+  begin(room: string, prefix: string): Promise<Begin>;
+  /** A write ended. */
+  end(room: string, end: End): Promise<void>;
 }
 
 /** An answer as kept, and when it came from the API or was last brought up to date by a write of the user's own. */
@@ -41,30 +41,17 @@ export interface Keep {
   readonly kept: KeptAnswer | undefined;
 }
 
-/** Names a write for whoever repeats it; `explicit` when the client gave the name, which then holds whatever was written since. */
-export interface WriteName {
-  readonly name: string;
-  readonly explicit: boolean;
-  /** Sixteen bytes of a hash of the request: another one under the same name is refused. */
-  readonly print: Buffer;
-  /** Names of the session's answers begin with this. */
-  readonly prefix: string;
+/** The epoch of a write that has begun, and a session's answers before it. */
+export interface Begin {
+  readonly epoch: number;
+  readonly answers: ReadonlyMap<string, Buffer>;
 }
-
-/** Whether a write may go, with this session's answers as they were before it; or what is known of the same one. */
-export type Begin =
-  | { readonly kind: 'begun'; readonly epoch: number; readonly answers: ReadonlyMap<string, Buffer> }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'other' }
-  | { readonly kind: 'done'; readonly sealed: Buffer };
 
 /** What a write did to the kept answers: `applied` replaces the given ones, whose time runs anew, and drops the rest, `untouched` leaves them, `unknown` drops all. */
 export interface End {
   readonly epoch: number;
   readonly how: 'applied' | 'untouched' | 'unknown';
   readonly answers: ReadonlyMap<string, Buffer>;
-  readonly windowMs: number;
-  readonly outcome: Buffer;
 }
 
 /** How long an answer stays at hand, to be shown when the budget has no room, and how long a write under way is believed in. */

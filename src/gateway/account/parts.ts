@@ -3,6 +3,7 @@ import type { Failure } from '../http/errors.ts';
 import type { ScriptPipeline } from '../redis/client.ts';
 import type { Seal } from '../session/seal.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
+import type { IdempotencyStore } from './idempotency-store.ts';
 import type { KeptStore } from './kept.ts';
 
 /** What this room must know of a signed-in session. */
@@ -26,6 +27,7 @@ export interface Callers<C extends Caller> {
 /** Where answers and outcomes of writes are kept, for how long an answer is given again (0: never), and the session's own secret they are sealed with. */
 export interface Keep<C extends Caller> {
   readonly store: KeptStore;
+  readonly changes: IdempotencyStore;
   readonly seal: Seal;
   readonly forMs: number;
   readonly secretOf: (caller: C) => Buffer | undefined;

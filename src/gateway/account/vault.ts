@@ -6,7 +6,10 @@ import type { Answer } from './write-through.ts';
 
 /** Where a session's answers are kept and how they are sealed: under the server's secret and one that only the session holds, so they end with it. */
 export interface Vault {
-  /** The user's room that the operation reads or changes. */
+  readonly user: string;
+  /** The part of the account that the operation reads or changes: the first segment of the API's path. */
+  readonly area: string;
+  /** The user's room for that part. */
   readonly room: string;
   /** The names of this session's answers begin with this. */
   readonly prefix: string;
@@ -44,6 +47,8 @@ export function openVault(seal: Seal, secret: Buffer | undefined, caller: Caller
   let asked: string | undefined;
   const bound = (name: string): Buffer => Buffer.from(`${caller.user} ${name}`);
   const vault: Vault = {
+    user: caller.user,
+    area,
     room: `${caller.user}:${area}`,
     prefix: `r:${own}:`,
     nameOf: (url) => (url === target.url ? (asked ??= `r:${own}:${digest(url)}`) : `r:${own}:${digest(url)}`),

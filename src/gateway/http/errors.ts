@@ -27,6 +27,7 @@ export const failures = {
   body_timeout: { status: 408, title: 'The request body did not arrive in time' },
   conflict: { status: 409, title: 'The request conflicts with another one' },
   user_changed: { status: 409, title: 'Somebody else is signed in here by now' },
+  outcome_unknown: { status: 409, title: 'It is not known whether this change was made' },
   body_too_large: { status: 413, title: 'The request body is too large' },
   wrong_host: { status: 421, title: 'This address is not served here' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { createMemoryIdempotency } from '../../../src/gateway/account/idempotency-memory.ts';
+import { createRedisIdempotency } from '../../../src/gateway/account/idempotency-redis.ts';
+import type { IdempotencyStore } from '../../../src/gateway/account/idempotency-store.ts';
 import { createMemoryKept } from '../../../src/gateway/account/kept-memory.ts';
+import { createRedisKept } from '../../../src/gateway/account/kept-redis.ts';
 import type { KeptStore } from '../../../src/gateway/account/kept.ts';
+import type { Redis } from '../../../src/gateway/redis/client.ts';
 import { createSeal } from '../../../src/gateway/session/seal.ts';
 import { startGateway, startUpstream } from './house.ts';
 import type { Gateway, Upstream } from './house.ts';
@@ -12,8 +17,20 @@ interface Method {
   confirmed?: boolean;
 }
 
+/** Where gateways keep answers, and what they remember of changes. */
+export interface Stores {
+  readonly store: KeptStore;
+  readonly changes: IdempotencyStore;
+}
+
+/** Both in this process. */
+export const memoryStores = (): Stores => ({ store: createMemoryKept(), changes: createMemoryIdempotency() });
+
+/** Both in Redis. */
+export const redisStores = (redis: Redis): Stores => ({ store: createRedisKept(redis), changes: createRedisIdempotency(redis) });
+
 /** An API with a list of methods that writes change, and two gateways in front that keep answers in one store. */
-export async function startKeeping(store: KeptStore = createMemoryKept(), forMs = 30_000) {
+export async function startKeeping({ store, changes }: Stores = memoryStores(), forMs = 30_000) {
   const methods: Method[] = [];
   let next = 1;
   /** Every list there has been, in order. */
@@ -57,7 +74,7 @@ export async function startKeeping(store: KeptStore = createMemoryKept(), forMs 
   });
   const secret = randomBytes(32);
   const seal = createSeal([randomBytes(32).toString('hex')], 'kept answers');
-  const keep = { store, seal, forMs, secretOf: () => secret };
+  const keep = { store, changes, seal, forMs, secretOf: () => secret };
   const gateways: Gateway[] = [await startGateway(upstream.origin, { keep }), await startGateway(upstream.origin, { keep })];
   const reads = (): number => upstream.seen.filter((seen) => seen.method === 'GET').length;
   const writes = (): number => upstream.seen.length - reads();

@@ -2,15 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import request from 'supertest';
-import { createMemoryKept } from '../../../src/gateway/account/kept-memory.ts';
-import { createRedisKept } from '../../../src/gateway/account/kept-redis.ts';
-import type { KeptStore } from '../../../src/gateway/account/kept.ts';
 import { createLog } from '../../../src/gateway/http/log.ts';
 import { createRedis } from '../../../src/gateway/redis/client.ts';
 import type { Redis } from '../../../src/gateway/redis/client.ts';
 import { startRedis } from '../../helpers/redis.ts';
 import type { RedisServer } from '../../helpers/redis.ts';
-import { startKeeping } from './keeping.ts';
+import { memoryStores, redisStores, startKeeping } from './keeping.ts';
+import type { Stores } from './keeping.ts';
 
 const list = '/api/me/v1/authentication-methods';
 const one = (id: string): string => `${list}/${encodeURIComponent(id)}`;
@@ -36,13 +34,13 @@ const names = async (gateway: number): Promise<string[]> => {
   return body.authentication_methods.map(({ id, name }) => `${id} ${name ?? ''}`.trim());
 };
 
-describe.each<[string, () => Promise<KeptStore>]>([
-  ['in this process', () => Promise.resolve(createMemoryKept())],
+describe.each<[string, () => Promise<Stores>]>([
+  ['in this process', () => Promise.resolve(memoryStores())],
   [
     'in Redis',
     async () => {
       await redis.command('FLUSHALL');
-      return createRedisKept(redis);
+      return redisStores(redis);
     },
   ],
 ])('answers kept %s', (_where, newStore) => {
@@ -247,6 +245,18 @@ describe.each<[string, () => Promise<KeptStore>]>([
     expect(other.body).toMatchObject({ code: 'idempotency_key_reused' });
   });
 
+  test('an Idempotency-Key outlives any number of other reads, and belongs to one part of the account', async () => {
+    keeping = await startKeeping(await newStore());
+    const post = (path: string) => request(at(0)).post(path).set('Idempotency-Key', '"k-2"').send({ type: 'totp' });
+    const first = await post(list);
+    for (let i = 0; i < 70; i += 1) await request(at(1)).get(`${list}?type=${i}`);
+    const again = await post(list);
+    expect([again.text, again.headers['idempotency-replayed']]).toEqual([first.text, 'true']);
+    const elsewhere = await post('/api/me/v1/connected-accounts/connect');
+    expect([elsewhere.status, elsewhere.body]).toMatchObject([422, { code: 'idempotency_key_reused' }]);
+    expect(keeping.writes()).toBe(1);
+  });
+
   test('a write that got no answer is not sent again by a repeat', async () => {
     keeping = await startKeeping(await newStore());
     const { respond } = keeping.upstream;
@@ -254,7 +264,8 @@ describe.each<[string, () => Promise<KeptStore>]>([
     const post = (gateway: number) => request(at(gateway)).post(list).send({ type: 'totp' });
     expect((await post(0)).status).toBe(502);
     keeping.upstream.respond = respond;
-    expect((await post(1)).status).toBe(502);
+    const repeat = await post(1);
+    expect([repeat.status, repeat.body]).toMatchObject([409, { code: 'outcome_unknown', lookAt: list }]);
     expect(keeping.writes()).toBe(1);
   });
 });
@@ -290,7 +301,7 @@ describe('reads', () => {
   });
 
   test('are answered by the API when what is kept is out of reach', async () => {
-    keeping = await startKeeping(createRedisKept(redis));
+    keeping = await startKeeping(redisStores(redis));
     await request(at(0)).get(list).expect(200);
     server.freeze();
     try {
@@ -304,7 +315,7 @@ describe('reads', () => {
 
   test('are asked again when it cannot be known whether a write came between', async () => {
     await redis.command('FLUSHALL');
-    keeping = await startKeeping(createRedisKept(redis));
+    keeping = await startKeeping(redisStores(redis));
     keeping.state.delayMs = () => 300;
     const answer = request(at(0)).get(list).expect(200);
     const done = answer.then(({ status }) => status);
@@ -320,7 +331,7 @@ describe('reads', () => {
   });
 
   test("of another session do not get this one's answers", async () => {
-    const store = createMemoryKept();
+    const store = memoryStores();
     keeping = await startKeeping(store);
     const other = await startKeeping(store);
     await request(at(0)).get(list);
