@@ -133,11 +133,11 @@ test('what Auth0 answers where its sources disagree: each switch of the token en
     (await client()).error,
     (await grant()).status,
     (await mfa()).status,
-  ]).toEqual([403, 'invalid_client', 403, 403]);
+  ]).toEqual([403, 'access_denied', 403, 403]);
   tenant.configure({
     switches: {
       badCodeStatus: 400,
-      badClientError: 'access_denied',
+      badClientError: 'invalid_client',
       grantNotEnabledStatus: 400,
       mfaRequiredStatus: 401,
     },
@@ -147,5 +147,5 @@ test('what Auth0 answers where its sources disagree: each switch of the token en
     (await client()).error,
     (await grant()).status,
     (await mfa()).status,
-  ]).toEqual([400, 'access_denied', 400, 401]);
+  ]).toEqual([400, 'invalid_client', 400, 401]);
 });

@@ -9,6 +9,7 @@ import { initiators } from '../state/initiators.ts';
 import { SettingsError } from '../state/settings.ts';
 import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
+import { hasBody, isForeignPage, isJson, isOwnHost } from './guard.ts';
 import { makeUsers, patchUser, shown } from './users.ts';
 
 /** What the control interface works on. */
@@ -132,6 +133,17 @@ const calls: Readonly<Record<string, (call: Call) => Answer | Promise<Answer>>> 
   },
 };
 
+/** Why a request may not come here, or undefined. */
+function refusal({ server }: ControlParts, request: IncomingMessage) {
+  if (!isOwnHost(request, server.parts.origins()))
+    return { status: 403, error: 'Control is answered under the own names of the tenant only.' };
+  if (isForeignPage(request))
+    return { status: 403, error: 'Control is not for pages of other sites.' };
+  if (hasBody(request) && !isJson(request))
+    return { status: 415, error: 'The body must be application/json.' };
+  return undefined;
+}
+
 /** Answers `/_control/…`: how a test moves the tenant. JSON in and out; problems as `{error}` with 400 or 404. */
 export async function answerControl(
   parts: ControlParts,
@@ -140,6 +152,11 @@ export async function answerControl(
   response: ServerResponse,
 ): Promise<void> {
   const [name = '', ...rest] = url.pathname.slice('/_control/'.length).split('/');
+  const refused = refusal(parts, request);
+  if (refused !== undefined) {
+    sendJson(response, refused.status, { error: refused.error });
+    return;
+  }
   const call = calls[`${request.method ?? ''} ${name}`];
   if (call === undefined) {
     sendJson(response, 404, {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { candidates, type Candidate, type Kind } from '../second-factor/kinds.ts';
+import { candidates, typeNames, type Candidate, type Kind } from '../second-factor/kinds.ts';
 import { sendCode } from '../second-factor/prove.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import type { State } from '../state/state.ts';
@@ -32,6 +32,7 @@ const masked = (to: string): string =>
 export function listAuthenticators({ user }: MfaCaller): unknown[] {
   return candidates(user).map(({ kind, id, to }) => ({
     id,
+    type: typeNames[kind],
     authenticator_type: typeOf(kind),
     active: true,
     ...(channels[kind] === undefined ? {} : { oob_channel: channels[kind] }),

@@ -3,7 +3,7 @@ import { TokenError } from '../oidc/resources.ts';
 import { enrolled, type Candidate } from '../second-factor/kinds.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import type { MethodView } from '../state/methods.ts';
-import { newMethodId, newTotpSecret } from '../state/new-user.ts';
+import { newMethodId, newRecoveryCode, newTotpSecret } from '../state/new-user.ts';
 import type { State } from '../state/state.ts';
 import { openChallenge, type MfaCaller } from './mfa-api.ts';
 
@@ -44,14 +44,25 @@ export function associate(
     });
   };
 
+  // The first association comes with a recovery code, which is good once the factor is proved.
+  const first = !user.methods.some(({ view }) => view.type === 'recovery-code');
+  const recoveryCode = newRecoveryCode();
+  const recovery = first ? { recovery_codes: [recoveryCode] } : {};
+  const keepRecovery = (): void => {
+    if (!first) return;
+    const view = { ...common, id: newMethodId('recovery-code'), type: 'recovery-code' as const };
+    user.methods.push({ view: { ...view, usage: ['secondary'] }, secrets: { recoveryCode } });
+  };
+
   if (types.includes('otp')) {
     const secret = newTotpSecret();
     const id = newMethodId('totp');
     keep({ ...common, id, type: 'totp' }, secret);
+    keepRecovery();
     if (transaction !== undefined) transaction.enrolling = { methodId: id };
     const label = `${host}:${encodeURIComponent(user.email)}`;
     const barcode_uri = `otpauth://totp/${label}?secret=${secret}&issuer=${host}&algorithm=SHA1&digits=6&period=30`;
-    return { authenticator_type: 'otp', secret, barcode_uri };
+    return { authenticator_type: 'otp', secret, barcode_uri, ...recovery };
   }
 
   const [channel = 'sms'] = channels;
@@ -59,18 +70,22 @@ export function associate(
   if (channel === 'auth0') {
     const id = newMethodId('push-notification');
     keep({ ...common, id, type: 'push-notification' });
+    keepRecovery();
     const oob_code = openChallenge(state, pushes, caller, { kind: 'push', id });
     return {
       ...answer,
       oob_code,
       barcode_uri: `otpauth://totp/${host}?enrollment_tx_id=${oob_code.slice(8, 24)}`,
+      ...recovery,
     };
   }
   const candidate = channel === 'email' ? addEmail() : addPhone(channel);
+  keepRecovery();
   return {
     ...answer,
     binding_method: 'prompt',
     oob_code: openChallenge(state, pushes, caller, candidate),
+    ...recovery,
   };
 
   function addEmail(): Candidate {

@@ -4,6 +4,7 @@ import { TokenError } from '../oidc/resources.ts';
 import { isTotpCode, proveOtp, proveRecovery, used, type Proof } from '../second-factor/prove.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import { stepLimits } from '../state/plans.ts';
+import type { MethodRecord } from '../state/methods.ts';
 import type { UserRecord } from '../state/users.ts';
 import { issueTokens } from './issue.ts';
 import type { MfaTokens, MfaTransaction } from './mfa-tokens.ts';
@@ -76,7 +77,7 @@ export function mfaGrants(
       const fresh = user.methods.find(({ view }) => view.id === transaction.enrolling?.methodId);
       // A factor being enrolled on the way is confirmed by its first good code.
       if (fresh !== undefined && isTotpCode(fresh.secrets.totpSecret ?? '', code)) {
-        Object.assign(fresh.view, { confirmed: true });
+        confirm(user, fresh);
         used(state, { kind: 'otp', id: fresh.view.id, method: fresh });
       } else demand(proveOtp(state, user, code), 'Invalid otp_code.');
       await finish(ctx, transaction, 'mfa-otp');
@@ -110,7 +111,7 @@ export function mfaGrants(
       }
       const method = user.methods.find(({ view }) => view.id === challenge.authenticatorId);
       if (method !== undefined) {
-        Object.assign(method.view, { confirmed: true });
+        confirm(user, method);
         used(state, { kind: 'sms', id: method.view.id, method });
       }
       await finish(ctx, transaction, 'mfa-oob');
@@ -122,4 +123,11 @@ export function mfaGrants(
       await finish(ctx, transaction, 'mfa-recovery-code', { recovery_code: next });
     },
   };
+}
+
+/** A factor that was proved is confirmed, and with it the recovery code that came with its association. */
+function confirm(user: UserRecord, proved: MethodRecord): void {
+  for (const method of user.methods)
+    if (method === proved || method.view.type === 'recovery-code')
+      Object.assign(method.view, { confirmed: true });
 }

@@ -1,15 +1,7 @@
 import type { State } from '../state/state.ts';
 import { TokenError } from '../oidc/resources.ts';
-import { candidates, type Kind } from '../second-factor/kinds.ts';
+import { candidates, typeNames } from '../second-factor/kinds.ts';
 import type { MfaTokens, PendingLogin } from './mfa-tokens.ts';
-
-const names: Readonly<Record<Kind, string>> = {
-  otp: 'otp',
-  push: 'push-notification',
-  sms: 'phone',
-  email: 'email',
-  recovery: 'recovery-code',
-};
 
 /** Makes the answer `mfa_required`: an mfa_token, and what the user can be challenged with or has to enrol. */
 export function createMfaDemand(state: State, tokens: MfaTokens) {
@@ -18,7 +10,11 @@ export function createMfaDemand(state: State, tokens: MfaTokens) {
     const own = user === undefined ? [] : candidates(user);
     const requirements =
       own.length > 0
-        ? { challenge: [...new Set(own.map(({ kind }) => names[kind]))].map((type) => ({ type })) }
+        ? {
+            challenge: [...new Set(own.map(({ kind }) => typeNames[kind]))].map((type) => ({
+              type,
+            })),
+          }
         : { enroll: ['otp', 'phone', 'push-notification', 'email'].map((type) => ({ type })) };
     return new TokenError(
       state.settings().switches.mfaRequiredStatus,

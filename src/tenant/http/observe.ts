@@ -46,14 +46,37 @@ export function observe(state: State, request: IncomingMessage, response: Server
   });
 }
 
-const secretParameters = ['code', 'ticket', 'connect_code', 'id_token_hint', 'request'];
+/** Query parameters that are shown as they came; any other may be a token, a code or a proof. */
+const shownParameters = new Set([
+  ...[
+    'client_id',
+    'response_type',
+    'response_mode',
+    'redirect_uri',
+    'scope',
+    'audience',
+    'resource',
+  ],
+  ...['state', 'nonce', 'code_challenge', 'code_challenge_method', 'dpop_jkt', 'correlation_id'],
+  ...['prompt', 'max_age', 'acr_values', 'login_hint', 'screen_hint', 'ui_locales', 'display'],
+  ...['organization', 'connection', 'type', 'from', 'take', 'fields', 'include_fields'],
+  ...['returnTo', 'post_logout_redirect_uri', 'logout_hint', 'federated'],
+]);
+/** Headers that are shown by what they say. */
+const hiddenHeaders = new Set([
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'dpop',
+  'referer',
+]);
 
 function queryOf(search: URLSearchParams): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = {};
   for (const name of new Set(search.keys())) {
     const values = search
       .getAll(name)
-      .map((value) => (secretParameters.includes(name) ? '(hidden)' : value));
+      .map((value) => (shownParameters.has(name) ? value : '(hidden)'));
     query[name] = values.length === 1 ? (values[0] ?? '') : values;
   }
   return query;
@@ -64,10 +87,7 @@ function shownHeaders(request: IncomingMessage): Record<string, string | string[
   const shown: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (value === undefined) continue;
-    shown[name] =
-      name === 'authorization' || name === 'cookie' || name === 'dpop'
-        ? hiddenHeader(name, String(value))
-        : value;
+    shown[name] = hiddenHeaders.has(name) ? hiddenHeader(name, String(value)) : value;
   }
   return shown;
 }
@@ -78,7 +98,10 @@ function hiddenHeader(name: string, value: string): string {
       .split(';')
       .map((pair) => `${pair.split('=')[0]?.trim() ?? ''}=…`)
       .join('; ');
-  if (name === 'authorization') return `${value.split(' ')[0] ?? ''} (hidden)`;
+  if (name === 'referer') return value.split(/[?#]/)[0] ?? '';
+  // A value without a scheme is the secret itself.
+  const [scheme = ''] = /^(basic|bearer|dpop)(?= )/i.exec(value) ?? [];
+  if (name.endsWith('authorization')) return `${scheme} (hidden)`.trim();
   const claims = attempt(() => decodeJwt(value)) ?? {};
   return JSON.stringify({
     htm: claims['htm'],

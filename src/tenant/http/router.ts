@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isOwnHost } from '../control/guard.ts';
 import { answerControl, type ControlParts } from '../control/control.ts';
 import { answerUserinfo, isApiToken } from '../oidc/userinfo.ts';
 import { discoveryDocument } from '../oidc/discovery.ts';
 import { consentPage } from '../pages/consent.ts';
 import { homePage, type DemoUser } from '../pages/home.ts';
 import { visitPage, type Page } from '../pages/interactions.ts';
+import { layout } from '../pages/layout.ts';
 import { loginPage, signupPage } from '../pages/login.ts';
 import { challengePage, challengePaths } from '../pages/mfa.ts';
 import { enrollmentPage } from '../pages/mfa-enrollment.ts';
 import type { Kind } from '../second-factor/kinds.ts';
 import { sendJson, sendOAuthError, sendPage } from './answer.ts';
+import { answerPreflight } from './cors.ts';
 import { BodyError, readMembers, withForm } from './body.ts';
 import { note, observe } from './observe.ts';
 
@@ -55,6 +58,7 @@ export function createRouter(
     }
     observe(state, request, response);
     if (await faults.strike(request, response)) return;
+    if (answerPreflight(state.settings(), path, request, response)) return;
     if (parts.limited(request, response, url)) return;
     if (await parts.account(request, response, url)) return;
     if (await parts.embedded(request, response, url)) return;
@@ -102,6 +106,10 @@ export function createRouter(
       );
     }
     if (request.method === 'GET' && path === '/') {
+      if (!isOwnHost(request, server.parts.origins())) {
+        sendPage(response, 403, layout('Not here', '<p>This tenant has no such name.</p>'));
+        return undefined;
+      }
       sendPage(response, 200, homePage(origin, state.settings(), parts.demo, parts.control));
       return undefined;
     }

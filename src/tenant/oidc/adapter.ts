@@ -1,6 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { State } from '../state/state.ts';
-import { clientMetadata } from './clients.ts';
+import { clientMetadata, findClient } from './clients.ts';
 
 /** What one entry of the store is. */
 interface Entry {
@@ -141,7 +141,9 @@ export function createStore(state: State): Store {
 
   /** Within the leeway the token before the newest of its family counts as unused (Auth0: "overlap period"). */
   function withLeeway(found: AdapterPayload): AdapterPayload {
-    const leeway = state.settings().tokens.refreshLeewaySeconds * 1000;
+    const settings = state.settings();
+    const own = findClient(settings, found.clientId)?.refresh_token.leeway;
+    const leeway = (own ?? settings.tokens.refreshLeewaySeconds) * 1000;
     const used: unknown = found.consumed;
     if (typeof used !== 'number' || used + leeway <= state.clock.now()) return found;
     const newest = Math.max(

@@ -1,7 +1,7 @@
 import type Provider from 'oidc-provider';
 
 /** Auth0's words for the errors of `prompt=none` (Auth0, "Silent Authentication"); the codes are the standard's. */
-const words: Readonly<Record<string, string>> = {
+export const words: Readonly<Record<string, string>> = {
   login_required: 'Login required',
   consent_required: 'Consent required',
 };

@@ -17,7 +17,9 @@ export const claimsByScope = {
 export function accountFinder({ state, logins }: Parts) {
   return (ctx: KoaContextWithOIDC, userId: string): Account | undefined => {
     const user = state.users.get(userId);
-    if (user === undefined || user.blocked) return undefined;
+    // Whether a blocked user may go on is judged by the sign-in policy, which says so at the callback.
+    const signingIn = ['authorization', 'resume'].includes(ctx.oidc.route);
+    if (user === undefined || (user.blocked && !signingIn)) return undefined;
     const optional = {
       given_name: user.given_name,
       family_name: user.family_name,

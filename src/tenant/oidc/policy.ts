@@ -1,4 +1,4 @@
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import type { UserRecord } from '../state/users.ts';
 import { isSecondFactor } from '../state/methods.ts';
 import { findApi } from './audiences.ts';
@@ -77,6 +77,11 @@ export function signInPolicy(parts: Parts): interactionPolicy.DefaultPolicy {
   policy.add(
     new Prompt(
       { name: 'mfa' },
+      new Check('denied', 'Access denied', (ctx) => {
+        const person = user(ctx);
+        if (person !== undefined) refuseDenied(parts, person);
+        return false;
+      }),
       new Check(
         'default_policy',
         'Unmet authentication requirements',
@@ -90,4 +95,11 @@ export function signInPolicy(parts: Parts): interactionPolicy.DefaultPolicy {
     2,
   );
   return policy;
+}
+
+/** Throws what Auth0 answers for a user who is blocked, or whom an Action denies: after the sign-in, and silently each time after it. */
+function refuseDenied({ state }: Parts, user: UserRecord): void {
+  if (user.blocked) throw new errors.CustomOIDCProviderError('unauthorized', 'user is blocked');
+  const denied = state.settings().denied_users[user.email];
+  if (denied !== undefined) throw new errors.CustomOIDCProviderError('access_denied', denied);
 }

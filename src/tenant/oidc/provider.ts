@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { GrantType } from '../embedded/grants.ts';
+import { isAllowedOrigin } from '../http/cors.ts';
 import { accessTokenForm } from './access-token-form.ts';
 import { identityScopes } from './audiences.ts';
 import { accountFinder, claimsByScope } from './claims.ts';
@@ -62,6 +63,8 @@ export function createProvider(
     conformIdTokenClaims: false,
     responseTypes: ['code'],
     subjectTypes: ['public'],
+    clientBasedCORS: (_ctx, origin, client) =>
+      isAllowedOrigin(state.settings(), origin, client.clientId),
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     extraParams: {
       // oidc-provider drops offline_access without prompt=consent; Auth0 does not.
@@ -87,8 +90,7 @@ export function createProvider(
     renderError: errorPage,
     formats: { customizers: { jwt: accessTokenForm(parts) } },
     ttl: {
-      AccessToken: (_ctx, token) =>
-        token.resourceServer?.accessTokenTTL ?? tokens().accessTokenSeconds,
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 86_400,
       AuthorizationCode: () => 60,
       ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 86_400,
       Grant: () => tokens().refreshTokenSeconds,

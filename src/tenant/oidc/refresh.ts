@@ -1,4 +1,5 @@
 import { type Grant, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider';
+import type { ClientRecord, Settings } from '../state/settings.ts';
 import { allowedByPolicy, findApi, identityScopes } from './audiences.ts';
 import { findClient } from './clients.ts';
 import { parameter, scopeList, type Parts } from './context.ts';
@@ -35,7 +36,7 @@ export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
         grantId: grant.jti,
       }),
     );
-    return parts.state.settings().tokens.rotation;
+    return rotates(parts.state.settings(), findClient(parts.state.settings(), login.clientId));
   };
 }
 
@@ -55,7 +56,8 @@ function widen(
   const policies = client?.first_party === true ? client.refresh_token_policies : [];
   const allowed = new Map<string, Set<string>>();
   if (login.audience !== undefined) allowed.set(login.audience, new Set(login.scopes));
-  for (const policy of policies) {
+  for (const { audience, scope } of policies) {
+    const policy = { audience: audience ?? `${ctx.oidc.issuer}me/`, scope };
     const api = findApi(settings, origins(), policy.audience);
     if (api === undefined || client === undefined || !api.skipConsent) continue;
     const open = allowedByPolicy(settings, api, client, api.userPolicy) ?? [];
@@ -81,7 +83,7 @@ function widen(
   return audience;
 }
 
-/** "Require 2FA": within 15 minutes of the last second factor, or of the sign-in for a user who has none. */
+/** "Require 2FA": within 15 minutes of the last second factor; of the sign-in only for a user who has none to prove. */
 function checkDefaultPolicy(
   parts: Parts,
   login: Login,
@@ -91,12 +93,20 @@ function checkDefaultPolicy(
   if (!defaultPolicyHolds(parts, audience)) return;
   const { my_account: me, switches } = parts.state.settings();
   const user = parts.state.users.get(login.userId);
-  if (parts.state.clock.now() - (login.mfaAt ?? login.at) < me.default_policy_seconds * 1000)
+  const able = user !== undefined && canProveMfa(user);
+  const since = login.mfaAt ?? (able ? undefined : login.at);
+  if (since !== undefined && parts.state.clock.now() - since < me.default_policy_seconds * 1000)
     return;
-  if (user !== undefined && canProveMfa(user)) throw demandMfa();
+  if (able) throw demandMfa();
   throw new TokenError(
     switches.unmetRequirementsStatus,
     'unmet_authentication_requirements',
     'Unmet authentication requirements',
   );
 }
+
+/** Whether a refresh gives a new refresh token: as the application says, else as the tenant does. */
+const rotates = ({ tokens }: Settings, client: ClientRecord | undefined): boolean =>
+  client?.refresh_token.rotation_type === undefined
+    ? tokens.rotation
+    : client.refresh_token.rotation_type === 'rotating';

@@ -14,6 +14,7 @@ import { answerAuthorizationAsAuth0 } from './authorization-answer.ts';
 import type { SigningKey } from './keys.ts';
 import { createLogins } from './logins.ts';
 import { createLogout, type Logout } from './logout.ts';
+import { answerByWebMessage } from './web-message.ts';
 import { createProvider, providerSecrets } from './provider.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { answerAsAuth0 } from './token-endpoint.ts';
@@ -70,6 +71,7 @@ export function createAuthorizationServer(
       provider.proxy = true;
       answerAsAuth0(provider, state);
       answerAuthorizationAsAuth0(provider);
+      answerByWebMessage(provider, state);
       providers.set(origin, provider);
     }
     return provider;

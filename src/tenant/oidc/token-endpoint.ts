@@ -15,13 +15,19 @@ interface Failure {
 type ProviderError = errors.OIDCProviderError;
 
 /** Auth0's words and statuses for failures of the token endpoint (its OpenAPI file, and what its SDKs match on). */
-function translate(error: ProviderError, grantType: string, settings: Settings): Failure {
+function translate(
+  error: ProviderError,
+  { grantType, asserted }: { grantType: string; asserted: boolean },
+  settings: Settings,
+): Failure {
   const { switches } = settings;
   const { error: code, error_description: description = code, statusCode: status } = error;
   if (error instanceof TokenError)
     return { status: error.answer, error: code, description, members: error.members };
   if (code === 'invalid_client') {
-    return switches.badClientError === 'access_denied'
+    const usual = asserted ? 'invalid_client' : 'access_denied';
+    const wanted = switches.badClientError === 'by-method' ? usual : switches.badClientError;
+    return wanted === 'access_denied'
       ? { status: 401, error: 'access_denied', description: 'Unauthorized' }
       : { status: 401, error: code, description: 'Client authentication failed' };
   }
@@ -31,6 +37,7 @@ function translate(error: ProviderError, grantType: string, settings: Settings):
       status: switches.grantNotEnabledStatus,
       error: 'unauthorized_client',
       description: text,
+      members: { error_uri: 'https://auth0.com/docs/clients/client-grant-types' },
     };
   }
   if (code === 'invalid_grant' && grantType === 'refresh_token') {
@@ -71,12 +78,17 @@ export function answerAsAuth0(provider: Provider, state: State): void {
     const settings = state.settings();
     const failure = failures.get(ctx);
     if (failure !== undefined) {
-      const grantType = ctx.oidc.body?.['grant_type'];
-      const answer = translate(failure, typeof grantType === 'string' ? grantType : '', settings);
+      const { grant_type: grantType, client_assertion: assertion } = ctx.oidc.body ?? {};
+      const asked = {
+        grantType: typeof grantType === 'string' ? grantType : '',
+        asserted: assertion !== undefined,
+      };
+      const answer = translate(failure, asked, settings);
       ctx.status = answer.status;
       ctx.body = { error: answer.error, error_description: answer.description, ...answer.members };
       return;
     }
+    dropUnrotated(ctx);
     if (ctx.path === '/oauth/par' && ctx.status === 201) {
       ctx.body = {
         ...(ctx.body as Record<string, unknown>),
@@ -84,4 +96,14 @@ export function answerAsAuth0(provider: Provider, state: State): void {
       };
     }
   });
+}
+
+/** A token that is not rotated is not sent again (Auth0: the answer then has no refresh_token). */
+function dropUnrotated(ctx: KoaContextWithOIDC): void {
+  if (ctx.path !== '/oauth/token') return;
+  const sent = ctx.oidc.body?.['refresh_token'];
+  const body = ctx.body as Record<string, unknown> | undefined;
+  if (sent === undefined || body?.['refresh_token'] !== sent) return;
+  const { refresh_token: _, ...rest } = body;
+  ctx.body = rest;
 }

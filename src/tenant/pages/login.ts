@@ -28,8 +28,6 @@ export const loginPage: Page = async (visit) => {
       400,
       form['authn_response'] ? 'We could not verify your passkey' : 'Wrong email or password',
     );
-  if (user.blocked)
-    return show(visit, 400, 'Your account has been blocked. Please contact the administrator.');
   return signIn(visit, user);
 };
 
@@ -76,12 +74,9 @@ export const signupPage: Page = async (visit) => {
   return signIn(visit, user);
 };
 
-/** Ends the visit as this user, or with access_denied when an Action of the tenant denies them. */
+/** Ends the visit as this user; whether they are blocked or denied is judged after it, as at Auth0. */
 async function signIn(visit: Visit, user: UserRecord): Promise<void> {
   const { parts, interaction } = visit;
-  const settings = parts.state.settings();
-  const denied = settings.denied_users[user.email];
-  if (denied !== undefined) return fail(visit, 'access_denied', denied);
   const organization = requested(visit, 'organization');
   if (organization !== undefined && !user.organizations.includes(organization)) {
     return fail(

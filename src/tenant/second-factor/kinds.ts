@@ -4,6 +4,15 @@ import type { UserRecord } from '../state/users.ts';
 /** The ways the tenant asks for a second factor; each is a page and a kind of the MFA API. */
 export type Kind = 'otp' | 'push' | 'sms' | 'email' | 'recovery';
 
+/** The `type` by which the MFA API and `mfa_requirements` name a kind. */
+export const typeNames: Readonly<Record<Kind, string>> = {
+  otp: 'otp',
+  push: 'push-notification',
+  sms: 'phone',
+  email: 'email',
+  recovery: 'recovery-code',
+};
+
 /** One second factor a user can prove now. */
 export interface Candidate {
   kind: Kind;

@@ -17,6 +17,9 @@ const clientSchema = z.strictObject({
   callbacks: z.array(z.url()).default([]),
   /** Where /v2/logout and /oidc/logout may send the browser back to. */
   allowed_logout_urls: z.array(z.url()).default([]),
+  /** Allowed Web Origins and Allowed Origins (CORS): whose pages may call the tenant directly and be answered by web_message. */
+  web_origins: z.array(z.string()).default([]),
+  allowed_origins: z.array(z.string()).default([]),
   token_endpoint_auth_method: z
     .enum(['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'none'])
     .default('client_secret_post'),
@@ -31,9 +34,16 @@ const clientSchema = z.strictObject({
   backchannel_logout_initiators: z.array(z.enum(initiators)).default([...initiators]),
   /** `session`: logout tokens carry sid and sub; `sub`: the sub alone. */
   backchannel_logout_form: z.enum(['session', 'sub']).default('session'),
-  /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience. */
+  /** Rotation and overlap (seconds) of this application; without them the tenant's, `tokens.rotation` and `tokens.refreshLeewaySeconds`. */
+  refresh_token: z
+    .strictObject({
+      rotation_type: z.enum(['rotating', 'non-rotating']).optional(),
+      leeway: seconds.optional(),
+    })
+    .prefault({}),
+  /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience; without an audience the My Account API. */
   refresh_token_policies: z
-    .array(z.strictObject({ audience: z.string(), scope: z.array(z.string()) }))
+    .array(z.strictObject({ audience: z.string().optional(), scope: z.array(z.string()) }))
     .default([]),
   organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
 });
@@ -106,7 +116,8 @@ export const settingsSchema = z.strictObject({
   clockOffsetSeconds: z.number().default(0),
   tokens: z
     .strictObject({
-      accessTokenSeconds: lifetime.default(86_400),
+      /** Of the My Account API, as Auth0 creates it. */
+      accessTokenSeconds: lifetime.default(600),
       idTokenSeconds: lifetime.default(36_000),
       refreshTokenSeconds: lifetime.default(2_592_000),
       rotation: z.boolean().default(true),

@@ -103,9 +103,11 @@ export const switchesSchema = z.strictObject({
     .default('invalid_grant')
     .describe('at the password grants'),
   badClientError: z
-    .enum(['invalid_client', 'access_denied'])
-    .default('invalid_client')
-    .describe('wrong client credentials (401 both)'),
+    .enum(['by-method', 'invalid_client', 'access_denied'])
+    .default('by-method')
+    .describe(
+      'wrong client credentials, 401 all; by-method: access_denied for a secret, invalid_client for an assertion',
+    ),
   grantNotEnabledStatus: z
     .union([z.literal(400), z.literal(403)])
     .default(403)
