@@ -1,11 +1,11 @@
 import type { Answer, Args, OperationName } from './api.ts';
-import { operations, scopesAround } from './operations.ts';
+import { createCalls, named, type CallOptions } from './calls.ts';
 import { createPending, type Action, type Shelf } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { OwnSession, Profile, Session } from './session.ts';
-import { createStepUp, type StepUpAsked, type StepUpChoice } from './step-up.ts';
+import { createStepUp, type StepUpAsked, type StepUpChoice, type Who } from './step-up.ts';
 import { createExchange } from './transport.ts';
-import { countDown, mayRepeatAfter, type Pause, type Waiting } from './wait.ts';
+import type { Pause, Waiting } from './wait.ts';
 
 /**
  * The page the client lives in: its address, and ways to leave it or to change what the address bar
@@ -42,15 +42,6 @@ export interface ClientOptions {
   waitAtMost?: number;
 }
 
-/** What may be said with a single call. */
-export interface CallOptions {
-  signal?: AbortSignal;
-  /** For this call, in place of the client's `waitAtMost`. */
-  waitAtMost?: number;
-  /** Asks for an answer that is not kept from before, where the budget has room. */
-  fresh?: boolean;
-}
-
 /** An action done after a step-up: with its answer, or with the problem it met. */
 export type Resumed =
   | {
@@ -73,67 +64,28 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   const pending = createPending(surroundings.shelf, now);
   const stepUp = createStepUp({ ...surroundings, pending, authUrl, ask: options.onStepUp });
   const absolute = (path: string): string => new URL(path, here()).href;
-  let user: string | undefined;
+  let shown: Who = {};
 
-  async function send<Name extends OperationName>(
+  const { inTurn, call: callAs } = createCalls({
+    exchange,
+    address: (path) => absolute(baseUrl + path),
+    pause: surroundings.pause,
+    stepUp,
+    waitAtMost,
+    onWait,
+  });
+  const call = async <Name extends OperationName>(
     operation: Name,
     args: Args<Name>,
-    { signal, fresh }: CallOptions,
-  ): Promise<Answer<Name>> {
-    const { path, ...call } = operations[operation](...args);
-    const scope = scopesAround({ path, ...call });
-    const headers = {
-      ...(fresh === true && { 'cache-control': 'no-cache' }),
-      ...(scope !== undefined && { 'auth0-scope': scope }),
-    };
-    const response = await exchange(absolute(baseUrl + path), { ...call, headers, signal });
-    const answer: unknown = response.status === 204 ? undefined : await response.json();
-    if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;
-    const location = response.headers.get('location')?.split('/').at(-1);
-    return {
-      ...(location === undefined ? {} : { id: decodeURIComponent(location) }),
-      ...(answer as object),
-    } as Answer<Name>;
-  }
+    asked: CallOptions = {},
+  ): Promise<Answer<Name>> => callAs(operation, args, asked, shown);
 
-  /** Sends, and while the answer is "not yet" waits and sends again, as long as that may be. */
-  async function inTurn<Name extends OperationName>(
-    operation: Name,
-    args: Args<Name>,
-    call: CallOptions,
-  ): Promise<Answer<Name>> {
-    const reads = operations[operation](...args).method === 'GET';
-    for (let patience = call.waitAtMost ?? waitAtMost; ;) {
-      try {
-        return await send(operation, args, call);
-      } catch (error) {
-        const seconds = error instanceof ProblemError ? mayRepeatAfter(error, reads) : undefined;
-        if (!(error instanceof ProblemError) || seconds === undefined || seconds > patience)
-          throw error;
-        patience -= seconds;
-        const tick = (secondsLeft: number): void =>
-          onWait?.({ operation, secondsLeft, code: error.code });
-        await countDown(seconds, tick, surroundings.pause, call.signal);
-      }
-    }
-  }
-
-  async function call<Name extends OperationName>(
-    operation: Name,
-    args: Args<Name>,
-    options: CallOptions = {},
-  ): Promise<Answer<Name>> {
-    try {
-      return await inTurn(operation, args, options);
-    } catch (error) {
-      if (!(error instanceof ProblemError) || error.code !== 'step_up_required') throw error;
-      await stepUp.go({ operation, args } as Action, user, error);
-      return inTurn(operation, args, options);
-    }
-  }
-
-  const auth = async (method: 'GET' | 'POST' | 'DELETE', path: string): Promise<unknown> => {
-    const response = await exchange(absolute(authUrl + path), { method });
+  const auth = async (
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    as: Who = shown,
+  ): Promise<unknown> => {
+    const response = await exchange(absolute(authUrl + path), { method, headers: named(as) });
     return response.status === 204 ? undefined : response.json();
   };
 
@@ -143,9 +95,9 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
       if (error instanceof ProblemError && error.status === 401) return { authenticated: false };
       throw error;
     });
-    const { authenticated } = session as Session | { authenticated: false };
-    user = authenticated ? (session as Session).user.sub : undefined;
-    return authenticated ? (session as Session) : undefined;
+    const told = session as Session | { authenticated: false };
+    shown = told.authenticated ? { sub: told.user.sub, handle: told.userHandle } : {};
+    return told.authenticated ? told : undefined;
   };
 
   return {
@@ -188,7 +140,7 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
         call('accountProfile.update', [body], options),
     },
     /** Who is signed in and for how long, or undefined. Never makes the session last longer. */
-    session: () => toSession(auth('GET', '/session')),
+    session: () => toSession(auth('GET', '/session', {})),
     /** "Stay signed in": starts the idle time again, and answers the session. */
     staySignedIn: () => toSession(auth('POST', '/session')),
     /** The user's ID-token claims; a ProblemError of status 401 when nobody is signed in. */
@@ -219,13 +171,16 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
         stepUp.withReturn(
           `${authUrl}/connect?connection=${encodeURIComponent(connection)}`,
           returnTo ?? here(),
+          shown.handle,
         ),
       );
     },
     /** Forgets what is pending here and leaves for the end of the session. */
     logout(): void {
       pending.forget();
-      navigate(absolute(`${authUrl}/logout`));
+      const url = new URL(absolute(`${authUrl}/logout`));
+      if (shown.handle !== undefined) url.searchParams.set('user', shown.handle);
+      navigate(url.href);
     },
     /**
      * Does, once, what the user asked for before the step-up; call it when the page opens, after
@@ -233,11 +188,15 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
      * step-up again the user is not sent away a second time: that comes back as the problem.
      */
     async resume(options: CallOptions = {}): Promise<Resumed | undefined> {
-      const action = stepUp.back(user);
+      const action = stepUp.back(shown.sub);
       if (!action) return undefined;
       const { operation, args } = action;
       try {
-        return { operation, args, answer: await inTurn(operation, args, options) } as Resumed;
+        return {
+          operation,
+          args,
+          answer: await inTurn(operation, args, options, shown),
+        } as Resumed;
       } catch (error) {
         if (error instanceof ProblemError) return { ...action, problem: error };
         throw error;

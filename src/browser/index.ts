@@ -5,7 +5,8 @@ import { openPopup } from './popup.ts';
 
 export type * from './account-profile.ts';
 export type * from './api.ts';
-export type { CallOptions, Client, ClientOptions, Resumed } from './client.ts';
+export type { CallOptions } from './calls.ts';
+export type { Client, ClientOptions, Resumed } from './client.ts';
 export { ProblemError, type Problem } from './problem.ts';
 export type * from './session.ts';
 export type { StepUpAsked, StepUpChoice } from './step-up.ts';

@@ -30,6 +30,8 @@ export type CostClass = 'read' | 'write' | 'filtered';
 export interface Session {
   authenticated: true;
   user: Profile;
+  /** Names the user to the gateway: what this client sends with every call, so that none is made for somebody else. */
+  userHandle?: string;
   expiresIn?: number;
   idleExpiresIn?: number;
   scopes?: string[];

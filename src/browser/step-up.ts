@@ -23,6 +23,12 @@ export interface StepUpAsked {
  */
 export type StepUpChoice = boolean | 'popup';
 
+/** Whose page this is: the subject, and the handle by which the gateway knows them. */
+export interface Who {
+  sub?: string | undefined;
+  handle?: string | undefined;
+}
+
 interface StepUpParts {
   here: () => string;
   navigate: (url: string) => void;
@@ -50,12 +56,13 @@ export function createStepUp({
    * The address with `returnTo` set; refused when it is not of this origin, since a session must
    * not be confirmed elsewhere.
    */
-  const withReturn = (to: string, back: string): string => {
+  const withReturn = (to: string, back: string, handle?: string): string => {
     const url = new URL(to, here());
     const target = new URL(back, here());
     if (url.origin !== new URL(here()).origin)
       throw new TypeError(`not an address of this origin: ${url.origin}`);
     url.searchParams.set('returnTo', target.pathname + target.search + target.hash);
+    if (handle !== undefined) url.searchParams.set('user', handle);
     return url.href;
   };
 
@@ -65,11 +72,11 @@ export function createStepUp({
      * Leaves the page, so it answers never; after a popup it answers, and the action is to be tried
      * again. Throws `step_up_declined`.
      */
-    async go(action: Action, user: string | undefined, problem: ProblemError): Promise<void> {
+    async go(action: Action, { sub, handle }: Who, problem: ProblemError): Promise<void> {
       const address =
         problem.stepUpUrl ??
         `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
-      const plain = new URL(withReturn(address, here())); // An address that is refused is refused before anything is kept.
+      const plain = new URL(withReturn(address, here(), handle)); // An address that is refused is refused before anything is kept.
       const choice =
         (await ask?.({
           operation: action.operation,
@@ -89,10 +96,10 @@ export function createStepUp({
         plain.searchParams.set('display', 'popup');
         if (await popup(plain.href)) return;
       }
-      const id = pending.keep(action, user);
+      const id = pending.keep(action, sub);
       const back = new URL(here());
       if (id !== undefined) back.searchParams.set(marker, id);
-      navigate(withReturn(address, back.href));
+      navigate(withReturn(address, back.href, handle));
       await new Promise<never>(() => undefined);
     },
     /**

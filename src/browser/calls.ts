@@ -1,0 +1,99 @@
+import type { Answer, Args, OperationName } from './api.ts';
+import { operations, scopesAround } from './operations.ts';
+import type { Action } from './pending.ts';
+import { ProblemError } from './problem.ts';
+import type { createStepUp, Who } from './step-up.ts';
+import type { Exchange } from './transport.ts';
+import { countDown, mayRepeatAfter, type Pause, type Waiting } from './wait.ts';
+
+/** What may be said with a single call. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** For this call, in place of the client's `waitAtMost`. */
+  waitAtMost?: number;
+  /** Asks for an answer that is not kept from before, where the budget has room. */
+  fresh?: boolean;
+}
+
+/** The header that says whose page this is. */
+export const named = ({ handle }: Who): Record<string, string> =>
+  handle === undefined ? {} : { 'x-account-user': handle };
+
+/**
+ * Makes the calls of the API: each waits for its turn where it may, and steps up once. However long
+ * that takes, a call stays with the user it was made for.
+ */
+export function createCalls(parts: {
+  exchange: Exchange;
+  /** The full address of a path of the API. */
+  address: (path: string) => string;
+  pause: Pause;
+  stepUp: ReturnType<typeof createStepUp>;
+  waitAtMost: number;
+  onWait: ((waiting: Waiting) => void) | undefined;
+}) {
+  const { exchange, address, pause, stepUp, waitAtMost, onWait } = parts;
+
+  async function send<Name extends OperationName>(
+    operation: Name,
+    args: Args<Name>,
+    { signal, fresh }: CallOptions,
+    as: Who,
+  ): Promise<Answer<Name>> {
+    const { path, ...call } = operations[operation](...args);
+    const scope = scopesAround({ path, ...call });
+    const headers = {
+      ...named(as),
+      ...(fresh === true && { 'cache-control': 'no-cache' }),
+      ...(scope !== undefined && { 'auth0-scope': scope }),
+    };
+    const response = await exchange(address(path), { ...call, headers, signal });
+    const answer: unknown = response.status === 204 ? undefined : await response.json();
+    if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;
+    const location = response.headers.get('location')?.split('/').at(-1);
+    return {
+      ...(location === undefined ? {} : { id: decodeURIComponent(location) }),
+      ...(answer as object),
+    } as Answer<Name>;
+  }
+
+  /** Sends, and while the answer is "not yet" waits and sends again, as long as that may be. */
+  async function inTurn<Name extends OperationName>(
+    operation: Name,
+    args: Args<Name>,
+    call: CallOptions,
+    as: Who,
+  ): Promise<Answer<Name>> {
+    const reads = operations[operation](...args).method === 'GET';
+    for (let patience = call.waitAtMost ?? waitAtMost; ;) {
+      try {
+        return await send(operation, args, call, as);
+      } catch (error) {
+        const seconds = error instanceof ProblemError ? mayRepeatAfter(error, reads) : undefined;
+        if (!(error instanceof ProblemError) || seconds === undefined || seconds > patience)
+          throw error;
+        patience -= seconds;
+        const tick = (secondsLeft: number): void =>
+          onWait?.({ operation, secondsLeft, code: error.code });
+        await countDown(seconds, tick, pause, call.signal);
+      }
+    }
+  }
+
+  async function call<Name extends OperationName>(
+    operation: Name,
+    args: Args<Name>,
+    options: CallOptions,
+    as: Who,
+  ): Promise<Answer<Name>> {
+    try {
+      return await inTurn(operation, args, options, as);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code !== 'step_up_required') throw error;
+      await stepUp.go({ operation, args } as Action, as, error);
+      return inTurn(operation, args, options, as);
+    }
+  }
+
+  return { call, inTurn };
+}
