@@ -30,12 +30,19 @@ const untilStopped = async (): Promise<string> =>
   });
 
 const start = async (): Promise<void> => {
-  const [{ createGateway }, { serve }] = await Promise.all([import('./gateway/index.ts'), import('./gateway/serve.ts')]);
+  const [{ createGateway }, { serve }, { catchUnforeseen }] = await Promise.all([
+    import('./gateway/index.ts'),
+    import('./gateway/serve.ts'),
+    import('./gateway/http/unforeseen.ts'),
+  ]);
   const gateway = createGateway(environment);
+  const unforeseen = catchUnforeseen(gateway);
   const served = await serve(gateway);
   flushCompileCache();
-  gateway.log.info({ event: 'stopping', signal: await untilStopped() }, 'stopping');
+  const signal = await Promise.race([untilStopped(), unforeseen]);
+  gateway.log.info({ event: 'stopping', signal }, 'stopping');
   await served.stop();
+  if (signal === 'unforeseen') process.exitCode = 1;
 };
 
 const demo = async (args: string[]): Promise<void> => {
@@ -43,9 +50,9 @@ const demo = async (args: string[]): Promise<void> => {
   const port = Number(values.port ?? environment['PORT'] ?? 3000);
   const { startDemo } = await import('./demo.ts');
   const { createLog } = await import('./gateway/http/log.ts');
-  const { destination } = await import('pino');
+  const { openLogDestination } = await import('./gateway/http/log-destination.ts');
   // Standard output is for the address; the log goes beside it.
-  const log = createLog({ level: 'warn', destination: destination(2) });
+  const log = createLog({ level: 'warn', destination: openLogDestination(2) });
   const { stop, ...told } = await startDemo(environment, { port, log });
   if (values.json) process.stdout.write(`${JSON.stringify(told)}\n`);
   else {

@@ -83,10 +83,7 @@ export const createApp = (
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
   const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
 
-  const events = createEvents(parts.redis, {
-    malformed: () => metrics.malformed.inc({ what: 'event' }),
-    failed: (err) => log.error({ event: 'listener_failed', err }, 'an event listener failed'),
-  });
+  const events = createEvents(parts.redis, { log, metrics });
   const listSeal = createSeal(secrets, 'session list');
   const revoke = createRevoke({ auth0, log });
   const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };

@@ -12,6 +12,8 @@ export interface Running<Ready> {
   output(): string;
   /** Asks it to stop (SIGTERM) and answers its exit code; after `patience` milliseconds it is killed and the answer is undefined. */
   stop(patience?: number): Promise<number | undefined>;
+  /** Resolves with its exit code when it has ended, undefined after a signal. */
+  readonly ended: Promise<number | undefined>;
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>;
 }
@@ -77,6 +79,7 @@ export async function startProgram<Ready>(args: readonly string[], env: Environm
   const running = {
     pid: child.pid ?? 0,
     output,
+    ended,
     async stop(patience = 15_000) {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), patience);

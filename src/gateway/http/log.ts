@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Level } from 'pino';
+import { openLogDestination } from './log-destination.ts';
 
 /** The only fields a log line may have. Headers, bodies, query values, tokens and user ids have no name here, so they cannot be logged. */
 const fields = new Set([
@@ -79,43 +80,7 @@ const isoTime = (): string => {
   return written.text;
 };
 
-// A write for every line costs more than making it, and so does handing it to sonic-boom, which measures all it has at each. So lines wait here as bytes (as
-// text they are trees of what they were put together from, and garbage collection walks them), for at most a tenth of a second; warnings and errors, and
-// the end of the process, wait for nothing.
-const heldBytes = 16_384;
-const [heldMs, infoLevel] = [100, 30];
 let standardOutput: DestinationStream | undefined;
-const openStandardOutput = (): DestinationStream => {
-  const out = pino.destination({ fd: 1, sync: true });
-  let timer: NodeJS.Timeout | undefined;
-  const held = Buffer.allocUnsafeSlow(heldBytes);
-  let length = 0;
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (length === 0) return;
-    out.write(held.toString('utf8', 0, length));
-    length = 0;
-  };
-  process.once('exit', () => {
-    flush();
-    // It asks the system to write a file to its disk as well: only here.
-    out.flushSync();
-  });
-  return {
-    // Told by pino before each line: to read it off the line would copy that once more.
-    [pino.symbols.needsMetadataGsym]: true,
-    lastLevel: 0,
-    write(line) {
-      const most = line.length * 3;
-      if (length + most > heldBytes) flush();
-      if (most > heldBytes) out.write(line);
-      else length += held.write(line, length);
-      if (this.lastLevel > infoLevel) flush();
-      else timer ??= setTimeout(flush, heldMs).unref();
-    },
-  } as DestinationStream & { lastLevel: number };
-};
 
 /** Makes the JSON logger. Fields outside the allow-list are dropped, errors are reduced and scrubbed. */
 export function createLog(options: { readonly level?: Level | 'silent'; readonly destination?: DestinationStream } = {}): Log {
@@ -126,5 +91,5 @@ export function createLog(options: { readonly level?: Level | 'silent'; readonly
     serializers: { err: (error: unknown) => describeError(error) },
     formatters: { level: (label: string) => ({ level: label }), log: allowed },
   };
-  return pino(settings, options.destination ?? (standardOutput ??= openStandardOutput()));
+  return pino(settings, options.destination ?? (standardOutput ??= openLogDestination(1)));
 }

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { droppedLines } from './log-destination.ts';
 import { createTally, createTiming, type Tally, type TextTiming, type Timing } from './tally.ts';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -25,6 +26,8 @@ export interface Metrics {
   readonly failures: Tally<'code'>;
   /** What the store held or said in no form of ours, by what it should have been; it was left out. */
   readonly malformed: Tally<'what'>;
+  /** Exceptions and rejections that only the last net caught. */
+  readonly unforeseen: Tally<'origin'>;
 }
 
 /** Makes a registry of its own, so that two gateways in one process do not count each other's requests. */
@@ -32,6 +35,15 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const registry = new Registry();
   const registers = [registry];
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  new Counter({
+    name: 'my_account_log_lines_dropped_total',
+    help: 'Log lines that could not be written',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(droppedLines());
+    },
+  });
   const updates: (() => void)[] = [];
   const timings: { text(): string }[] = [];
   const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Tally<T> =>
@@ -69,6 +81,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),
     sessions: counter('my_account_sessions_total', 'Sessions made and ended', ['event']),
     failures: counter('my_account_failures_total', 'Failures answered by the gateway itself', ['code']),
+    unforeseen: counter('my_account_unforeseen_total', 'Exceptions and rejections that nothing caught: each is a bug', ['origin']),
     malformed: counter('my_account_malformed_total', 'What came out of Redis in no known form and was left out', ['what']),
   };
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { Failure } from '../http/errors.ts';
+import type { Log } from '../http/log.ts';
+import type { Metrics } from '../http/metrics.ts';
 import type { Redis } from '../redis/client.ts';
 
 // Whoever can write to Redis can publish: a message is believed in this form only.
@@ -50,16 +52,11 @@ interface Channel {
   close(): void;
 }
 
-/** Where trouble is reported: a message that is no event, and what a listener threw. */
-interface Report {
-  malformed(): void;
-  failed(error: unknown): void;
-}
-
-const unheard: Report = { malformed: () => undefined, failed: () => undefined };
-
-/** Makes the channels: over Redis when several gateways share it, in this process otherwise. */
-export const createEvents = (redis?: Redis, report = unheard): Events => {
+/**
+ * Makes the channels: over Redis when several gateways share it, in this process otherwise. A message that is no event is
+ * counted; what a listener throws is logged.
+ */
+export const createEvents = (redis?: Redis, report?: { log: Log; metrics: Metrics }): Events => {
   const channels = new Map<string, Channel>();
 
   const deliver = (user: string, event: SessionEvent): void => {
@@ -68,7 +65,7 @@ export const createEvents = (redis?: Redis, report = unheard): Events => {
         listener(event);
       } catch (error) {
         // One page's trouble is not the other pages', nor the publisher's.
-        report.failed(error);
+        report?.log.error({ event: 'listener_failed', err: error }, 'an event listener failed');
       }
     }
   };
@@ -76,7 +73,7 @@ export const createEvents = (redis?: Redis, report = unheard): Events => {
   const open = (user: string): Channel => {
     const subscription = redis?.subscribe(`events:${user}`, (message) => {
       const event = readEvent(message);
-      if (event === undefined) report.malformed();
+      if (event === undefined) report?.metrics.malformed.inc({ what: 'event' });
       else deliver(user, event);
     });
     const channel = {
