@@ -60,6 +60,7 @@ export const startFleet = async (options: { count: number; settings?: Record<str
       RATE_LIMIT_USER_READ: '10000',
       READ_KEEP_SECONDS: '0',
       INSTANCES: String(options.count),
+      DRAIN_DELAY_SECONDS: '0',
       PORT: String(port),
       ADMIN_PORT: String(adminPort),
       ...options.settings,
