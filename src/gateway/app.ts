@@ -95,10 +95,11 @@ export const createApp = (
     revoke,
   });
   const list = createSessionList(kept);
-  const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs });
+  const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs, revoke });
   const handles = createUserHandles({ secrets, issuer: auth0.issuer });
   // What a page asks of a session it asks of its own user's: somebody else may have signed in meanwhile.
   const attach = [cookie.attach, handles.check];
+  const attachEvery = [cookie.attachEvery, handles.check];
   const streams = createEventStreams({ events, sessions });
   const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
@@ -151,14 +152,14 @@ export const createApp = (
   app.get('/auth/login', createLoginStart({ leave, transactions, origin, scope: loginScope }));
   app.get(
     '/auth/callback',
-    cookie.attach,
+    cookie.attachEvery,
     createFinish({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
     createBeginAnew({ transactions, origin }),
   );
   app.get('/auth/step-up', attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
-  app.route('/auth/logout').get(attach, logout).post(attach, logout);
+  app.route('/auth/logout').get(attachEvery, logout).post(attachEvery, logout);
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
@@ -185,7 +186,7 @@ export const createApp = (
   };
   app.get('/auth/connect', attach, createConnectStart(connect));
   app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect), createConnectAnew(connect));
-  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, attach, log, metrics, settings, store, redis: parts.redis }));
+  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, attachEvery, log, metrics, settings, store, redis: parts.redis }));
   app.all(
     ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
     otherMethod('GET'),

@@ -8,10 +8,10 @@ const shots = join(import.meta.dirname, '../../.cache/screenshots');
 // As root Chromium needs --no-sandbox; the rest keeps it from calling anywhere by itself.
 const flags = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 
-/** Starts the Chromium that CHROMIUM names (else `chromium` of the PATH), headless, with a fresh profile. The caller closes it. */
-export async function startChromium(): Promise<Browser> {
+/** Starts the Chromium that CHROMIUM names (else `chromium` of the PATH), headless, with a fresh profile and these flags more. The caller closes it. */
+export async function startChromium(...more: string[]): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-  return chromium.launch({ executablePath, args: flags, timeout: 30_000 });
+  return chromium.launch({ executablePath, args: [...flags, ...more], timeout: 30_000 });
 }
 
 /** A window of its own, with its own cookies. Problems the page reports are kept in `complaints`. */

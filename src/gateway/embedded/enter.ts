@@ -11,14 +11,15 @@ import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
 import type { EndFormer } from '../tokens/revoke.ts';
 import { plainAddress } from './address.ts';
-import type { Pendings } from './pending.ts';
+import type { Pending } from '../session/pending.ts';
+import type { PendingSignIn } from './pending.ts';
 import { refused } from './refused.ts';
 
 /** What the routes of embedded login are made from. */
 export interface EmbeddedParts {
   readonly auth0: Auth0;
   readonly embedded: EmbeddedAuth0;
-  readonly pendings: Pendings;
+  readonly pendings: Pending<PendingSignIn>;
   readonly cookie: SessionCookie;
   readonly endFormer: EndFormer;
   readonly log: Log;
@@ -74,7 +75,6 @@ export const createEnter = (parts: EmbeddedParts): Enter => {
       log.warn({ event: 'login_failed', kind: 'embedded', reason: 'wrong_audience' }, 'a sign-in did not succeed');
       throw new Failure('login_failed', { detail: 'Auth0 answered with a token this gateway cannot use. Tell the operator.' });
     }
-    const before = req.account;
     const authTime = grant.claims['auth_time'];
     await cookie.begin(req, (now) => {
       const token = grantedToken(grant, auth0.audience, now, dpop !== undefined);
@@ -88,7 +88,7 @@ export const createEnter = (parts: EmbeddedParts): Enter => {
         ...(dpop && { dpop }),
       };
     });
-    if (before !== undefined) await endFormer(before, grant.sub);
+    for (const former of req.accounts ?? []) await endFormer(former, grant.sub);
     metrics.sessions.inc({ event: 'started' });
     log.info({ event: 'login', kind: 'embedded' }, 'signed in');
     return { recoveryCode };

@@ -7,7 +7,8 @@ import { attemptsOf } from './address.ts';
 import type { Attempts } from './attempts.ts';
 import { bodies, bodyOf } from './bodies.ts';
 import type { Enter } from './enter.ts';
-import type { Held, Pendings } from './pending.ts';
+import type { Pending } from '../session/pending.ts';
+import { findPending, type PendingOf, type PendingSignIn } from './pending.ts';
 import { refused } from './refused.ts';
 
 // What of Auth0's answers a page may see; `oob_code` and `mfa_token` are not among it.
@@ -33,7 +34,7 @@ const pollSeconds = 5;
 /** Makes the MFA continuation of a login without a redirect: the `mfa_token` and the `oob_code` of Auth0 stay here. */
 export const createMfaLogin = (parts: {
   embedded: EmbeddedAuth0;
-  pendings: Pendings;
+  pendings: Pending<PendingSignIn>;
   attempts: Attempts;
   enter: Enter;
 }): { authenticators: RequestHandler; challenge: RequestHandler; associate: RequestHandler; verify: RequestHandler } => {
@@ -42,41 +43,42 @@ export const createMfaLogin = (parts: {
     call.catch((cause: unknown) => {
       throw refused(cause);
     });
-  const keep = async (held: Held<'mfa'>, answer: Readonly<Record<string, unknown>>): Promise<z.output<typeof begun>> => {
+  const keep = async (entry: PendingOf<'mfa'>, answer: Readonly<Record<string, unknown>>): Promise<z.output<typeof begun>> => {
     const oobCode = answer['oob_code'];
-    await held.write({ ...held.pending, oobCode: typeof oobCode === 'string' ? oobCode : undefined });
+    if (!(await entry.replace({ ...entry.value, oobCode: typeof oobCode === 'string' ? oobCode : undefined })))
+      throw new Failure('login_expired', { detail: 'This sign-in was ended or went on elsewhere. Begin again.' });
     return begun.parse(answer);
   };
 
   return {
     async authenticators(req, res) {
       await attempts.take('address', attemptsOf(req.ip ?? ''));
-      const { pending } = await pendings.find(req, res, 'mfa');
-      res.json(z.array(authenticator).parse(await asked(embedded.authenticators(pending.mfaToken))));
+      const { value } = await findPending(pendings, req, res, 'mfa');
+      res.json(z.array(authenticator).parse(await asked(embedded.authenticators(value.mfaToken))));
     },
     async challenge(req, res) {
       const members = bodyOf(req, bodies.mfaChallenge);
       await attempts.take('address', attemptsOf(req.ip ?? ''));
-      const held = await pendings.find(req, res, 'mfa');
-      await attempts.take('message', held.pending.account);
-      res.json(await keep(held, await asked(embedded.challenge(held.pending.mfaToken, members))));
+      const entry = await findPending(pendings, req, res, 'mfa');
+      await attempts.take('message', entry.value.account);
+      res.json(await keep(entry, await asked(embedded.challenge(entry.value.mfaToken, members))));
     },
     async associate(req, res) {
       const members = bodyOf(req, bodies.mfaAssociate);
       await attempts.take('address', attemptsOf(req.ip ?? ''));
-      const held = await pendings.find(req, res, 'mfa');
-      await attempts.take('message', held.pending.account);
-      res.json(await keep(held, await asked(embedded.associate(held.pending.mfaToken, members))));
+      const entry = await findPending(pendings, req, res, 'mfa');
+      await attempts.take('message', entry.value.account);
+      res.json(await keep(entry, await asked(embedded.associate(entry.value.mfaToken, members))));
     },
     async verify(req, res) {
       const members = bodyOf(req, bodies.mfaVerify);
-      const held = await pendings.find(req, res, 'mfa');
-      const { mfaToken, oobCode, account, dpop } = held.pending;
+      const entry = await findPending(pendings, req, res, 'mfa');
+      const { mfaToken, oobCode, account, dpop } = entry.value;
       const proof = 'otp' in members ? 'otp' : 'recovery_code' in members ? 'recovery-code' : 'oob';
       if (proof === 'oob' && oobCode === undefined)
         throw new Failure('invalid_request', { detail: 'No code or push was asked for: POST /auth/mfa/challenge first.' });
       if (Object.keys(members).length === 0) {
-        await attempts.take('poll', held.name);
+        await attempts.take('poll', entry.id);
       } else {
         await attempts.take('address', attemptsOf(req.ip ?? ''));
         await attempts.take('code', account);
@@ -86,7 +88,7 @@ export const createMfaLogin = (parts: {
       const all = { ...members, mfa_token: mfaToken, ...(proof === 'oob' && { oob_code: oobCode }), scope: undefined, audience: undefined };
       try {
         const { recoveryCode } = await enter(req, res, { type, members: all, account, dpop });
-        await held.take();
+        await entry.consume();
         res.json({ authenticated: true, ...(recoveryCode !== undefined && { recovery_code: recoveryCode }) });
       } catch (cause) {
         if (!waiting(cause)) throw cause;

@@ -5,7 +5,8 @@ import { attemptsOf } from './address.ts';
 import type { Attempts } from './attempts.ts';
 import { bodies, bodyOf } from './bodies.ts';
 import type { Enter } from './enter.ts';
-import type { Pendings } from './pending.ts';
+import type { Pending } from '../session/pending.ts';
+import { findPending, type PendingSignIn } from './pending.ts';
 import { refused } from './refused.ts';
 
 const grantType = 'urn:okta:params:oauth:grant-type:webauthn';
@@ -13,7 +14,7 @@ const grantType = 'urn:okta:params:oauth:grant-type:webauthn';
 /** Makes the three routes of native passkeys: Auth0's `auth_session` stays here, the browser gets the WebAuthn options and nothing else. */
 export const createPasskeyLogin = (parts: {
   embedded: EmbeddedAuth0;
-  pendings: Pendings;
+  pendings: Pending<PendingSignIn>;
   attempts: Attempts;
   enter: Enter;
 }): { challenge: RequestHandler; register: RequestHandler; verify: RequestHandler } => {
@@ -34,10 +35,10 @@ export const createPasskeyLogin = (parts: {
     async verify(req, res) {
       const members = bodyOf(req, bodies.passkeyVerify);
       await attempts.take('address', attemptsOf(req.ip ?? ''));
-      const held = await pendings.find(req, res, 'passkey');
-      if (!(await held.take())) throw new Failure('login_expired', { detail: 'This sign-in was already finished once.' });
+      const entry = await findPending(pendings, req, res, 'passkey');
+      if (!(await entry.consume())) throw new Failure('login_expired', { detail: 'This sign-in was already finished once.' });
       const account = `passkey ${members.authn_response.id}`;
-      await enter(req, res, { type: grantType, members: { ...members, auth_session: held.pending.authSession }, account });
+      await enter(req, res, { type: grantType, members: { ...members, auth_session: entry.value.authSession }, account });
       res.json({ authenticated: true });
     },
   };

@@ -5,12 +5,13 @@ import { createEnter, type EmbeddedParts } from './enter.ts';
 import { createMfaLogin } from './mfa.ts';
 import { createPasskeyLogin } from './passkey.ts';
 import { createPasswordLogin } from './password.ts';
-import { createPendings } from './pending.ts';
+import type { PendingSignIn } from './pending.ts';
 import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
 import type { Settings } from '../../../config/settings.ts';
 import { otherMethod } from '../http/other-method.ts';
 import { createSameOrigin } from '../http/same-origin.ts';
 import type { Redis } from '../redis/client.ts';
+import { createPending } from '../session/pending.ts';
 import { createSeal } from '../session/seal.ts';
 import type { Store } from '../session/store.ts';
 
@@ -19,18 +20,20 @@ export const createEmbedded = (
   parts: Omit<EmbeddedParts, 'embedded' | 'pendings' | 'scope' | 'dpop'> & {
     settings: Settings;
     store: Store;
-    attach: readonly RequestHandler[];
+    attachEvery: readonly RequestHandler[];
     redis: Redis | undefined;
   },
 ): Router => {
-  const { settings, store, redis, auth0, attach } = parts;
+  const { settings, store, redis, auth0, attachEvery } = parts;
   const router = Router();
   const realm = settings.AUTH0_PASSWORD_REALM;
   if (realm === undefined && !settings.AUTH0_PASSKEYS) return router;
 
   const origin = settings.APP_BASE_URL;
   const embedded = createEmbeddedAuth0(auth0);
-  const pendings = createPendings({ store, seal: createSeal(settings.AUTH0_SECRET, 'embedded sign-in'), origin });
+  const seal = createSeal(settings.AUTH0_SECRET, 'embedded sign-in');
+  // Auth0's own answers live no longer: an mfa_token ten minutes, a passkey challenge five.
+  const pendings = createPending<PendingSignIn>({ store, seal, name: 'sign_in', origin, sameSite: 'strict', lifetimeMs: 600_000 });
   const attempts = createAttempts({ secret: settings.AUTH0_SECRET[0] ?? '', redis });
   const enter = createEnter({ ...parts, embedded, pendings, scope: settings.AUTH0_SCOPE, dpop: settings.AUTH0_DPOP });
 
@@ -38,7 +41,7 @@ export const createEmbedded = (
   const post = (path: string, handler: RequestHandler): void => {
     router
       .route(path)
-      .post(...guard, ...readBody(settings.UPSTREAM_ANSWER_TIMEOUT), ...attach, handler)
+      .post(...guard, ...readBody(settings.UPSTREAM_ANSWER_TIMEOUT), ...attachEvery, handler)
       .all(otherMethod('POST'));
   };
   if (realm !== undefined) post('/password', createPasswordLogin({ attempts, enter, realm }));

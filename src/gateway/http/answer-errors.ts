@@ -68,7 +68,10 @@ function redirect(res: Response, target: string, method: string): void {
 
 function sendPage(res: Response, failure: Failure, requestId: string | undefined, again: string | undefined): void {
   res.statusCode = failure.status;
-  for (const [name, value] of Object.entries(failure.headers)) res.setHeader(name, value);
+  for (const [name, value] of Object.entries(failure.headers)) {
+    if (typeof value === 'string') res.setHeader(name, value);
+    else res.appendHeader(name, value);
+  }
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Content-Type', 'text/html; charset=utf-8');
   res.end(failurePage(failure, requestId, again));

@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
+import { parseCookies, writeCookies } from './cookies.ts';
 
 // Up: what a page, its module loader and the frameworks' own requests say. A name that ends in "-" is the beginning of a family of names.
 const up = [
@@ -43,13 +44,11 @@ const [goesUp, goesUpForSocket, comesDown] = [choose(up), choose(upForSocket), c
 const ours = /^(__[a-z-]+-)?my_account_/i;
 const visible = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
-/** The cookies of a `Cookie` header that are not the gateway's own, or undefined when none is left; split at `;` alone (RFC 6265 section 5.4). */
+/** The cookies of a `Cookie` header that are not the gateway's own, or undefined when none is left. */
 const othersCookies = (header: string | undefined): string | undefined => {
-  const theirs = (header ?? '')
-    .split(';')
-    .map((each) => each.trim())
-    .filter((each) => each !== '' && !ours.test(each));
-  return theirs.length === 0 ? undefined : theirs.join('; ');
+  // A nameless cookie is sent as its value alone, which must not look like one of ours either.
+  const theirs = parseCookies(header).filter(({ name, value }) => !ours.test(name === '' ? value : name));
+  return theirs.length === 0 ? undefined : writeCookies(theirs);
 };
 
 /** The `Set-Cookie` headers that set no cookie of the gateway's: one without a name would be sent back as if its value were name and value. */

@@ -12,6 +12,7 @@ interface Row {
 export const failures = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   login_expired: { status: 400, title: 'The sign-in took too long or was begun in another browser' },
+  session_ambiguous: { status: 400, title: 'The browser sent more than one sign-in' },
   login_failed: { status: 400, title: 'The sign-in did not succeed' },
   connect_failed: { status: 400, title: 'The account was not connected' },
   // RFC 9110 section 15.5.2: a 401 names a way in. Browsers ignore a scheme they do not know, so no password box appears.
@@ -49,7 +50,8 @@ export type FailureCode = keyof typeof failures;
 /** What a failure may carry besides its code: response headers, extra problem members and the cause, which is logged and never sent. */
 export interface FailureOptions {
   readonly detail?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** A list is one header for each of its values. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly members?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
@@ -61,7 +63,7 @@ export class Failure extends Error {
   readonly title: string;
   readonly type: string;
   readonly detail: string | undefined;
-  readonly headers: Record<string, string>;
+  readonly headers: Record<string, string | readonly string[]>;
   readonly members: Record<string, unknown>;
 
   constructor(code: FailureCode, options: FailureOptions = {}) {

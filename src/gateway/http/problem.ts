@@ -35,7 +35,11 @@ export function sendProblem(res: ServerResponse, failure: Failure, requestId?: s
   const body = problemOf(failure, requestId);
   const head = [...always];
   if (requestId !== undefined) head.push('X-Request-Id', requestId);
-  for (const name in failure.headers) head.push(name, failure.headers[name] ?? '');
+  for (const name in failure.headers) {
+    const value = failure.headers[name] ?? '';
+    if (typeof value === 'string') head.push(name, value);
+    else for (const each of value) head.push(name, each);
+  }
   head.push('Cache-Control', 'no-store', 'Content-Type', 'application/problem+json; charset=utf-8');
   const length = Buffer.byteLength(body);
   head.push('Content-Length', String(length));

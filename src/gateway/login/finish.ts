@@ -108,7 +108,7 @@ export const createFinish = (parts: {
     // What was kept for the page before a step-up is still the same user's at the same browser: reading it again would cost of their few reads.
     const vault = transaction.kind === 'step-up' && before?.record.sub === grant.sub ? before.vault.toString('base64url') : undefined;
     await cookie.begin(req, (now) => ({ ...recordOf(grant, transaction, expected.audience, now, dpop), vault }));
-    if (before !== undefined) await endFormer(before, grant.sub);
+    for (const former of req.accounts ?? []) await endFormer(former, grant.sub);
     metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
     log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');
     if (transaction.popup === true) res.type('html').send(popupPage(transaction.returnTo));

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Request, Response } from 'express';
+import { parseCookies, type SentCookie } from '../http/cookies.ts';
 import type { Seal } from '../session/seal.ts';
 import type { Store } from '../session/store.ts';
 
@@ -56,13 +57,8 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
   const derive = (secret: Buffer, purpose: string, id: string): string =>
     createHmac('sha256', secret).update(`${purpose}\0${id}`).digest('base64url');
 
-  const cookies = (req: Request): ReadonlyMap<string, string> =>
-    new Map(
-      (req.headers.cookie ?? '').split(';').flatMap((pair) => {
-        const [name = '', value = ''] = pair.trim().split('=', 2);
-        return name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value) ? [[name.slice(prefix.length), value] as const] : [];
-      }),
-    );
+  const cookies = (req: Request): readonly SentCookie[] =>
+    parseCookies(req.headers.cookie).filter(({ name, value }) => name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value));
   const opened = (state: string): Sealed | undefined => {
     const plain = seal.open(Buffer.from(state, 'base64url'), none);
     return plain && (JSON.parse(plain.toString()) as Sealed);
@@ -73,8 +69,8 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
     begin(req, res, transaction) {
       const id = randomBytes(8).toString('base64url');
       const secret = randomBytes(24);
-      const oldest = [...cookies(req)].sort(([, a], [, b]) => startedAt(b) - startedAt(a)).slice(atMost - 1);
-      for (const [other] of oldest) res.clearCookie(prefix + other, attributes);
+      const oldest = [...cookies(req)].sort((a, b) => startedAt(b.value) - startedAt(a.value)).slice(atMost - 1);
+      for (const { name } of oldest) res.clearCookie(name, attributes);
       res.cookie(prefix + id, `${now().toString(36)}.${secret.toString('base64url')}`, { ...attributes, maxAge: lifetimeMs });
       const sealed: Sealed = { ...transaction, id, bind: derive(secret, 'bind', id), at: now() };
       return {
@@ -93,11 +89,17 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
       const sealed = opened(state);
       if (sealed === undefined) return { kind: 'unknown' };
       const { id, bind, at, ...transaction } = sealed;
-      const secret = Buffer.from(cookies(req).get(id)?.split('.')[1] ?? '', 'base64url');
-      const [given, expected] = [Buffer.from(derive(secret, 'bind', id)), Buffer.from(bind)];
-      const ours = given.length === expected.length && timingSafeEqual(given, expected);
+      const expected = Buffer.from(bind);
+      // Of several with its name the one it was begun with counts, whatever came first.
+      const secret = cookies(req)
+        .filter(({ name }) => name === prefix + id)
+        .map(({ value }) => Buffer.from(value.split('.')[1] ?? '', 'base64url'))
+        .find((each) => {
+          const given = Buffer.from(derive(each, 'bind', id));
+          return given.length === expected.length && timingSafeEqual(given, expected);
+        });
       if (now() - at > lifetimeMs) return { kind: 'expired', transaction };
-      if (!ours) return { kind: 'foreign', transaction };
+      if (secret === undefined) return { kind: 'foreign', transaction };
       if (!(await once(`transaction:${id}`, 2 * lifetimeMs))) return { kind: 'used', transaction };
       res.clearCookie(prefix + id, attributes);
       return { kind: 'good', transaction, nonce: derive(secret, 'nonce', id), verifier: derive(secret, 'verifier', id) };

@@ -32,17 +32,17 @@ export const createLogout = (parts: {
     const bare = isNavigation(req) && req.headers['sec-fetch-site'] === undefined && req.headers.origin === undefined;
     if (reason !== undefined && !bare) throw crossSite(reason);
 
-    const session = req.account;
-    if (session !== undefined) {
+    // Whoever signs out wants none of them, also where two were sent and nobody can say which is theirs.
+    for (const session of req.accounts ?? []) {
       await sessions.end(session);
       revoke(session);
       metrics.sessions.inc({ event: 'ended' });
       log.info({ event: 'logout' }, 'signed out');
     }
-    cookie.clear(res);
+    cookie.clear(req, res);
     res.set({ 'Cache-Control': 'no-store', 'Clear-Site-Data': '"cache", "storage"' });
     const front = `${origin}/`;
-    const { idToken, sid } = session?.record ?? {};
+    const { idToken, sid } = req.account?.record ?? {};
     const away = new URL(front);
     const url = await Promise.race([
       auth0.logoutUrl({ idToken, sid, returnTo: front }).catch(() => away),

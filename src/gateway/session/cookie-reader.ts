@@ -1,29 +1,41 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import { parseCookies } from '../http/cookies.ts';
 import { createRecent } from './recent.ts';
 import { readTicket, type Ticket } from './ticket.ts';
 
-/** Takes the session tickets out of a `Cookie` header: those that this gateway signed, in the order sent; usually one. */
-export type CookieReader = (header: string | undefined) => readonly Ticket[];
+/** The cookies of the session's name that came with a request. */
+export interface SentTickets {
+  /** Those that this gateway signed, in the order sent, each once; usually one. */
+  readonly tickets: readonly Ticket[];
+  /** How many cookies had the name, whatever they held. */
+  readonly sent: number;
+  /** Whether there were more than are looked at: then nothing can be said of the rest. */
+  readonly crowded: boolean;
+}
 
-const nobody: readonly Ticket[] = [];
+/** Takes the session tickets out of a `Cookie` header. */
+export type CookieReader = (header: string | undefined) => SentTickets;
+
+const nothing: SentTickets = { tickets: [], sent: 0, crowded: false };
 const candidatesAtMost = 4;
 const recentAtMost = 10_000;
 const recentMs = 30_000;
+// Percent-encoded or not: `s:`, a ticket, a dot and a base64 digest. What has another form costs no digest.
+const signedForm = /^s(?::|%3A)[\w-]{64}\.[A-Za-z0-9+/%]{43,129}$/i;
 
 /**
- * Reads what express-session writes (`s:` value `.` HMAC-SHA256, percent-encoded) without running express-session, which would hash
- * and serialise a session that is only read here, and reads one cookie of the name and no other. A cookie seen within the last minute is
- * recognised as a whole, and the keys derived from its secret with it: they are the costly part of opening a session.
+ * Makes the reader of what express-session writes (`s:` value `.` HMAC-SHA256, percent-encoded), which does not run
+ * express-session: it would hash and serialise a session that is only read here, and reads one cookie of the name and
+ * no other. A cookie seen within the last minute is recognised as a whole, and the keys derived from its secret with it:
+ * they are the costly part of opening a session.
  */
 export const createCookieReader = (name: string, keys: readonly string[]): CookieReader => {
   const secrets = keys.map((key) => createSecretKey(Buffer.from(key)));
-  const start = `${name}=`;
   const seen = createRecent<Ticket>(recentAtMost, recentMs);
 
   const verified = (raw: string): Ticket | undefined => {
     const text = raw.replaceAll(/%3A/gi, ':').replaceAll(/%2B/gi, '+').replaceAll(/%2F/gi, '/');
     const dot = text.lastIndexOf('.');
-    if (!text.startsWith('s:') || dot === -1) return undefined;
     const value = text.slice(2, dot);
     const signature = Buffer.from(text.slice(dot + 1));
     const good = secrets.some((secret) => {
@@ -34,20 +46,21 @@ export const createCookieReader = (name: string, keys: readonly string[]): Cooki
   };
 
   return (header) => {
-    if (header === undefined) return nobody;
-    let at = header.indexOf(start);
-    const found: Ticket[] = [];
-    for (let tried = 0; at !== -1 && tried < candidatesAtMost; at = header.indexOf(start, at + 1)) {
-      const before = header[at - 1];
-      if (before !== undefined && before !== ' ' && before !== ';') continue;
+    if (header === undefined) return nothing;
+    const tickets: Ticket[] = [];
+    let sent = 0;
+    let tried = 0;
+    for (const { name: given, value } of parseCookies(header)) {
+      if (given !== name) continue;
+      sent += 1;
+      if (!signedForm.test(value)) continue;
       tried += 1;
-      const end = header.indexOf(';', at);
-      const raw = header.slice(at + start.length, end === -1 ? undefined : end).trim();
-      const known = seen.get(raw) ?? verified(raw);
+      if (tried > candidatesAtMost) break;
+      const known = seen.get(value) ?? verified(value);
       if (known === undefined) continue;
-      seen.set(raw, known);
-      found.push(known);
+      seen.set(value, known);
+      if (!tickets.some(({ key }) => key === known.key)) tickets.push(known);
     }
-    return found;
+    return { tickets, sent, crowded: tried > candidatesAtMost };
   };
 };

@@ -43,7 +43,7 @@ export const createListAnswers = (parts: {
         throw new Failure('not_found', { detail: 'You have no such session.' });
       if (own) {
         revoke(session);
-        cookie.clear(res);
+        cookie.clear(req, res);
       }
       metrics.sessions.inc({ event: 'ended' });
       res.set('Cache-Control', 'no-store').status(204).end();
