@@ -20,6 +20,14 @@ export interface Question {
   explain?: (error: unknown) => string | undefined;
 }
 
+/** What closes a dialog whose view has ended: nobody is told of it. */
+const gone = 'gone';
+
+/** Closes every dialog there is; what was to follow on them does not. */
+export function closeDialogs(): void {
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close(gone);
+}
+
 let count = 0;
 
 /**
@@ -106,7 +114,7 @@ export function ask({
     dialog.addEventListener('close', () => {
       giveUp.abort();
       dialog.remove();
-      resolve(done);
+      if (dialog.returnValue !== gone) resolve(done);
     });
   });
 }

@@ -1,16 +1,17 @@
-import { createClient, ProblemError, type Session } from '../index.ts';
+import { ProblemError, type Session } from '../index.ts';
 import { showAccounts } from './accounts.ts';
 import { showAdd } from './add.ts';
+import { closeDialogs } from './ask.ts';
 import { showBudget, trueFor } from './budget.ts';
 import { whileBusy } from './busy.ts';
 import { el, icon, place } from './dom.ts';
 import { hear } from './hear.ts';
 import { createMethods } from './methods.ts';
-import { fail, hush, showWaiting } from './notice.ts';
+import { fail, hideWaiting, hush } from './notice.ts';
 import { showProfile, showWho } from './profile.ts';
 import { showSession } from './session-card.ts';
 import { createSessions } from './sessions.ts';
-import { stepUpNotice } from './step-up-notice.ts';
+import { createView } from './view.ts';
 import { createWatch } from './watch.ts';
 import { explain } from './words.ts';
 
@@ -19,6 +20,18 @@ const farewells = {
   left: 'You are signed out.',
 };
 
+/** The same for all sessions of one user; a gateway that tells no handle tells at least who it is. */
+const userOf = ({ userHandle, user }: Session): string => userHandle ?? user.sub;
+
+const watch = createWatch({
+  reopen: () => void open(),
+  recheck: () => void recheck(),
+  ended: () => {
+    signedOut('ended');
+  },
+  userChanged: () => void userChanged(),
+});
+let view = createView(watch.fetch);
 let stopClock = (): void => undefined;
 let stopHearing = (): void => undefined;
 
@@ -26,15 +39,23 @@ let stopHearing = (): void => undefined;
  * Puts one of index.html's templates in place of everything else: what was shown before, dialogs
  * too, leaves the document for good.
  */
-function show(view: 'loading' | 'signed-out' | 'failed' | 'account'): void {
+function show(name: 'loading' | 'signed-out' | 'failed' | 'account' | 'changed'): void {
   stopClock();
   stopHearing();
-  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
-  const template = place(view);
-  if (!(template instanceof HTMLTemplateElement)) throw new Error(`#${view} is no template`);
+  closeDialogs();
+  hideWaiting();
+  const template = place(name);
+  if (!(template instanceof HTMLTemplateElement)) throw new Error(`#${name} is no template`);
   place('view').replaceChildren(template.content.cloneNode(true));
-  place('view').ariaBusy = String(view === 'loading');
-  if (view !== 'account') showWho(undefined, signOut);
+  place('view').ariaBusy = String(name === 'loading');
+  if (name !== 'account') showWho(undefined, signOut);
+}
+
+/** Ends the view there is and shows another in its place. */
+function turnTo(name: Parameters<typeof show>[0]): void {
+  view.end();
+  view = createView(watch.fetch);
+  show(name);
 }
 
 const onClick = (test: string, run: () => void): void => {
@@ -44,16 +65,17 @@ const onClick = (test: string, run: () => void): void => {
 function signOut(): void {
   // First nothing private is left on the page, then the page is left: the browser may keep it as it
   // is for the back button.
-  show('loading');
+  const { client } = view;
+  turnTo('loading');
   sessionStorage.clear();
   watch.tellOthers();
   client.logout();
 }
 
 function signedOut(why?: keyof typeof farewells): void {
-  show('signed-out');
+  turnTo('signed-out');
   onClick('sign-in', () => {
-    client.login();
+    view.client.login();
   });
   if (why === undefined) return;
   place('farewell').append(
@@ -68,17 +90,32 @@ function signedOut(why?: keyof typeof farewells): void {
 }
 
 function failed(error: unknown): void {
-  show('failed');
+  turnTo('failed');
   place('failed-why').textContent = explain(error);
   place('failed-title').focus();
   onClick('retry', () => void open());
+}
+
+/** Says that somebody else is signed in here by now; nothing of the former user stays. */
+async function userChanged(): Promise<void> {
+  turnTo('changed');
+  sessionStorage.clear();
+  place('changed-title').focus();
+  onClick('show-account', () => void open());
+  try {
+    const session = await view.client.session();
+    if (session) place('changed-who').textContent = session.user.email ?? session.user.name ?? '';
+    else signedOut();
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+  }
 }
 
 function showTimes(session: Session): void {
   stopClock();
   showBudget(session.quota);
   const staySignedIn = async (): Promise<void> => {
-    const extended = await client.staySignedIn().catch((error: unknown) => {
+    const extended = await view.client.staySignedIn().catch((error: unknown) => {
       fail(error);
       return session;
     });
@@ -95,22 +132,23 @@ function showTimes(session: Session): void {
   };
 }
 
-/**
- * Asks again who is signed in and how much is left; a passing failure changes nothing on the page.
- */
+/** Asks again who is signed in and how much is left; a passing failure changes nothing. */
 async function recheck(): Promise<void> {
-  if (!document.querySelector('[data-test="account"]')) return;
+  if (view.user === undefined) return;
   try {
-    const session = await client.session();
+    const session = await view.client.session();
     if (!session) signedOut('ended');
-    else if (document.getElementById('session')) showTimes(session);
+    else if (userOf(session) !== view.user) await userChanged();
+    else showTimes(session);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }
 }
 
 async function account(session: Session): Promise<void> {
+  const { client } = view;
   show('account');
+  view.user = userOf(session);
   showWho(session.user, signOut);
   showProfile(session.user);
   showTimes(session);
@@ -140,9 +178,9 @@ async function account(session: Session): Promise<void> {
 }
 
 async function open(): Promise<void> {
-  show('loading');
+  turnTo('loading');
   try {
-    const session = await client.session();
+    const session = await view.client.session();
     if (session) await account(session);
     else signedOut();
   } catch (error) {
@@ -150,12 +188,4 @@ async function open(): Promise<void> {
   }
 }
 
-const watch = createWatch({
-  reopen: () => void open(),
-  recheck: () => void recheck(),
-  ended: () => {
-    signedOut('ended');
-  },
-});
-const client = createClient({ fetch: watch.fetch, onStepUp: stepUpNotice, onWait: showWaiting });
 void open();

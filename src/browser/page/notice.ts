@@ -60,6 +60,12 @@ const why: Record<string, string> = {
 let shown:
   { from: number; bar: HTMLProgressElement; count: HTMLElement; box: HTMLElement } | undefined;
 
+/** Takes the countdown away. */
+export function hideWaiting(): void {
+  shown?.box.remove();
+  shown = undefined;
+}
+
 /**
  * The countdown while a call waits for its turn. It stands in the open dialog, where there is one,
  * since nothing outside it is reachable. Screen readers hear the length once; the seconds are for
@@ -67,8 +73,7 @@ let shown:
  */
 export function showWaiting({ secondsLeft, code }: Waiting): void {
   if (secondsLeft === 0) {
-    shown?.box.remove();
-    shown = undefined;
+    hideWaiting();
     return;
   }
   if (!shown) {

@@ -8,13 +8,23 @@ interface Parts {
   recheck: () => void;
   /** The gateway said that nobody is signed in. */
   ended: () => void;
+  /** The gateway said that another user than the one on the page is signed in. */
+  userChanged: () => void;
 }
+
+const codeOf = async (response: Response): Promise<unknown> => {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined);
+  return typeof body === 'object' && body !== null && 'code' in body ? body.code : undefined;
+};
 
 /**
  * Notices what can make the page untrue: the end of the session, here or in another tab, the back
  * button, a spent budget.
  */
-export function createWatch({ reopen, recheck, ended }: Parts) {
+export function createWatch({ reopen, recheck, ended, userChanged }: Parts) {
   let soon: ReturnType<typeof setTimeout> | undefined;
   let changedAt = 0;
 
@@ -30,15 +40,18 @@ export function createWatch({ reopen, recheck, ended }: Parts) {
 
   return {
     /**
-     * The browser's fetch; after a call of the API it has the budget looked up, and a 401 ends what
-     * is shown.
+     * The browser's fetch; after a call of the API it has the budget looked up. A 401 ends what is
+     * shown, and so does the answer that somebody else is signed in by now.
      */
     fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
       const changes = (request[1]?.method ?? 'GET') !== 'GET';
       const response = await fetch(...request);
+      const { pathname } = new URL(response.url);
       if (changes) changedAt = Date.now();
-      if (!new URL(response.url).pathname.startsWith('/auth/')) {
-        if (response.status === 401) ended();
+      if (response.status === 401 && pathname !== '/auth/session') ended();
+      else if (response.status === 409 && (await codeOf(response)) === 'user_changed')
+        userChanged();
+      if (!pathname.startsWith('/auth/')) {
         clearTimeout(soon);
         soon = setTimeout(recheck, 150);
       }
