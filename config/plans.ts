@@ -1,6 +1,7 @@
 /**
  * Auth0's nine buckets of the My Account API, by Auth0's names, in the order of its table. Each is
- * one for the whole tenant, per second, and one for every user, per minute; the burst is the number.
+ * one for the whole tenant, per second, and one for every user, per minute; the burst is the
+ * number.
  */
 export const bucketNames = [
   'authentication_methods_read',
@@ -107,7 +108,10 @@ export const planBuckets = { ...byColumn, professional: byColumn.essentials } as
 /** The name of a plan. */
 export type PlanName = keyof typeof planBuckets;
 
-/** Numbers that replace those of a plan, for a contract, or for a change at Auth0 that is newer than this table. */
+/**
+ * Numbers that replace those of a plan, for a contract, or for a change at Auth0 that is newer than
+ * this table.
+ */
 export type BucketOverrides = Readonly<Partial<Record<BucketName, Partial<BucketLimits>>>>;
 
 /** Returns the nine buckets of a plan with single numbers replaced. */
@@ -123,13 +127,19 @@ export interface OperationBucket {
   readonly bucket: BucketName;
   /** The query parameter with which it takes from another one. */
   readonly filtered?: { readonly by: string; readonly bucket: BucketName };
-  /** False where Auth0's table does not say it, and the name of the bucket or a likeness is all there is (UNCONFIRMED). */
+  /**
+   * False where Auth0's table does not say it, and the name of the bucket or a likeness is all
+   * there is (UNCONFIRMED).
+   */
   readonly confirmed: boolean;
 }
 
 const of = (bucket: BucketName, confirmed = true): OperationBucket => ({ bucket, confirmed });
 
-/** The bucket of each operation, by its method and its path after `/me/v1`, where `{id}` stands for one segment. */
+/**
+ * The bucket of each operation, by its method and its path after `/me/v1`, where `{id}` stands for
+ * one segment.
+ */
 export const operationBuckets: Readonly<Record<string, OperationBucket>> = {
   'GET /factors': of('factors_read'),
   'GET /authentication-methods': {
@@ -148,13 +158,17 @@ export const operationBuckets: Readonly<Record<string, OperationBucket>> = {
   'GET /connected-accounts/accounts': of('connected_accounts_read_accounts'),
   'GET /connected-accounts/connections': of('connected_accounts_read_connections'),
   'DELETE /connected-accounts/accounts/{id}': of('connected_accounts_write', false),
-  // Auth0 publishes no bucket for the profile: the careful guess is that it shares the one of the methods.
+  // Auth0 publishes no bucket for the profile: the careful guess is that it shares the one of the
+  // methods.
   'GET /profile': of('authentication_methods_read', false),
   'PATCH /profile': of('authentication_methods_write', false),
   'GET /organizations': of('organizations_read'),
 };
 
-/** What a request counts as where only three classes are told apart: `filtered` is a read of authentication methods with a filter. */
+/**
+ * What a request counts as where only three classes are told apart: `filtered` is a read of
+ * authentication methods with a filter.
+ */
 export type CostClass = 'read' | 'write' | 'filtered';
 
 /** The classes in the order of Auth0's table. */
@@ -175,7 +189,10 @@ function classesOf(buckets: PlanBuckets): Plan {
   return { tenantPerSecond: each('tenantPerSecond'), userPerMinute: each('userPerMinute') };
 }
 
-/** Every plan as three classes: the buckets of the authentication methods, which all operations are counted in. */
+/**
+ * Every plan as three classes: the buckets of the authentication methods, which all operations are
+ * counted in.
+ */
 export const plans = Object.fromEntries(
   Object.entries(planBuckets).map(([name, buckets]) => [name, classesOf(buckets)]),
 ) as Record<PlanName, Plan>;

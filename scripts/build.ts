@@ -1,5 +1,6 @@
-// Makes dist/: the library and the command line as JavaScript with types, and the account page as static files.
-// Runs after `npm ci` by itself (npm's prepare step); without the development packages there is nothing to build with, and nothing is built.
+// Makes dist/: the library and the command line as JavaScript with types, and the account page as
+// static files. Runs after `npm ci` by itself (npm's prepare step); without the development
+// packages there is nothing to build with, and nothing is built.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,6 +1,6 @@
-// `npm run contract -- FILE [--write]`: holds this repository against a copy of Auth0's OpenAPI file of
-// the My Account API and prints one table; exit code 1 when anything differs. With --write the factual
-// part of the file first becomes this repository's data, which the tests compare with.
+// `npm run contract -- FILE [--write]`: holds this repository against a copy of Auth0's OpenAPI
+// file of the My Account API and prints one table; exit code 1 when anything differs. With --write
+// the factual part of the file first becomes this repository's data, which the tests compare with.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

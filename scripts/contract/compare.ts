@@ -125,7 +125,10 @@ function judge(
 const cellOf = (own: HouseOperation | undefined): string =>
   own === undefined ? '-' : own.open ? own.name : `${own.name} (denied)`;
 
-/** Returns every place at which two documents differ, as JSON pointers with what is there on either side. */
+/**
+ * Returns every place at which two documents differ, as JSON pointers with what is there on either
+ * side.
+ */
 export function changesOf(kept: Json | undefined, given: Json | undefined, at = ''): string[] {
   if (JSON.stringify(kept) === JSON.stringify(given)) return [];
   if (kept === undefined) return [`${at}: new in the file`];

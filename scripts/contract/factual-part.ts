@@ -1,4 +1,5 @@
-// What is copied from an Auth0 OpenAPI file into this repository: the facts a client or a server can be held against, and no prose.
+// What is copied from an Auth0 OpenAPI file into this repository: the facts a client or a server
+// can be held against, and no prose.
 
 /** Any JSON value. */
 export type Json =
@@ -17,7 +18,10 @@ const prose = new Set([
   'tags',
   '$comment',
 ]);
-/** Keywords whose members are named by the document: there a member called `title` is a property and no heading. */
+/**
+ * Keywords whose members are named by the document: there a member called `title` is a property and
+ * no heading.
+ */
 const named = new Set([
   'properties',
   'patternProperties',
@@ -59,8 +63,9 @@ const eachFacts = (members: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(members).map(([name, member]) => [name, facts(member)]));
 
 /**
- * Returns the operations, parameters, bodies, statuses, headers, schemas, scopes and lifecycles of an OpenAPI 3.1 document, in its order.
- * Throws an Error for a document that is none. What was made by it comes out of it unchanged.
+ * Returns the operations, parameters, bodies, statuses, headers, schemas, scopes and lifecycles of
+ * an OpenAPI 3.1 document, in its order. Throws an Error for a document that is none. What was made
+ * by it comes out of it unchanged.
  */
 export function factualPart(document: unknown): JsonObject {
   const given = document as Json;

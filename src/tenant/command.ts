@@ -41,8 +41,8 @@ async function readConfig(path: string): Promise<Record<string, unknown>> {
 }
 
 /**
- * Starts a tenant as the command line says and prints where it is; undefined when only help was asked for.
- * Flags win over the file. Throws SettingsError with every problem of both.
+ * Starts a tenant as the command line says and prints where it is; undefined when only help was
+ * asked for. Flags win over the file. Throws SettingsError with every problem of both.
  */
 export async function runTenant(
   argv: string[],

@@ -20,7 +20,10 @@ const placeSchema = z.strictObject({
   users: z.array(newUserSchema).optional(),
 });
 
-/** Options of startTenant: where it listens, its users, and every setting of the tenant. All are optional. */
+/**
+ * Options of startTenant: where it listens, its users, and every setting of the tenant. All are
+ * optional.
+ */
 export type TenantOptions = SettingsInput & {
   host?: string | undefined;
   port?: number | undefined;

@@ -1,12 +1,14 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createEmbedded } from './embedded/embedded.ts';
 import { createFaults, type Faults } from './http/faults.ts';
 import { createLimits } from './http/limits.ts';
 import { listen } from './http/listen.ts';
-import { createRouter } from './http/router.ts';
+import { createRouter } from './router.ts';
 import { makeUsers, shown, type ShownUser } from './control/users.ts';
-import { createAccount } from './account.ts';
+import { CONNECT_PATH } from './me/accounts/connect.ts';
+import { createMyAccountApi } from './me/api.ts';
 import { createSigningKey } from './oidc/keys.ts';
-import { createAuthorizationServer } from './oidc/server.ts';
+import { createAuthorizationServer, type AuthorizationServer } from './server.ts';
 import { checkOptions, type TenantOptions } from './options.ts';
 import { createPushes } from './second-factor/push.ts';
 import { newUser, newUserSchema, type NewUser } from './state/new-user.ts';
@@ -44,7 +46,10 @@ export interface Tenant {
   close(): Promise<void>;
 }
 
-/** Starts a tenant in this process, in well under a second; several can run at once and share nothing. Throws SettingsError for wrong options. */
+/**
+ * Starts a tenant in this process, in well under a second; several can run at once and share
+ * nothing. Throws SettingsError for wrong options.
+ */
 export async function startTenant(options?: TenantOptions): Promise<Tenant> {
   const { place, settings, demo } = checkOptions(options);
   const [key, listener] = await Promise.all([createSigningKey(), listen(place.host, place.port)]);
@@ -82,7 +87,7 @@ export async function startTenant(options?: TenantOptions): Promise<Tenant> {
       reset,
       control: place.control,
       demo,
-      account: createAccount(state, server),
+      account: mountAccount(state, server),
       embedded: createEmbedded(state, server, pushes),
       limited: createLimits(state),
     }),
@@ -122,4 +127,22 @@ function addDemoUser(
   state.users.add(
     newUser(newUserSchema.parse({ email, password, methods, ...names }), state.clock),
   );
+}
+
+/** Mounts the My Account API; answers true when the request was for it. */
+function mountAccount(state: State, server: AuthorizationServer) {
+  const { api, providerPage } = createMyAccountApi({
+    state,
+    originOf: (request) => server.originOf(request),
+    authenticate: (token, request) => server.authenticate(token, request),
+  });
+  return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> => {
+    if (url.pathname === CONNECT_PATH) {
+      await providerPage(request, response);
+      return true;
+    }
+    if (url.pathname !== '/me' && !url.pathname.startsWith('/me/')) return false;
+    await api(request, response);
+    return true;
+  };
 }

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { sendJson } from '../http/answer.ts';
 import { BodyError, readMembers } from '../http/body.ts';
 import { faultSchema, type Faults } from '../http/faults.ts';
-import type { AuthorizationServer } from '../oidc/server.ts';
+import type { AuthorizationServer } from '../server.ts';
 import type { Pushes } from '../second-factor/push.ts';
-import { initiators } from '../state/initiators.ts';
+import { initiators } from '../state/account-events.ts';
 import { SettingsError } from '../state/settings.ts';
 import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
@@ -144,7 +144,10 @@ function refusal({ server }: ControlParts, request: IncomingMessage) {
   return undefined;
 }
 
-/** Answers `/_control/…`: how a test moves the tenant. JSON in and out; problems as `{error}` with 400 or 404. */
+/**
+ * Answers `/_control/…`: how a test moves the tenant. JSON in and out; problems as `{error}` with
+ * 400 or 404.
+ */
 export async function answerControl(
   parts: ControlParts,
   url: URL,

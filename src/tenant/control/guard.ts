@@ -6,8 +6,8 @@ const loopback = /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const nameOf = (host: string): string => host.toLowerCase().replace(/:\d+$/, '');
 
 /**
- * Whether a request was sent under a name of this tenant or of this machine. Under another name it may be a page
- * of that name that asks, after its owner let the name lead here (DNS rebinding).
+ * Whether a request was sent under a name of this tenant or of this machine. Under another name it
+ * may be a page of that name that asks, after its owner let the name lead here (DNS rebinding).
  */
 export function isOwnHost({ headers }: IncomingMessage, origins: readonly string[]): boolean {
   const name = nameOf(headers.host ?? '');
@@ -15,8 +15,8 @@ export function isOwnHost({ headers }: IncomingMessage, origins: readonly string
 }
 
 /**
- * Whether another site's page may have sent a request: what its browser says of it (Fetch Metadata), else its
- * Origin (RFC 6454 section 7). A script outside of a browser sends neither.
+ * Whether another site's page may have sent a request: what its browser says of it (Fetch
+ * Metadata), else its Origin (RFC 6454 section 7). A script outside of a browser sends neither.
  */
 export function isForeignPage({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
@@ -26,7 +26,10 @@ export function isForeignPage({ headers }: IncomingMessage): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== (headers.host ?? '').toLowerCase();
 }
 
-/** Whether a body is announced as JSON, which no form and no simple request of another site can do (Fetch, "CORS-safelisted request-header"). */
+/**
+ * Whether a body is announced as JSON, which no form and no simple request of another site can do
+ * (Fetch, "CORS-safelisted request-header").
+ */
 export const isJson = ({ headers }: IncomingMessage): boolean =>
   /^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
 

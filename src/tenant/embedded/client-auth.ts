@@ -6,7 +6,10 @@ import type { ClientRecord, Settings } from '../state/settings.ts';
 const same = (given: string, expected: string): boolean =>
   given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
 
-/** Checks the application's credentials in a JSON body, as the embedded endpoints take them: a secret, an assertion (private_key_jwt), or none. */
+/**
+ * Checks the application's credentials in a JSON body, as the embedded endpoints take them: a
+ * secret, an assertion (private_key_jwt), or none.
+ */
 export async function authenticateClient(
   settings: Settings,
   members: Record<string, unknown>,

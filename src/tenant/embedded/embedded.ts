@@ -3,17 +3,30 @@ import { sendJson, sendOAuthError } from '../http/answer.ts';
 import { readMembers } from '../http/body.ts';
 import { note } from '../http/observe.ts';
 import { TokenError } from '../oidc/resources.ts';
-import type { AuthorizationServer } from '../oidc/server.ts';
+import type { Authenticate } from '../oidc/access-token.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import type { State } from '../state/state.ts';
 import { authenticateClient } from './client-auth.ts';
 import { challenge, listAuthenticators, type MfaCaller } from './mfa-api.ts';
 import { associate } from './mfa-associate.ts';
+import type { MfaTokens } from './mfa-tokens.ts';
+import type { Passkeys } from './passkeys.ts';
 
 const webauthnGrant = 'urn:okta:params:oauth:grant-type:webauthn';
 
-/** Mounts `/passkey/*` and `/mfa/*`; answers true when the request was for one of them. Failures are OAuth errors. */
-export function createEmbedded(state: State, server: AuthorizationServer, pushes: Pushes) {
+/** What of the authorization server the embedded endpoints use. */
+export interface EmbeddedServer {
+  mfaTokens: MfaTokens;
+  passkeys: Passkeys;
+  authenticate: Authenticate;
+  originOf(request: IncomingMessage): string;
+}
+
+/**
+ * Mounts `/passkey/*` and `/mfa/*`; answers true when the request was for one of them. Failures are
+ * OAuth errors.
+ */
+export function createEmbedded(state: State, server: EmbeddedServer, pushes: Pushes) {
   const { mfaTokens, passkeys } = server;
 
   async function passkey(request: IncomingMessage, path: string): Promise<Record<string, unknown>> {
@@ -43,7 +56,10 @@ export function createEmbedded(state: State, server: AuthorizationServer, pushes
     return passkeys.register(origin, client.client_id, members);
   }
 
-  /** The bearer of the MFA API: an mfa_token, or an access token for the audience `/mfa/` with the scope the call needs. */
+  /**
+   * The bearer of the MFA API: an mfa_token, or an access token for the audience `/mfa/` with the
+   * scope the call needs.
+   */
   async function caller(request: IncomingMessage, scope: string): Promise<MfaCaller> {
     const token = (request.headers.authorization ?? '').split(' ')[1] ?? '';
     const transaction = mfaTokens.find(token);

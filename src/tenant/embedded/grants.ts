@@ -1,6 +1,5 @@
 import type { TokenEndpointGrantContext } from 'oidc-provider';
-import type { Parts } from '../oidc/context.ts';
-import { scopeList } from '../oidc/context.ts';
+import { scopeList, type GrantType, type Parts } from '../oidc/context.ts';
 import type { DemandMfa } from '../oidc/refresh.ts';
 import { TokenError } from '../oidc/resources.ts';
 import type { Pushes } from '../second-factor/push.ts';
@@ -9,13 +8,7 @@ import { mfaGrants } from './mfa-grants.ts';
 import type { MfaTokens } from './mfa-tokens.ts';
 import type { Passkeys } from './passkeys.ts';
 import { passwordGrant } from './password.ts';
-import { demandSecondFactor } from './second-factor-demand.ts';
-
-/** A grant of the token endpoint that oidc-provider does not have: what handles it and which parameters it reads. */
-export interface GrantType {
-  handler: (ctx: TokenEndpointGrantContext) => Promise<void>;
-  parameters: string[];
-}
+import { demandSecondFactor } from './mfa-required.ts';
 
 /** What the embedded grants work with. */
 export interface EmbeddedParts {

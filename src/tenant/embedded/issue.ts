@@ -1,3 +1,4 @@
+import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { allowedByRoles, findApi, identityScopes } from '../oidc/audiences.ts';
 import { accountFinder } from '../oidc/claims.ts';
@@ -6,9 +7,11 @@ import { scopeList, type Parts } from '../oidc/context.ts';
 import { rememberLogin } from '../oidc/logins.ts';
 import { resourceServerInfo } from '../oidc/resources.ts';
 import type { PendingLogin } from './mfa-tokens.ts';
-import { tokenProof } from './token-proof.ts';
 
-/** A login that is complete: who, for which application, what they asked for, and when a second factor was proved. */
+/**
+ * A login that is complete: who, for which application, what they asked for, and when a second
+ * factor was proved.
+ */
 export interface CompleteLogin extends PendingLogin {
   /** Auth0's name of the way, for the `gty` claim. */
   way: string;
@@ -16,8 +19,9 @@ export interface CompleteLogin extends PendingLogin {
 }
 
 /**
- * Issues the tokens of an embedded login: one grant, an access token, with `offline_access` a refresh token, with `openid` an ID token.
- * There is no browser session, so there is no `sid`; and no amr, which Auth0 leaves out here even after MFA.
+ * Issues the tokens of an embedded login: one grant, an access token, with `offline_access` a
+ * refresh token, with `openid` an ID token. There is no browser session, so there is no `sid`; and
+ * no amr, which Auth0 leaves out here even after MFA.
  */
 export async function issueTokens(
   parts: Parts,
@@ -101,4 +105,34 @@ export async function issueTokens(
     body['id_token'] = await idToken.issue({ use: 'idtoken' });
   }
   ctx.body = body;
+}
+
+/** How far a proof's time may be from ours. */
+const proofSeconds = 300;
+
+/**
+ * Checks the DPoP proof of a token request for an embedded grant (RFC 9449 section 4.3) and answers
+ * the thumbprint of its key; undefined when none was sent. oidc-provider does this itself for its
+ * own grants only. The proof has the client's clock.
+ */
+async function tokenProof(ctx: KoaContextWithOIDC): Promise<string | undefined> {
+  const proof = ctx.get('dpop');
+  if (proof === '') return undefined;
+  const verified = await jwtVerify(proof, EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256', 'RS256'],
+  }).catch((cause: unknown) => {
+    throw new errors.InvalidDpopProof('invalid DPoP key binding', { cause });
+  });
+  const { payload, protectedHeader } = verified;
+  const fits = payload['htm'] === 'POST' && payload['htu'] === `${ctx.oidc.issuer}oauth/token`;
+  const age = Math.abs(Date.now() / 1000 - (payload.iat ?? 0));
+  const { jti } = payload;
+  if (!fits || age > proofSeconds || protectedHeader.jwk === undefined || jti === undefined)
+    throw new errors.InvalidDpopProof('DPoP proof does not fit the request');
+  const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk);
+  const until = Math.floor(Date.now() / 1000) + proofSeconds;
+  const isNew = await ctx.oidc.provider.ReplayDetection.unique(thumbprint, jti, until);
+  if (!isNew) throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected');
+  return thumbprint;
 }

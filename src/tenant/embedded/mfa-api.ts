@@ -7,7 +7,10 @@ import type { UserRecord } from '../state/users.ts';
 import { TokenError } from '../oidc/resources.ts';
 import type { MfaTransaction } from './mfa-tokens.ts';
 
-/** Who calls the MFA API: a login that needs its second factor, or a signed-in user with a token for `/mfa/`. */
+/**
+ * Who calls the MFA API: a login that needs its second factor, or a signed-in user with a token for
+ * `/mfa/`.
+ */
 export interface MfaCaller {
   user: UserRecord;
   transaction?: MfaTransaction;
@@ -42,7 +45,10 @@ export function listAuthenticators({ user }: MfaCaller): unknown[] {
 
 const newOobCode = (): string => `Fe26.2**${randomBytes(24).toString('hex')}`;
 
-/** Opens an out-of-band challenge: a code goes out, or a push. Throws TokenError when there were too many. */
+/**
+ * Opens an out-of-band challenge: a code goes out, or a push. Throws TokenError when there were too
+ * many.
+ */
 export function openChallenge(
   state: State,
   pushes: Pushes,

@@ -17,7 +17,10 @@ const bodySchema = z.object({
   email: z.email().optional(),
 });
 
-/** `POST /mfa/associate`: a first factor for a user who has none; an mfa_token may not add a second one. Its first good code confirms it. */
+/**
+ * `POST /mfa/associate`: a first factor for a user who has none; an mfa_token may not add a second
+ * one. Its first good code confirms it.
+ */
 export function associate(
   state: State,
   pushes: Pushes,

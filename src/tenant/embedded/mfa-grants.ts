@@ -125,7 +125,10 @@ export function mfaGrants(
   };
 }
 
-/** A factor that was proved is confirmed, and with it the recovery code that came with its association. */
+/**
+ * A factor that was proved is confirmed, and with it the recovery code that came with its
+ * association.
+ */
 function confirm(user: UserRecord, proved: MethodRecord): void {
   for (const method of user.methods)
     if (method === proved || method.view.type === 'recovery-code')

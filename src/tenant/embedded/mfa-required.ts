@@ -1,9 +1,15 @@
+import type { Parts } from '../oidc/context.ts';
+import { canProveMfa, defaultPolicyHolds } from '../oidc/policy.ts';
+import type { DemandMfa } from '../oidc/refresh.ts';
 import type { State } from '../state/state.ts';
 import { TokenError } from '../oidc/resources.ts';
 import { candidates, typeNames } from '../second-factor/kinds.ts';
 import type { MfaTokens, PendingLogin } from './mfa-tokens.ts';
 
-/** Makes the answer `mfa_required`: an mfa_token, and what the user can be challenged with or has to enrol. */
+/**
+ * Makes the answer `mfa_required`: an mfa_token, and what the user can be challenged with or has to
+ * enrol.
+ */
 export function createMfaDemand(state: State, tokens: MfaTokens) {
   return (login: PendingLogin): TokenError => {
     const user = state.users.get(login.userId);
@@ -26,4 +32,17 @@ export function createMfaDemand(state: State, tokens: MfaTokens) {
       },
     );
   };
+}
+
+/**
+ * Throws mfa_required when the tenant's policy or the Default Policy wants a second factor for an
+ * embedded login.
+ */
+export function demandSecondFactor(parts: Parts, login: PendingLogin, demandMfa: DemandMfa): void {
+  const user = parts.state.users.get(login.userId);
+  if (user === undefined) return;
+  const { always, action_disables: off } = parts.state.settings().mfa;
+  const byTenant = always && !off;
+  const byDefaultPolicy = defaultPolicyHolds(parts, login.audience) && canProveMfa(user);
+  if (byTenant || byDefaultPolicy) throw demandMfa(login);
 }

@@ -17,7 +17,10 @@ export interface MfaTransaction {
   token: string;
   login: PendingLogin;
   expiresAt: number;
-  /** Open out-of-band challenges by oob_code: the authenticator asked and, where one went out, the code. */
+  /**
+   * Open out-of-band challenges by oob_code: the authenticator asked and, where one went out, the
+   * code.
+   */
   challenges: Map<string, { authenticatorId: string; code?: string }>;
   /** A factor being enrolled on the way, not yet proved. */
   enrolling?: { methodId: string };

@@ -22,7 +22,9 @@ export function parseResponse(given: unknown): z.infer<typeof responseSchema> {
   }
 }
 
-/** The page's origin as the browser signed it, when it may use credentials of this relying party. */
+/**
+ * The page's origin as the browser signed it, when it may use credentials of this relying party.
+ */
 export function originOf(
   { response }: { response: { clientDataJSON: string } },
   rpId: string,

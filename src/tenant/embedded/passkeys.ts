@@ -38,7 +38,9 @@ const profileSchema = z.strictObject({
   picture: z.url().optional(),
 });
 
-/** Native passkeys (`/passkey/register`, `/passkey/challenge` and the webauthn grant) of one tenant. */
+/**
+ * Native passkeys (`/passkey/register`, `/passkey/challenge` and the webauthn grant) of one tenant.
+ */
 export interface Passkeys {
   register(
     origin: string,
@@ -46,7 +48,10 @@ export interface Passkeys {
     members: Record<string, unknown>,
   ): Promise<Record<string, unknown>>;
   challenge(origin: string, clientId: string): Promise<Record<string, unknown>>;
-  /** Finishes either: the user who was registered or who signed in. Throws TokenError when the proof is not good. */
+  /**
+   * Finishes either: the user who was registered or who signed in. Throws TokenError when the proof
+   * is not good.
+   */
   finish(clientId: string, authSession: string, response: unknown): Promise<UserRecord>;
   clear(): void;
 }

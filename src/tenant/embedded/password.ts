@@ -5,7 +5,7 @@ import { TokenError } from '../oidc/resources.ts';
 import { passwordMatches } from '../state/passwords.ts';
 import type { Limit } from '../state/buckets.ts';
 import { issueTokens } from './issue.ts';
-import { demandSecondFactor } from './second-factor-demand.ts';
+import { demandSecondFactor } from './mfa-required.ts';
 
 interface PasswordParameters {
   username?: string;
@@ -14,12 +14,18 @@ interface PasswordParameters {
   audience?: string;
 }
 
-/** Brute-force protection: ten wrong passwords for one account from one address. It opens slowly, where Auth0 waits for an unblock link. */
+/**
+ * Brute-force protection: ten wrong passwords for one account from one address. It opens slowly,
+ * where Auth0 waits for an unblock link.
+ */
 const wrongPasswords: Limit = { limit: 10, windowSeconds: 86_400 };
 
 const defaultConnection = 'Username-Password-Authentication';
 
-/** The `password` and `password-realm` grants: e-mail and password straight from the application (RFC 6749 section 4.3). */
+/**
+ * The `password` and `password-realm` grants: e-mail and password straight from the application
+ * (RFC 6749 section 4.3).
+ */
 export function passwordGrant(parts: Parts, demandMfa: DemandMfa) {
   const { state } = parts;
   return async (ctx: TokenEndpointGrantContext<PasswordParameters>): Promise<void> => {

@@ -17,7 +17,10 @@ export function sendJson(
   response.end(text);
 }
 
-/** Answers a page, never cached; forms may be sent to this tenant only, since a page has no other use. */
+/**
+ * Answers a page, never cached; forms may be sent to this tenant only, since a page has no other
+ * use.
+ */
 export function sendPage(response: ServerResponse, status: number, html: string): void {
   response.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
@@ -35,7 +38,10 @@ export function redirect(response: ServerResponse, location: string): void {
   response.end();
 }
 
-/** An OAuth failure: `error` and `error_description` (RFC 6749 section 5.2), with further members where Auth0 has them. */
+/**
+ * An OAuth failure: `error` and `error_description` (RFC 6749 section 5.2), with further members
+ * where Auth0 has them.
+ */
 export function sendOAuthError(
   response: ServerResponse,
   status: number,

@@ -27,7 +27,10 @@ async function readRaw(request: IncomingMessage): Promise<Buffer> {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Reads a form or a JSON object as one record; Auth0's OAuth endpoints take both. Repeated form members keep the last. */
+/**
+ * Reads a form or a JSON object as one record; Auth0's OAuth endpoints take both. Repeated form
+ * members keep the last.
+ */
 export async function readMembers(request: IncomingMessage): Promise<Record<string, unknown>> {
   const raw = (await readRaw(request)).toString('utf8');
   if (!(request.headers['content-type'] ?? '').includes('json'))
@@ -41,7 +44,10 @@ export async function readMembers(request: IncomingMessage): Promise<Record<stri
   throw new BodyError(400, 'The request body is not a JSON object.');
 }
 
-/** The same request with another form as its body, unread: what oidc-provider is given after the body was looked at. */
+/**
+ * The same request with another form as its body, unread: what oidc-provider is given after the
+ * body was looked at.
+ */
 export function withForm(
   request: IncomingMessage,
   members: Record<string, unknown>,

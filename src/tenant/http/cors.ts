@@ -23,8 +23,8 @@ export const isAllowedOrigin = (
   );
 
 /**
- * Puts CORS headers (Fetch, section 3.2) on what answers a page of an application, and answers its preflight; true
- * when it did. A page of another origin is told nothing.
+ * Puts CORS headers (Fetch, section 3.2) on what answers a page of an application, and answers its
+ * preflight; true when it did. A page of another origin is told nothing.
  */
 export function answerPreflight(
   settings: Settings,

@@ -16,7 +16,10 @@ export const faultSchema = z.strictObject({
   status: z.number().int().min(200).max(599).optional(),
   headers: z.record(z.string(), z.string()).default({}),
   body: z.unknown().optional(),
-  /** Break the connection: before anything is done, after it was done but before the answer, or in the middle of the answer. */
+  /**
+   * Break the connection: before anything is done, after it was done but before the answer, or in
+   * the middle of the answer.
+   */
   reset: z.enum(['before-headers', 'after-handling', 'mid-body']).optional(),
   /** Spread the answer's body over this long, milliseconds. */
   slowBodyMs: z.number().nonnegative().optional(),

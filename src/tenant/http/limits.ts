@@ -6,7 +6,10 @@ import { sendOAuthError } from './answer.ts';
 const text =
   'Too many requests. Check the X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset headers.';
 
-/** Auth0's published limits of the authentication endpoints, with their headers on every answer; true when the request was one too many. */
+/**
+ * Auth0's published limits of the authentication endpoints, with their headers on every answer;
+ * true when the request was one too many.
+ */
 export function createLimits(
   state: State,
 ): (request: IncomingMessage, response: ServerResponse, url: URL) => boolean {

@@ -9,7 +9,10 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Listens on a host and port (0: any free one). Listening comes first, since the tenant's own name depends on the port. */
+/**
+ * Listens on a host and port (0: any free one). Listening comes first, since the tenant's own name
+ * depends on the port.
+ */
 export async function listen(host: string, port: number): Promise<Listener> {
   let handle: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {

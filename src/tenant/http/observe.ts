@@ -82,7 +82,10 @@ function queryOf(search: URLSearchParams): Record<string, string | string[]> {
   return query;
 }
 
-/** Headers as they came, except what could be used again: tokens by what they say, cookies by name, proofs by their claims. */
+/**
+ * Headers as they came, except what could be used again: tokens by what they say, cookies by name,
+ * proofs by their claims.
+ */
 function shownHeaders(request: IncomingMessage): Record<string, string | string[]> {
   const shown: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(request.headers)) {

@@ -25,9 +25,11 @@ export interface MyAccountApi {
 const PREFIX = '/me/v1';
 
 /**
- * Auth0's My Account API on the state of one tenant: every GA and EA operation of its OpenAPI file, and the profile.
+ * Auth0's My Account API on the state of one tenant: every GA and EA operation of its OpenAPI file,
+ * and the profile.
  *
- * A request meets, in this order: operation (404), token (401), limits (429), scope (403), body type (415), schema (400), and the operation itself.
+ * A request meets, in this order: operation (404), token (401), limits (429), scope (403), body
+ * type (415), schema (400), and the operation itself.
  */
 export function createMyAccountApi(parts: MeParts): MyAccountApi {
   const { state, originOf } = parts;

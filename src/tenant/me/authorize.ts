@@ -12,9 +12,11 @@ export interface Authorized {
 }
 
 /**
- * Reads the access token of a request, Bearer (RFC 6750) or DPoP with its proof (RFC 9449 section 7); throws a 401 with a challenge for anything else.
+ * Reads the access token of a request, Bearer (RFC 6750) or DPoP with its proof (RFC 9449 section
+ * 7); throws a 401 with a challenge for anything else.
  *
- * The challenge is what the standards ask for; whether Auth0 sends one is not known, so a switch turns it off.
+ * The challenge is what the standards ask for; whether Auth0 sends one is not known, so a switch
+ * turns it off.
  */
 export async function authorize(
   request: IncomingMessage,

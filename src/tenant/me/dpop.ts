@@ -19,14 +19,20 @@ interface ProofContext {
   readonly nonceDemanded: boolean;
 }
 
-/** The checker of DPoP proofs of one tenant; it remembers every `jti` while the proof could be sent again. */
+/**
+ * The checker of DPoP proofs of one tenant; it remembers every `jti` while the proof could be sent
+ * again.
+ */
 export interface ProofCheck {
   check(context: ProofContext): Promise<'fits' | 'invalid_dpop_proof' | 'use_dpop_nonce'>;
   /** The nonce a client should put into its next proof. */
   nonce(): string;
 }
 
-/** Makes the checker. Clients make proofs with the machine's clock, so it holds here too, whatever the tenant's clock was moved to. */
+/**
+ * Makes the checker. Clients make proofs with the machine's clock, so it holds here too, whatever
+ * the tenant's clock was moved to.
+ */
 export function createProofCheck(now: () => number = Date.now): ProofCheck {
   const secret = randomBytes(32);
   const seen = new Map<string, number>();

@@ -137,7 +137,10 @@ export const operations: readonly Operation[] = [
   },
 ];
 
-/** The operation a request names, with its decoded path parameters; undefined when there is none. Throws URIError on broken percent-encoding. */
+/**
+ * The operation a request names, with its decoded path parameters; undefined when there is none.
+ * Throws URIError on broken percent-encoding.
+ */
 export function findOperation(
   method: string,
   path: string,

@@ -30,7 +30,9 @@ export interface MeParts {
 export interface Call {
   readonly state: State;
   readonly settings: Settings;
-  /** The origin that was called: what URLs in answers and the relying party of passkeys are made of. */
+  /**
+   * The origin that was called: what URLs in answers and the relying party of passkeys are made of.
+   */
   readonly origin: string;
   readonly user: UserRecord;
   readonly token: AccessToken;

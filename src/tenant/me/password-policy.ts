@@ -24,7 +24,10 @@ const common = new Set([
   'letmein1',
 ]);
 
-/** The connection's policy as the start of a password enrolment shows it; `refusedPassword` enforces exactly this. */
+/**
+ * The connection's policy as the start of a password enrolment shows it; `refusedPassword` enforces
+ * exactly this.
+ */
 export function passwordPolicy({ min_length, history_size, dictionary }: PolicySettings) {
   return {
     complexity: {
@@ -41,7 +44,10 @@ export function passwordPolicy({ min_length, history_size, dictionary }: PolicyS
   };
 }
 
-/** Why the policy refuses this password, in one sentence; undefined when it does not. `hashes`: the user's passwords so far, newest first. */
+/**
+ * Why the policy refuses this password, in one sentence; undefined when it does not. `hashes`: the
+ * user's passwords so far, newest first.
+ */
 export function refusedPassword(
   password: string,
   { min_length, history_size, dictionary }: PolicySettings,

@@ -9,7 +9,10 @@ export interface ValidationError {
   readonly source?: string;
 }
 
-/** Every refusal of the My Account API: Auth0's code, status and title, and the detail where the place gives no other. */
+/**
+ * Every refusal of the My Account API: Auth0's code, status and title, and the detail where the
+ * place gives no other.
+ */
 const problems = {
   invalid_request: {
     code: 'A0E-400-0001',
@@ -131,7 +134,10 @@ export class Problem extends Error {
     this.errors = options.errors;
   }
 
-  /** The body Auth0 answers with: `ErrorResponse` of the OpenAPI file, the code at the end of `type`. */
+  /**
+   * The body Auth0 answers with: `ErrorResponse` of the OpenAPI file, the code at the end of
+   * `type`.
+   */
   body(switches: Switches): Record<string, unknown> {
     const status = this.statusUnder(switches);
     const listed = problems[this.problem];
@@ -147,7 +153,10 @@ export class Problem extends Error {
     };
   }
 
-  /** The status of the answer; a refused proof and a pending push have switches, for nobody outside Auth0 knows theirs. */
+  /**
+   * The status of the answer; a refused proof and a pending push have switches, for nobody outside
+   * Auth0 knows theirs.
+   */
   statusUnder(switches: Switches): number {
     if (this.problem === 'refused_proof') return switches.wrongCodeStatus;
     if (this.problem === 'push_pending') return switches.pushPendingStatus;

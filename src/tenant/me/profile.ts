@@ -4,7 +4,8 @@ import type { Answer, Call } from './parts.ts';
 import { Problem } from './problems.ts';
 import { createCheck } from './validate.ts';
 
-// Auth0, "My Account API", profile (beta): the fields, their bounds, and which are managed elsewhere.
+// Auth0, "My Account API", profile (beta): the fields, their bounds, and which are managed
+// elsewhere.
 const names = ['given_name', 'family_name', 'name', 'nickname', 'picture'] as const;
 const identifiers = ['email', 'phone_number', 'username'] as const;
 const times = ['created_at', 'updated_at'] as const;
@@ -40,7 +41,10 @@ type Change = Partial<Record<Name, string>> & { readonly user_metadata?: Record<
 const checkQuery = createCheck<{ fields?: string; include_fields?: 'true' | 'false' }>(querySchema);
 const checkChange = createCheck<Change>(changeSchema);
 
-/** GET /profile: the user's own data, of which `fields` takes a part or, with `include_fields=false`, leaves it out. */
+/**
+ * GET /profile: the user's own data, of which `fields` takes a part or, with
+ * `include_fields=false`, leaves it out.
+ */
 export function readProfile({ user, settings, query }: Call): Answer {
   const { fields: listed, include_fields: include } = checkQuery(query, 'query');
   const wanted = listed?.split(',').map((name) => name.trim());
@@ -54,7 +58,8 @@ export function readProfile({ user, settings, query }: Call): Answer {
   const profile = profileOf(user, settings);
   if (wanted === undefined) return { status: 200, body: profile };
   const shown = (field: string): boolean => wanted.includes(field) === (include !== 'false');
-  // What belongs to a field goes with it; the id is always there. Which of them stay is UNCONFIRMED.
+  // What belongs to a field goes with it; the id is always there. Which of them stay is
+  // UNCONFIRMED.
   const owner: Readonly<Record<string, string>> = {
     email_verified: 'email',
     phone_verified: 'phone_number',
@@ -65,7 +70,10 @@ export function readProfile({ user, settings, query }: Call): Answer {
   return { status: 200, body: Object.fromEntries(kept) };
 }
 
-/** PATCH /profile: all of it or nothing; `user_metadata` merges one level deep, and null removes a key. */
+/**
+ * PATCH /profile: all of it or nothing; `user_metadata` merges one level deep, and null removes a
+ * key.
+ */
 export function changeProfile({ user, settings, state, body }: Call): Answer {
   const asked = body === undefined ? {} : body;
   const named = typeof asked === 'object' && asked !== null ? Object.keys(asked) : [];
@@ -105,7 +113,10 @@ function profileOf(user: UserRecord, settings: Settings): Record<string, unknown
   };
 }
 
-/** Names of a user who comes from another provider are that provider's; identifiers have an API of their own. */
+/**
+ * Names of a user who comes from another provider are that provider's; identifiers have an API of
+ * their own.
+ */
 function policyOf(user: UserRecord, settings: Settings): Settings['my_account']['profile_policy'] {
   const foreign = settings.connections.some(({ name }) => name === user.connection);
   const own = foreign

@@ -9,7 +9,10 @@ export interface RateVerdict {
   readonly drawn: Drawn;
 }
 
-/** Which bucket a request asks, with the limits that hold there, and whose request it is; undefined for nobody known. */
+/**
+ * Which bucket a request asks, with the limits that hold there, and whose request it is; undefined
+ * for nobody known.
+ */
 export interface RateQuestion {
   readonly bucket: string;
   readonly limits: Readonly<Record<LimitOwner, Limit>>;
@@ -35,7 +38,8 @@ export function countRequest(
 /**
  * Takes one request from the tenant's and the user's part of a bucket together, or from neither.
  *
- * Auth0, "Rate Limit Configurations": the tenant's limit holds for any request, a user's for one user id.
+ * Auth0, "Rate Limit Configurations": the tenant's limit holds for any request, a user's for one
+ * user id.
  */
 export function takeRate(buckets: Buckets, { bucket, limits, user }: RateQuestion): RateVerdict {
   const tenant = `me tenant ${bucket}`;
@@ -72,13 +76,19 @@ function limitsOf({ plan, limits }: Settings, bucket: BucketName): Record<LimitO
   return { tenant: of('tenant'), user: of('user') };
 }
 
-/** What no source of Auth0 settles is a switch: whether a PATCH counts, and whether the profile does. */
+/**
+ * What no source of Auth0 settles is a switch: whether a PATCH counts, and whether the profile
+ * does.
+ */
 function counts({ method, path }: Operation, { limits, switches }: Settings): boolean {
   if (!limits.enforced || (method === 'PATCH' && switches.patchCost === 'none')) return false;
   return path !== '/profile' || switches.profileLimits === 'methods';
 }
 
-/** The headers of Auth0's answers: `x-ratelimit-*` always, `retry-after` with a refusal, `x-auth0-error-kind` only for the tenant's limit. */
+/**
+ * The headers of Auth0's answers: `x-ratelimit-*` always, `retry-after` with a refusal,
+ * `x-auth0-error-kind` only for the tenant's limit.
+ */
 export function rateLimitHeaders({ by, drawn }: RateVerdict): Record<string, string> {
   return {
     'x-ratelimit-limit': String(drawn.limit),

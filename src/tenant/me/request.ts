@@ -4,7 +4,10 @@ import { Problem } from './problems.ts';
 // Far above any body this API knows.
 const MAX_BYTES = 1_000_000;
 
-/** The JSON body of a request: undefined when there is none; 415 for another type, 400 for what is no JSON. */
+/**
+ * The JSON body of a request: undefined when there is none; 415 for another type, 400 for what is
+ * no JSON.
+ */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -25,7 +28,10 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** Path and query of a request; a parameter that comes more than once is a list. Broken percent-encoding is 400. */
+/**
+ * Path and query of a request; a parameter that comes more than once is a list. Broken
+ * percent-encoding is 400.
+ */
 export function readTarget(target: string): {
   path: string;
   query: Record<string, string | string[]>;

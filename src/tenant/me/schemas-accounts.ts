@@ -1,4 +1,5 @@
-// The request bodies and queries of connected accounts, as JSON Schema, with the bounds Auth0's OpenAPI file gives them.
+// The request bodies and queries of connected accounts, as JSON Schema, with the bounds Auth0's
+// OpenAPI file gives them.
 
 const bounded = (minLength: number, maxLength: number) =>
   ({ type: 'string', minLength, maxLength }) as const;

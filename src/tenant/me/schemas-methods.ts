@@ -1,6 +1,7 @@
 import { factorTypes } from '../state/methods.ts';
 
-// The request bodies of authentication methods, as JSON Schema: closed, with the bounds Auth0's OpenAPI file gives them.
+// The request bodies of authentication methods, as JSON Schema: closed, with the bounds Auth0's
+// OpenAPI file gives them.
 
 const text = { type: 'string' } as const;
 const connection = {
@@ -39,7 +40,8 @@ export const startSchemas = {
     required: ['type'],
   },
   totp: closed({ type: { const: 'totp' } }, ['type']),
-  // The file says string; the documentation says E.164, and a number that is none can receive no code.
+  // The file says string; the documentation says E.164, and a number that is none can receive no
+  // code.
   phone: closed(
     {
       type: { const: 'phone' },

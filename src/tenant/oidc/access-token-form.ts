@@ -7,7 +7,10 @@ interface Structure {
   payload: Record<string, unknown>;
 }
 
-/** Gives access tokens Auth0's form: one of its two profiles, two audiences for a user who signed in with `openid`, times of the tenant's clock. */
+/**
+ * Gives access tokens Auth0's form: one of its two profiles, two audiences for a user who signed in
+ * with `openid`, times of the tenant's clock.
+ */
 export function accessTokenForm({ state, logins, origins }: Parts) {
   return (
     ctx: KoaContextWithOIDC,

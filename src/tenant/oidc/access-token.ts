@@ -13,7 +13,10 @@ interface VerifiedToken {
   jkt?: string;
 }
 
-/** Checks an access token for one audience of this tenant on the host that was called; undefined when it is not good there. */
+/**
+ * Checks an access token for one audience of this tenant on the host that was called; undefined
+ * when it is not good there.
+ */
 export type Authenticate = (
   token: string,
   request: IncomingMessage,
@@ -21,8 +24,9 @@ export type Authenticate = (
 ) => Promise<VerifiedToken | undefined>;
 
 /**
- * Verifies JWT access tokens with the tenant's own key and clock. The issuer and the audience must be of the domain that was called:
- * a token of the canonical domain is refused on a custom domain and the other way (Auth0: "use the same domain").
+ * Verifies JWT access tokens with the tenant's own key and clock. The issuer and the audience must
+ * be of the domain that was called: a token of the canonical domain is refused on a custom domain
+ * and the other way (Auth0: "use the same domain").
  */
 export function createAuthenticate(
   { state }: Parts,

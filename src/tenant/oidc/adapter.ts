@@ -5,7 +5,9 @@ import { clientMetadata, findClient } from './clients.ts';
 /** What one entry of the store is. */
 interface Entry {
   payload: AdapterPayload;
-  /** The clock offset (seconds) when it was stored: what it says in times is true at that offset. */
+  /**
+   * The clock offset (seconds) when it was stored: what it says in times is true at that offset.
+   */
   offset: number;
   expiresAt: number;
 }
@@ -25,7 +27,10 @@ export interface Store {
 
 const timeMembers = ['iat', 'exp', 'iiat', 'loginTs', 'authTime'] as const;
 
-/** A stored payload as it looks now: `seconds` older than the machine's clock says, because the tenant's clock was moved on. */
+/**
+ * A stored payload as it looks now: `seconds` older than the machine's clock says, because the
+ * tenant's clock was moved on.
+ */
 function aged(payload: AdapterPayload, seconds: number): AdapterPayload {
   if (seconds === 0) return payload;
   const older = { ...payload };
@@ -37,9 +42,10 @@ function aged(payload: AdapterPayload, seconds: number): AdapterPayload {
 }
 
 /**
- * An in-memory store for oidc-provider that ages with the tenant's clock. oidc-provider itself lives in the machine's time; moving
- * `clockOffsetSeconds` makes everything stored older, so tokens, codes, sessions and sign-ins expire as they would had the time passed,
- * while the proofs and assertions of clients, made with their own clocks, stay valid.
+ * An in-memory store for oidc-provider that ages with the tenant's clock. oidc-provider itself
+ * lives in the machine's time; moving `clockOffsetSeconds` makes everything stored older, so
+ * tokens, codes, sessions and sign-ins expire as they would had the time passed, while the proofs
+ * and assertions of clients, made with their own clocks, stay valid.
  */
 export function createStore(state: State): Store {
   const models = new Map<string, Map<string, Entry>>();
@@ -139,7 +145,10 @@ export function createStore(state: State): Store {
     },
   };
 
-  /** Within the leeway the token before the newest of its family counts as unused (Auth0: "overlap period"). */
+  /**
+   * Within the leeway the token before the newest of its family counts as unused (Auth0: "overlap
+   * period").
+   */
   function withLeeway(found: AdapterPayload): AdapterPayload {
     const settings = state.settings();
     const own = findClient(settings, found.clientId)?.refresh_token.leeway;

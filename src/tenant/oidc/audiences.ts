@@ -1,7 +1,10 @@
 import type { ClientRecord, Settings } from '../state/settings.ts';
 import type { UserRecord } from '../state/users.ts';
 
-/** The scopes every sign-in may ask for, whatever the API (`scopes_supported` of Auth0's discovery document). */
+/**
+ * The scopes every sign-in may ask for, whatever the API (`scopes_supported` of Auth0's discovery
+ * document).
+ */
 export const identityScopes = ['openid', 'profile', 'offline_access', 'email', 'phone', 'address'];
 
 /** The scopes an application may be granted on the My Account API today. */
@@ -30,7 +33,10 @@ export interface Api {
   tokenSeconds: number;
 }
 
-/** The API behind an audience, or undefined. `origins` are the tenant's own: `{origin}/me/` is the My Account API, once activated. */
+/**
+ * The API behind an audience, or undefined. `origins` are the tenant's own: `{origin}/me/` is the
+ * My Account API, once activated.
+ */
 export function findApi(
   settings: Settings,
   origins: readonly string[],
@@ -77,7 +83,9 @@ export function findApi(
       };
 }
 
-/** The scopes the access policy leaves to an application, or undefined when it has no access at all. */
+/**
+ * The scopes the access policy leaves to an application, or undefined when it has no access at all.
+ */
 export function allowedByPolicy(
   settings: Settings,
   api: Api,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
-import type { Initiator } from '../state/initiators.ts';
+import type { Initiator } from '../state/account-events.ts';
 import type { ClientRecord } from '../state/settings.ts';
 import { findClient } from './clients.ts';
 import type { Parts } from './context.ts';
@@ -14,7 +14,10 @@ export interface Delivery {
   sid?: string;
 }
 
-/** Sends the logout tokens of one ended session (OpenID Connect Back-Channel Logout 1.0, section 2.5); each waits 5 s and is never repeated. */
+/**
+ * Sends the logout tokens of one ended session (OpenID Connect Back-Channel Logout 1.0, section
+ * 2.5); each waits 5 s and is never repeated.
+ */
 export type NotifyLogout = (
   session: { userId: string; sid: string; clientIds: string[] },
   initiator: Initiator,

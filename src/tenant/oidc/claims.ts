@@ -1,7 +1,9 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
 import type { Parts } from './context.ts';
 
-/** Which claims a scope opens, as Auth0 has it. acr and amr are there when the session carries them. */
+/**
+ * Which claims a scope opens, as Auth0 has it. acr and amr are there when the session carries them.
+ */
 export const claimsByScope = {
   auth_time: null,
   iss: null,
@@ -13,11 +15,15 @@ export const claimsByScope = {
   address: ['address'],
 };
 
-/** Finds the user behind a session or token, with their claims; a user who is blocked or gone is nobody. */
+/**
+ * Finds the user behind a session or token, with their claims; a user who is blocked or gone is
+ * nobody.
+ */
 export function accountFinder({ state, logins }: Parts) {
   return (ctx: KoaContextWithOIDC, userId: string): Account | undefined => {
     const user = state.users.get(userId);
-    // Whether a blocked user may go on is judged by the sign-in policy, which says so at the callback.
+    // Whether a blocked user may go on is judged by the sign-in policy, which says so at the
+    // callback.
     const signingIn = ['authorization', 'resume'].includes(ctx.oidc.route);
     if (user === undefined || (user.blocked && !signingIn)) return undefined;
     const optional = {

@@ -22,7 +22,10 @@ export function findClient(
   return settings.clients.find((client) => client.client_id === clientId);
 }
 
-/** An application in the words of oidc-provider (client metadata of OpenID Connect Dynamic Client Registration). */
+/**
+ * An application in the words of oidc-provider (client metadata of OpenID Connect Dynamic Client
+ * Registration).
+ */
 export function clientMetadata(settings: Settings, clientId: string): AdapterPayload | undefined {
   const client = findClient(settings, clientId);
   if (client === undefined) return undefined;

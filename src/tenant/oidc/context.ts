@@ -1,4 +1,4 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC, TokenEndpointGrantContext } from 'oidc-provider';
 import type { State } from '../state/state.ts';
 import type { Store } from './adapter.ts';
 import type { Logins } from './logins.ts';
@@ -10,6 +10,15 @@ export interface Parts {
   logins: Logins;
   /** Every origin this tenant answers on, the canonical one first. */
   origins: () => string[];
+}
+
+/**
+ * A grant of the token endpoint that oidc-provider does not have: what handles it and which
+ * parameters it reads.
+ */
+export interface GrantType {
+  handler: (ctx: TokenEndpointGrantContext) => Promise<void>;
+  parameters: string[];
 }
 
 /** The value of acr_values and of the `acr` claim for MFA, as Auth0 spells it. */

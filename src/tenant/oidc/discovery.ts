@@ -1,4 +1,7 @@
-/** The discovery document of an Auth0 tenant for one origin, with the fields and in the order a real one has them; the logout endpoint where it is to be found there. */
+/**
+ * The discovery document of an Auth0 tenant for one origin, with the fields and in the order a real
+ * one has them; the logout endpoint where it is to be found there.
+ */
 export function discoveryDocument(origin: string, endSession: boolean): Record<string, unknown> {
   return {
     issuer: `${origin}/`,

@@ -9,9 +9,10 @@ export const provedMfa = (ctx: KoaContextWithOIDC): boolean =>
   ctx.oidc.result?.['mfa'] !== undefined;
 
 /**
- * Makes the grant of one authorization request: what the user of the session gives to the application. Every sign-in gets a grant of its own,
- * so a family of refresh tokens can be ended without touching another browser's. Scopes are what policy, roles and consent leave; the rest
- * is dropped without a word (Auth0 narrows silently).
+ * Makes the grant of one authorization request: what the user of the session gives to the
+ * application. Every sign-in gets a grant of its own, so a family of refresh tokens can be ended
+ * without touching another browser's. Scopes are what policy, roles and consent leave; the rest is
+ * dropped without a word (Auth0 narrows silently).
  */
 export function grantLoader({ state, logins, origins }: Parts) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -25,7 +26,8 @@ export function grantLoader({ state, logins, origins }: Parts) {
 
     session.sidFor(client.clientId, session.uid);
     const mfa = provedMfa(ctx);
-    // Auth0 writes acr and amr only after MFA in this transaction: not for a silent sign-in, not after a refresh.
+    // Auth0 writes acr and amr only after MFA in this transaction: not for a silent sign-in, not
+    // after a refresh.
     Object.assign(
       session,
       mfa ? { acr: multiFactor, amr: ['mfa'] } : { acr: undefined, amr: undefined },

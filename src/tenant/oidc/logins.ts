@@ -1,4 +1,7 @@
-/** One sign-in of one application: what its refresh tokens remember. oidc-provider's grant carries the same id. */
+/**
+ * One sign-in of one application: what its refresh tokens remember. oidc-provider's grant carries
+ * the same id.
+ */
 export interface Login {
   userId: string;
   clientId: string;
@@ -20,14 +23,20 @@ export interface Login {
 /** What the tenant remembers about sign-ins beside oidc-provider's own store. */
 export interface Logins {
   byGrant: Map<string, Login>;
-  /** The last second factor proved in a browser session, by session uid; milliseconds of tenant time. */
+  /**
+   * The last second factor proved in a browser session, by session uid; milliseconds of tenant
+   * time.
+   */
   mfaBySession: Map<string, number>;
   /** What users have agreed to: by user and application, `audience scope`. */
   consents: Map<string, Set<string>>;
   clear(): void;
 }
 
-/** Remembers the sign-in of a grant; the oldest of a hundred thousand is forgotten, and its refresh tokens then keep to their own scopes. */
+/**
+ * Remembers the sign-in of a grant; the oldest of a hundred thousand is forgotten, and its refresh
+ * tokens then keep to their own scopes.
+ */
 export function rememberLogin({ byGrant }: Logins, grantId: string, login: Login): void {
   byGrant.set(grantId, login);
   if (byGrant.size > 100_000) byGrant.delete(byGrant.keys().next().value ?? '');

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import type Provider from 'oidc-provider';
 import { redirect, sendPage } from '../http/answer.ts';
-import { escape, layout } from '../pages/layout.ts';
+import { escape, layout } from '../http/layout.ts';
 import { findClient } from './clients.ts';
 import type { Parts } from './context.ts';
 import type { SigningKey } from './keys.ts';
@@ -10,14 +10,20 @@ import type { Sessions } from './sessions.ts';
 
 /** Answers a logout request, or hands it on to oidc-provider, which asks the user first. */
 export interface Logout {
-  /** `/oidc/logout` (RP-Initiated Logout 1.0): true when answered. Asks nothing when the hint names the session of this browser. */
+  /**
+   * `/oidc/logout` (RP-Initiated Logout 1.0): true when answered. Asks nothing when the hint names
+   * the session of this browser.
+   */
   initiated(
     provider: Provider,
     request: IncomingMessage,
     response: ServerResponse,
     parameters: Record<string, unknown>,
   ): Promise<boolean>;
-  /** The answer to the question "do you want to log out?", which oidc-provider's page asks; a forged one gets 400. */
+  /**
+   * The answer to the question "do you want to log out?", which oidc-provider's page asks; a forged
+   * one gets 400.
+   */
   confirmed(
     provider: Provider,
     request: IncomingMessage,

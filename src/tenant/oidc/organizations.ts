@@ -2,7 +2,10 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { findClient } from './clients.ts';
 import { parameter, type Parts } from './context.ts';
 
-/** Checks the parameter `organization` of /authorize against the tenant's organizations and what the application may do with them. */
+/**
+ * Checks the parameter `organization` of /authorize against the tenant's organizations and what the
+ * application may do with them.
+ */
 export function organizationRule({ state }: Parts) {
   return (ctx: KoaContextWithOIDC, organization: string | undefined): void => {
     const settings = state.settings();
@@ -19,7 +22,10 @@ export function organizationRule({ state }: Parts) {
   };
 }
 
-/** Is the session's user outside the organization that is asked for? Then somebody has to sign in anew. */
+/**
+ * Is the session's user outside the organization that is asked for? Then somebody has to sign in
+ * anew.
+ */
 export function outsideOrganization({ state }: Parts, ctx: KoaContextWithOIDC): boolean {
   const organization = parameter(ctx, 'organization');
   const user = state.users.get(ctx.oidc.session?.accountId ?? '');

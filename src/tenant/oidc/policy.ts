@@ -8,7 +8,10 @@ import { outsideOrganization } from './organizations.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
-/** Can this user be asked for a second factor: an enrolled one, or a verified e-mail address for a code? */
+/**
+ * Can this user be asked for a second factor: an enrolled one, or a verified e-mail address for a
+ * code?
+ */
 export const canProveMfa = (user: UserRecord): boolean =>
   user.methods.some(isSecondFactor) || user.email_verified;
 
@@ -27,7 +30,10 @@ export function defaultPolicyHolds(
   return findApi(settings, origins(), audience)?.isMyAccount === true;
 }
 
-/** Which rule demands a second factor now; an Action outranks the Default Policy, which outranks the tenant's policy. Undefined when none does. */
+/**
+ * Which rule demands a second factor now; an Action outranks the Default Policy, which outranks the
+ * tenant's policy. Undefined when none does.
+ */
 function demandedBy(
   parts: Parts,
   ctx: KoaContextWithOIDC,
@@ -46,8 +52,9 @@ function demandedBy(
 }
 
 /**
- * What the user may be asked on the way: sign in, choose an account, prove a second factor, agree; in this order.
- * With prompt=none each becomes its error: login_required, interaction_required, unmet_authentication_requirements, consent_required.
+ * What the user may be asked on the way: sign in, choose an account, prove a second factor, agree;
+ * in this order. With prompt=none each becomes its error: login_required, interaction_required,
+ * unmet_authentication_requirements, consent_required.
  */
 export function signInPolicy(parts: Parts): interactionPolicy.DefaultPolicy {
   const user = (ctx: KoaContextWithOIDC): UserRecord | undefined =>
@@ -97,7 +104,10 @@ export function signInPolicy(parts: Parts): interactionPolicy.DefaultPolicy {
   return policy;
 }
 
-/** Throws what Auth0 answers for a user who is blocked, or whom an Action denies: after the sign-in, and silently each time after it. */
+/**
+ * Throws what Auth0 answers for a user who is blocked, or whom an Action denies: after the sign-in,
+ * and silently each time after it.
+ */
 function refuseDenied({ state }: Parts, user: UserRecord): void {
   if (user.blocked) throw new errors.CustomOIDCProviderError('unauthorized', 'user is blocked');
   const denied = state.settings().denied_users[user.email];

@@ -1,24 +1,24 @@
 import { randomBytes } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
-import type { GrantType } from '../embedded/grants.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { accessTokenForm } from './access-token-form.ts';
 import { identityScopes } from './audiences.ts';
 import { accountFinder, claimsByScope } from './claims.ts';
 import { findClient } from './clients.ts';
-import type { Parts } from './context.ts';
+import { scopeList, type GrantType, type Parts } from './context.ts';
 import { grantLoader } from './grants.ts';
 import type { SigningKey } from './keys.ts';
 import { organizationRule } from './organizations.ts';
-import { restoreOfflineAccess } from './offline-access.ts';
-import { revocationPolicy } from './revocation.ts';
 import { signInPolicy } from './policy.ts';
-import { refreshRules, type DemandMfa } from './refresh.ts';
+import { refreshRules, revocationPolicy, type DemandMfa } from './refresh.ts';
 import { defaultResource, resourceServerInfo } from './resources.ts';
-import { mfaPath } from '../pages/mfa.ts';
-import { confirmLogoutPage, errorPage } from '../pages/provider-pages.ts';
+import { mfaPath } from '../second-factor/kinds.ts';
+import { confirmLogoutPage, errorPage } from './error-page.ts';
 
-/** Secrets that every domain of one tenant shares, so a session is good on each of its instances. */
+/**
+ * Secrets that every domain of one tenant shares, so a session is good on each of its instances.
+ */
 export interface ProviderSecrets {
   key: SigningKey;
   cookieKey: string;
@@ -32,7 +32,10 @@ export const providerSecrets = (key: SigningKey): ProviderSecrets => ({
   nonceSecret: randomBytes(32),
 });
 
-/** Makes oidc-provider behave as Auth0 does on one of the tenant's domains, `origin` without a slash at the end. */
+/**
+ * Makes oidc-provider behave as Auth0 does on one of the tenant's domains, `origin` without a slash
+ * at the end.
+ */
 export function createProvider(
   parts: Parts,
   origin: string,
@@ -128,7 +131,8 @@ export function createProvider(
   });
   for (const [name, { handler, parameters }] of grantTypes)
     provider.registerGrantType(name, handler, parameters);
-  // Auth0's ID tokens always carry the session id, whether or not the application listens for back-channel logout.
+  // Auth0's ID tokens always carry the session id, whether or not the application listens for
+  // back-channel logout.
   provider.Client.prototype.includeSid = () => true;
   return provider;
 
@@ -152,3 +156,24 @@ export function createProvider(
     );
   }
 }
+
+/**
+ * Puts `offline_access` back where the request had it: in the query, the form, or inside a request
+ * object or pushed request.
+ */
+function restoreOfflineAccess({ oidc, query }: KoaContextWithOIDC): void {
+  const { params, client } = oidc;
+  if (params === undefined || client?.grantTypeAllowed('refresh_token') !== true) return;
+  const pushed = oidc.entities.PushedAuthorizationRequest?.request;
+  const object = pushed ?? text(query['request']) ?? text(oidc.body?.['request']);
+  const asked =
+    object === undefined ? (query['scope'] ?? oidc.body?.['scope']) : decodeJwt(object)['scope'];
+  if (!scopeList(asked).includes('offline_access')) return;
+  const kept = [...scopeList(params['scope']), 'offline_access'];
+  params['scope'] = scopeList(asked)
+    .filter((scope) => kept.includes(scope))
+    .join(' ');
+}
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;

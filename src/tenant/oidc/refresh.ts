@@ -17,8 +17,9 @@ export type DemandMfa = (login: {
 }) => TokenError;
 
 /**
- * What Auth0 does at a refresh and oidc-provider does not. It is called by oidc-provider after the client, the token, its grant and its key
- * have been checked and before anything is issued; the answer is whether to rotate.
+ * What Auth0 does at a refresh and oidc-provider does not. It is called by oidc-provider after the
+ * client, the token, its grant and its key have been checked and before anything is issued; the
+ * answer is whether to rotate.
  */
 export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
   return (ctx: KoaContextWithOIDC): boolean => {
@@ -41,8 +42,9 @@ export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
 }
 
 /**
- * Multi-resource refresh tokens: the audiences and scopes of the application's policies join those of the sign-in; anything else asked for
- * is dropped without a word. Answers the audience the token will be for.
+ * Multi-resource refresh tokens: the audiences and scopes of the application's policies join those
+ * of the sign-in; anything else asked for is dropped without a word. Answers the audience the token
+ * will be for.
  */
 function widen(
   { state, origins }: Parts,
@@ -83,7 +85,10 @@ function widen(
   return audience;
 }
 
-/** "Require 2FA": within 15 minutes of the last second factor; of the sign-in only for a user who has none to prove. */
+/**
+ * "Require 2FA": within 15 minutes of the last second factor; of the sign-in only for a user who
+ * has none to prove.
+ */
 function checkDefaultPolicy(
   parts: Parts,
   login: Login,
@@ -105,8 +110,31 @@ function checkDefaultPolicy(
   );
 }
 
-/** Whether a refresh gives a new refresh token: as the application says, else as the tenant does. */
+/**
+ * Whether a refresh gives a new refresh token: as the application says, else as the tenant does.
+ */
 const rotates = ({ tokens }: Settings, client: ClientRecord | undefined): boolean =>
   client?.refresh_token.rotation_type === undefined
     ? tokens.rotation
     : client.refresh_token.rotation_type === 'rotating';
+
+/**
+ * What else ends with a revoked token: its family, always; with the tenant toggle "Refresh Token
+ * Revocation Deletes Grant" every refresh token of the same user, application and audience.
+ */
+export function revocationPolicy({ state, store, logins }: Parts) {
+  return (ctx: KoaContextWithOIDC): boolean => {
+    const token = ctx.oidc.entities.RefreshToken;
+    const login = logins.byGrant.get(token?.grantId ?? '');
+    if (
+      ctx.oidc.route !== 'revocation' ||
+      login === undefined ||
+      !state.settings().refresh_token_revocation_deletes_grant
+    )
+      return true;
+    for (const grant of store.grants({ userId: login.userId, clientId: login.clientId })) {
+      if (logins.byGrant.get(grant)?.audience === login.audience) store.revokeGrant(grant);
+    }
+    return true;
+  };
+}

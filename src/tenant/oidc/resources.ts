@@ -3,7 +3,10 @@ import { allowedByPolicy, findApi, identityScopes } from './audiences.ts';
 import { findClient } from './clients.ts';
 import { parameter, type Parts } from './context.ts';
 
-/** Auth0's error codes are not all the standard's: this is thrown with a status of its own and extra members of the body. */
+/**
+ * Auth0's error codes are not all the standard's: this is thrown with a status of its own and extra
+ * members of the body.
+ */
 export class TokenError extends errors.CustomOIDCProviderError {
   readonly answer: number;
   readonly members: Record<string, unknown>;
@@ -28,15 +31,20 @@ export function defaultResource({ state }: Parts) {
   ): string | string[] => {
     const wanted = parameter(ctx, 'audience');
     if (granted !== undefined) {
-      // A refresh: an audience outside the policy is silently ignored, and the token is for the one of the sign-in.
+      // A refresh: an audience outside the policy is silently ignored, and the token is for the one
+      // of the sign-in.
       return granted.find((candidate) => candidate === wanted) ?? granted[0] ?? [];
     }
-    // Without an audience the token is opaque and for /userinfo alone, unless the tenant has a default.
+    // Without an audience the token is opaque and for /userinfo alone, unless the tenant has a
+    // default.
     return wanted ?? state.settings().default_audience ?? [];
   };
 }
 
-/** Answers what a token for an audience may say and how long it lives; throws Auth0's error when the application may not have one. */
+/**
+ * Answers what a token for an audience may say and how long it lives; throws Auth0's error when the
+ * application may not have one.
+ */
 export function resourceServerInfo({ state, origins }: Parts) {
   return (ctx: KoaContextWithOIDC, audience: string): ResourceServer => {
     const settings = state.settings();

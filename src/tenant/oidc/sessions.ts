@@ -1,10 +1,13 @@
-import type { Initiator } from '../state/initiators.ts';
+import type { Initiator } from '../state/account-events.ts';
 import type { Delivery, NotifyLogout } from './back-channel.ts';
 import type { Parts } from './context.ts';
 
 /** The browser sessions at the tenant, as something to be ended. */
 export interface Sessions {
-  /** Ends sessions of a user (one, when `sid` is given) and tells the applications; what was told to whom. Refresh tokens outlive it, as at Auth0. */
+  /**
+   * Ends sessions of a user (one, when `sid` is given) and tells the applications; what was told to
+   * whom. Refresh tokens outlive it, as at Auth0.
+   */
   end(which: { userId?: string; sid?: string }, initiator: Initiator): Promise<Delivery[]>;
   /** As `end`, without waiting for the applications. */
   endSoon(which: { userId?: string; sid?: string }, initiator: Initiator): void;

@@ -14,7 +14,10 @@ interface Failure {
 
 type ProviderError = errors.OIDCProviderError;
 
-/** Auth0's words and statuses for failures of the token endpoint (its OpenAPI file, and what its SDKs match on). */
+/**
+ * Auth0's words and statuses for failures of the token endpoint (its OpenAPI file, and what its
+ * SDKs match on).
+ */
 function translate(
   error: ProviderError,
   { grantType, asserted }: { grantType: string; asserted: boolean },
@@ -61,7 +64,10 @@ function translate(
   return { status, error: code, description };
 }
 
-/** Puts Auth0's answers in place of oidc-provider's, at the endpoints that applications call directly above all. */
+/**
+ * Puts Auth0's answers in place of oidc-provider's, at the endpoints that applications call
+ * directly above all.
+ */
 export function answerAsAuth0(provider: Provider, state: State): void {
   const failures = new WeakMap<KoaContextWithOIDC, ProviderError>();
   const keep = (ctx: KoaContextWithOIDC, error: ProviderError): void =>

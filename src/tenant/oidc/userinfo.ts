@@ -5,11 +5,17 @@ import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
 import type { Authenticate } from './access-token.ts';
 
-/** Is this an access token for an API, which oidc-provider does not take at /userinfo but Auth0 does? */
+/**
+ * Is this an access token for an API, which oidc-provider does not take at /userinfo but Auth0
+ * does?
+ */
 export const isApiToken = (request: IncomingMessage): boolean =>
   (request.headers.authorization ?? '').split('.').length === 3;
 
-/** Answers `/userinfo` for an API's access token that was given with `openid`: the claims its scopes open. */
+/**
+ * Answers `/userinfo` for an API's access token that was given with `openid`: the claims its scopes
+ * open.
+ */
 export async function answerUserinfo(
   state: State,
   authenticate: Authenticate,

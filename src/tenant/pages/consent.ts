@@ -2,9 +2,12 @@ import { findClient } from '../oidc/clients.ts';
 import { consentKey } from '../oidc/logins.ts';
 import { sendPage } from '../http/answer.ts';
 import { fail, finish, requested, type Page } from './interactions.ts';
-import { escape, hidden, layout } from './layout.ts';
+import { escape, hidden, layout } from '../http/layout.ts';
 
-/** `/u/consent`: the user agrees to what the application asks for, once for each scope, or declines the whole. */
+/**
+ * `/u/consent`: the user agrees to what the application asks for, once for each scope, or declines
+ * the whole.
+ */
 export const consentPage: Page = async (visit) => {
   const { parts, interaction, form, response } = visit;
   const userId = interaction.session?.accountId ?? '';

@@ -1,5 +1,5 @@
 import type { Settings } from '../state/settings.ts';
-import { escape, layout } from './layout.ts';
+import { escape, layout } from '../http/layout.ts';
 
 /** The demo user, as a person or a script needs them. */
 export interface DemoUser {

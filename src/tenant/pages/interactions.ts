@@ -6,7 +6,7 @@ import type { Passkeys } from '../embedded/passkeys.ts';
 import type { Pushes } from '../second-factor/push.ts';
 import { readMembers } from '../http/body.ts';
 import { redirect, sendPage } from '../http/answer.ts';
-import { layout } from './layout.ts';
+import { layout } from '../http/layout.ts';
 
 type Interaction = InstanceType<Provider['Interaction']>;
 
@@ -28,7 +28,10 @@ export interface Visit {
 /** Shows or answers one sign-in page. */
 export type Page = (visit: Visit) => Promise<void> | void;
 
-/** Finds the interaction named by `state` and hands it to the page; one that is unknown or over gets a readable page and 400. */
+/**
+ * Finds the interaction named by `state` and hands it to the page; one that is unknown or over gets
+ * a readable page and 400.
+ */
 export async function visitPage(
   page: Page,
   { request, response, ...rest }: Omit<Visit, 'interaction' | 'form'>,

@@ -4,7 +4,7 @@ import type { State } from '../state/state.ts';
 import type { UserRecord } from '../state/users.ts';
 import { sendPage } from '../http/answer.ts';
 import { fail, finish, requested, type Page, type Visit } from './interactions.ts';
-import { escape, hidden, layout, problemLine } from './layout.ts';
+import { escape, hidden, layout, problemLine } from '../http/layout.ts';
 import { passkeyButton, signInPage } from './passkey-button.ts';
 
 /** `/u/login`: e-mail and password, or a passkey where the browser has one. */
@@ -74,7 +74,9 @@ export const signupPage: Page = async (visit) => {
   return signIn(visit, user);
 };
 
-/** Ends the visit as this user; whether they are blocked or denied is judged after it, as at Auth0. */
+/**
+ * Ends the visit as this user; whether they are blocked or denied is judged after it, as at Auth0.
+ */
 async function signIn(visit: Visit, user: UserRecord): Promise<void> {
   const { parts, interaction } = visit;
   const organization = requested(visit, 'organization');
@@ -85,7 +87,8 @@ async function signIn(visit: Visit, user: UserRecord): Promise<void> {
       `user ${user.user_id} is not part of the ${organization} organization`,
     );
   }
-  // A sign-in with the password starts over: what was proved before in this browser does not count for it.
+  // A sign-in with the password starts over: what was proved before in this browser does not count
+  // for it.
   parts.logins.mfaBySession.delete(interaction.session?.uid ?? '');
   if (
     interaction.session?.accountId !== undefined &&

@@ -1,12 +1,14 @@
 import { newMethodId, newTotpSecret } from '../state/new-user.ts';
-import { enrolled } from '../second-factor/kinds.ts';
+import { enrolled, mfaPath } from '../second-factor/kinds.ts';
 import { isTotpCode } from '../second-factor/prove.ts';
 import { redirect, sendPage } from '../http/answer.ts';
 import { fail, type Page } from './interactions.ts';
-import { escape, hidden, layout, problemLine } from './layout.ts';
-import { mfaPath, passed } from './mfa.ts';
+import { escape, hidden, layout, problemLine } from '../http/layout.ts';
+import { passed } from './mfa.ts';
 
-/** `/u/mfa-otp-enrollment`: a user without a second factor sets one up on the way, as Auth0 has it. */
+/**
+ * `/u/mfa-otp-enrollment`: a user without a second factor sets one up on the way, as Auth0 has it.
+ */
 export const enrollmentPage: Page = async (visit) => {
   const { parts, interaction, form, response } = visit;
   const user = parts.state.users.get(interaction.session?.accountId ?? '');

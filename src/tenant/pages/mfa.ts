@@ -1,25 +1,15 @@
-import { candidates, enrolled, type Candidate, type Kind } from '../second-factor/kinds.ts';
+import {
+  candidates,
+  challengePaths,
+  mfaPath,
+  type Candidate,
+  type Kind,
+} from '../second-factor/kinds.ts';
 import { proveOtp, proveRecovery, sendCode, used, type Proof } from '../second-factor/prove.ts';
 import type { UserRecord } from '../state/users.ts';
 import { redirect, sendPage } from '../http/answer.ts';
 import { fail, finish, type Page, type Visit } from './interactions.ts';
-import { escape, hidden, layout, problemLine } from './layout.ts';
-
-/** Auth0's path for each kind of challenge. */
-export const challengePaths: Readonly<Record<Kind, string>> = {
-  otp: '/u/mfa-otp-challenge',
-  push: '/u/mfa-push-challenge',
-  sms: '/u/mfa-sms-challenge',
-  email: '/u/mfa-email-challenge',
-  recovery: '/u/mfa-recovery-code-challenge',
-};
-
-/** The page that asks this user for a second factor: the challenge of the usual one, or enrolment for who has none. */
-export function mfaPath(user: UserRecord | undefined, reasons: readonly string[]): string {
-  if (user === undefined) return '/u/mfa-otp-enrollment';
-  const usable = reasons.includes('default_policy') ? candidates(user) : enrolled(user);
-  return usable[0] === undefined ? '/u/mfa-otp-enrollment' : challengePaths[usable[0].kind];
-}
+import { escape, hidden, layout, problemLine } from '../http/layout.ts';
 
 /** A page that asks for one kind of second factor. */
 export function challengePage(kind: Kind): Page {
@@ -68,7 +58,10 @@ const wrongText: Readonly<Record<Kind, string>> = {
   push: 'The request has not been accepted yet',
 };
 
-/** Ends an MFA visit: the transaction, and the browser session, know when a second factor was proved. */
+/**
+ * Ends an MFA visit: the transaction, and the browser session, know when a second factor was
+ * proved.
+ */
 export async function passed(visit: Visit, recoveryCode?: string): Promise<void> {
   const { parts, interaction } = visit;
   if (interaction.session !== undefined)

@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import type { Passkeys } from '../embedded/passkeys.ts';
-import { escape } from './layout.ts';
+import { escape } from '../http/layout.ts';
 
 /** Who starts the ceremony, in place of an application: the sign-in page itself. */
 export const signInPage = '/u/login';
 
-// Shown by the script alone: without JavaScript, or in a browser without passkeys, the password form is all there is.
+// Shown by the script alone: without JavaScript, or in a browser without passkeys, the password
+// form is all there is.
 const script = `(() => {
   const button = document.getElementById('passkey');
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
@@ -21,7 +22,10 @@ const script = `(() => {
   });
 })();`;
 
-/** The part of the sign-in form that offers a passkey; nothing on an address, which cannot have any (WebAuthn Level 3, section 5.1.3). */
+/**
+ * The part of the sign-in form that offers a passkey; nothing on an address, which cannot have any
+ * (WebAuthn Level 3, section 5.1.3).
+ */
 export async function passkeyButton(passkeys: Passkeys, origin: string): Promise<string> {
   if (isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) !== 0) return '';
   const { auth_session: session, authn_params_public_key: options } = await passkeys.challenge(

@@ -55,3 +55,22 @@ export function candidates(user: UserRecord): Candidate[] {
   if (own.length > 0 || !user.email_verified) return own;
   return [{ kind: 'email', id: 'email|verified', to: user.email }];
 }
+
+/** Auth0's path for each kind of challenge. */
+export const challengePaths: Readonly<Record<Kind, string>> = {
+  otp: '/u/mfa-otp-challenge',
+  push: '/u/mfa-push-challenge',
+  sms: '/u/mfa-sms-challenge',
+  email: '/u/mfa-email-challenge',
+  recovery: '/u/mfa-recovery-code-challenge',
+};
+
+/**
+ * The page that asks this user for a second factor: the challenge of the usual one, or enrolment
+ * for who has none.
+ */
+export function mfaPath(user: UserRecord | undefined, reasons: readonly string[]): string {
+  if (user === undefined) return '/u/mfa-otp-enrollment';
+  const usable = reasons.includes('default_policy') ? candidates(user) : enrolled(user);
+  return usable[0] === undefined ? '/u/mfa-otp-enrollment' : challengePaths[usable[0].kind];
+}

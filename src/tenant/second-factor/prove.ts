@@ -9,7 +9,10 @@ import { enrolled, type Candidate } from './kinds.ts';
 /** How an attempt ended: `limited` when there were too many wrong ones before it. */
 export type Proof = 'proved' | 'wrong' | 'limited';
 
-/** Is this a code of the secret now or half a minute away (RFC 6238)? The authenticator app has the machine's clock, whatever the tenant's says. */
+/**
+ * Is this a code of the secret now or half a minute away (RFC 6238)? The authenticator app has the
+ * machine's clock, whatever the tenant's says.
+ */
 export const isTotpCode = (secret: string, code: string): boolean =>
   /^\d{6}$/.test(code) && verifySync({ secret, token: code, epochTolerance: 30 }).valid;
 
@@ -54,7 +57,10 @@ export function proveRecovery(
   return { proof: used(state, found), next };
 }
 
-/** Sends a code (or a push) for a candidate; undefined when the user has had too many. The code is read with GET /_control/messages. */
+/**
+ * Sends a code (or a push) for a candidate; undefined when the user has had too many. The code is
+ * read with GET /_control/messages.
+ */
 export function sendCode(
   state: State,
   user: UserRecord,

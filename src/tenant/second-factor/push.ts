@@ -1,4 +1,7 @@
-/** Pushes waiting for the user's answer, given with POST /_control/push: by user id, the newest reference of each. */
+/**
+ * Pushes waiting for the user's answer, given with POST /_control/push: by user id, the newest
+ * reference of each.
+ */
 export interface Pushes {
   ask(reference: string, userId: string): void;
   /** Answers every waiting push of a user; how many there were. */

@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** A published limit: `limit` requests, refilled evenly over `windowSeconds`. Bursts up to `burst` (default: `limit`). */
+/**
+ * A published limit: `limit` requests, refilled evenly over `windowSeconds`. Bursts up to `burst`
+ * (default: `limit`).
+ */
 export interface Limit {
   limit: number;
   windowSeconds: number;
@@ -33,8 +36,8 @@ interface Level {
 }
 
 /**
- * Auth0's algorithm (rate-limit policy): token buckets, refilled by the millisecond for limits per second
- * and by the second for limits per minute or hour. Strict: one request too many is refused.
+ * Auth0's algorithm (rate-limit policy): token buckets, refilled by the millisecond for limits per
+ * second and by the second for limits per minute or hour. Strict: one request too many is refused.
  */
 export function createBuckets(clock: Clock): Buckets {
   const levels = new Map<string, Level>();

@@ -1,4 +1,7 @@
-/** The tenant's own time: the machine's, moved by `clockOffsetSeconds`. Everything inside the tenant asks this and nothing else. */
+/**
+ * The tenant's own time: the machine's, moved by `clockOffsetSeconds`. Everything inside the tenant
+ * asks this and nothing else.
+ */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -8,7 +11,10 @@ export interface Clock {
   iso(): string;
 }
 
-/** Makes a clock that reads its offset (seconds) anew at each call, so a test that changes the setting moves time at once. */
+/**
+ * Makes a clock that reads its offset (seconds) anew at each call, so a test that changes the
+ * setting moves time at once.
+ */
 export function createClock(offsetSeconds: () => number): Clock {
   const now = (): number => Date.now() + offsetSeconds() * 1000;
   return { now, seconds: () => Math.floor(now() / 1000), iso: () => new Date(now()).toISOString() };

@@ -7,7 +7,10 @@ export interface Enrolment {
   /** Opaque to the client, good until `expiresAt`. */
   authSession: string;
   userId: string;
-  /** What becomes the user's method once verified (for a password: replaces the old one). Its id is the one the client must call. */
+  /**
+   * What becomes the user's method once verified (for a password: replaces the old one). Its id is
+   * the one the client must call.
+   */
   method: MethodRecord;
   /** WebAuthn challenge, base64url. */
   challenge?: string;

@@ -1,6 +1,8 @@
 import type { Clock } from './clock.ts';
 
-/** A message the tenant pretends to have sent; a test reads its code with `GET /_control/messages`. */
+/**
+ * A message the tenant pretends to have sent; a test reads its code with `GET /_control/messages`.
+ */
 export interface Message {
   at: string;
   channel: 'email' | 'sms' | 'voice' | 'push';

@@ -1,4 +1,6 @@
-/** The factor types of the My Account API (FactorTypeEnum of Auth0's OpenAPI file), in its spelling. */
+/**
+ * The factor types of the My Account API (FactorTypeEnum of Auth0's OpenAPI file), in its spelling.
+ */
 export const factorTypes = [
   'password',
   'passkey',

@@ -45,7 +45,10 @@ const methodSchema = z.union([
   }),
 ]);
 
-/** What it takes to make a user: an e-mail at least. Without a password the user cannot sign in with one. */
+/**
+ * What it takes to make a user: an e-mail at least. Without a password the user cannot sign in with
+ * one.
+ */
 export const newUserSchema = z.strictObject({
   user_id: z.string().min(1).optional(),
   email: z.email(),

@@ -4,8 +4,9 @@ const digest = (salt: string, password: string): Buffer =>
   createHash('sha256').update(`${salt}:${password}`).digest();
 
 /**
- * Salts and hashes a password. One round of SHA-256: these are the passwords of a tenant on a developer's machine,
- * and ten thousand users have to be made in seconds; a real user store wants scrypt or argon2.
+ * Salts and hashes a password. One round of SHA-256: these are the passwords of a tenant on a
+ * developer's machine, and ten thousand users have to be made in seconds; a real user store wants
+ * scrypt or argon2.
  */
 export function hashPassword(password: string): string {
   const salt = randomBytes(9).toString('base64url');

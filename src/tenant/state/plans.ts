@@ -1,6 +1,9 @@
 import type { Limit } from './buckets.ts';
 
-/** The buckets of the My Account API by Auth0's names; each is one for the tenant and one for every user. */
+/**
+ * The buckets of the My Account API by Auth0's names; each is one for the tenant and one for every
+ * user.
+ */
 export const bucketNames = [
   'authentication_methods_read',
   'authentication_methods_read_filtered',
@@ -45,9 +48,9 @@ const row = (tenant: Nine, user: Nine, token: number): PlanLimits => ({
 const essentials = row([5, 20, 5, 25, 5, 5, 5, 1, 5], [5, 10, 5, 5, 10, 5, 5, 5, 1], 100);
 
 /**
- * Auth0's rate-limit-configurations pages as data, in the order of `bucketNames`. Professional has the
- * column of Essentials. `/oauth/token` is published as 30/s (Free) and 100/s (Enterprise); the rows
- * between and above carry the plan's own requests per second.
+ * Auth0's rate-limit-configurations pages as data, in the order of `bucketNames`. Professional has
+ * the column of Essentials. `/oauth/token` is published as 30/s (Free) and 100/s (Enterprise); the
+ * rows between and above carry the plan's own requests per second.
  */
 export const plans = {
   free: row([2, 5, 2, 25, 1, 1, 1, 1, 5], [2, 5, 2, 5, 10, 5, 5, 5, 1], 30),
@@ -81,7 +84,10 @@ export type PlanName = keyof typeof plans;
 /** Every plan's name, for schemas and messages. */
 export const planNames = Object.keys(plans) as PlanName[];
 
-/** Limits on single authentication steps that Auth0 publishes without regard to the plan, per user unless said. */
+/**
+ * Limits on single authentication steps that Auth0 publishes without regard to the plan, per user
+ * unless said.
+ */
 export const stepLimits = {
   userinfo: { limit: 5, windowSeconds: 60, burst: 10 },
   parPerAddress: { limit: 100, windowSeconds: 1 },

@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** One request the tenant has seen, whoever answered it. Tokens in headers are shown as what they say, never as they are. */
+/**
+ * One request the tenant has seen, whoever answered it. Tokens in headers are shown as what they
+ * say, never as they are.
+ */
 export interface SeenRequest {
   /** Counts up from 1; `since` takes it. */
   id: number;
@@ -12,7 +15,10 @@ export interface SeenRequest {
   query: Record<string, string | string[]>;
   status: number;
   headers: Record<string, string | string[]>;
-  /** Form or JSON members of an OAuth call with secrets left out: `grant_type`, `client_id`, `scope`, `audience`, … */
+  /**
+   * Form or JSON members of an OAuth call with secrets left out: `grant_type`, `client_id`,
+   * `scope`, `audience`, …
+   */
   parameters?: Record<string, string>;
   /** Of a bearer or DPoP access token in `Authorization`. */
   token?: {

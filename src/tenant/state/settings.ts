@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { initiators } from './initiators.ts';
+import { clientSchema, grantSchema } from './applications.ts';
 import { factorTypes } from './methods.ts';
 import { bucketNames, planNames, type PlanName } from './plans.ts';
 import { switchesSchema } from './switches.ts';
@@ -8,52 +8,6 @@ const seconds = z.number().int().nonnegative();
 const lifetime = z.number().int().positive();
 const isPlan = (value: string): value is PlanName => planNames.some((name) => name === value);
 const plan = z.string().refine(isPlan, { error: `one of ${planNames.join(', ')}` });
-
-const clientSchema = z.strictObject({
-  client_id: z.string().min(1),
-  client_secret: z.string().min(1).optional(),
-  name: z.string().default('Application'),
-  /** Exact redirect URIs. */
-  callbacks: z.array(z.url()).default([]),
-  /** Where /v2/logout and /oidc/logout may send the browser back to. */
-  allowed_logout_urls: z.array(z.url()).default([]),
-  /** Allowed Web Origins and Allowed Origins (CORS): whose pages may call the tenant directly and be answered by web_message. */
-  web_origins: z.array(z.string()).default([]),
-  allowed_origins: z.array(z.string()).default([]),
-  token_endpoint_auth_method: z
-    .enum(['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'none'])
-    .default('client_secret_post'),
-  /** Public keys (JWK) for private_key_jwt and JAR. */
-  jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
-  grant_types: z.array(z.string()).optional(),
-  first_party: z.boolean().default(true),
-  require_pushed_authorization_requests: z.boolean().default(false),
-  require_proof_of_possession: z.boolean().default(false),
-  require_signed_request_object: z.boolean().default(false),
-  backchannel_logout_uri: z.url().optional(),
-  backchannel_logout_initiators: z.array(z.enum(initiators)).default([...initiators]),
-  /** `session`: logout tokens carry sid and sub; `sub`: the sub alone. */
-  backchannel_logout_form: z.enum(['session', 'sub']).default('session'),
-  /** Rotation and overlap (seconds) of this application; without them the tenant's, `tokens.rotation` and `tokens.refreshLeewaySeconds`. */
-  refresh_token: z
-    .strictObject({
-      rotation_type: z.enum(['rotating', 'non-rotating']).optional(),
-      leeway: seconds.optional(),
-    })
-    .prefault({}),
-  /** Multi-resource refresh tokens: what a refresh may ask for beside the first audience; without an audience the My Account API. */
-  refresh_token_policies: z
-    .array(z.strictObject({ audience: z.string().optional(), scope: z.array(z.string()) }))
-    .default([]),
-  organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
-});
-
-/** A client grant; without an audience it is for the My Account API, whose audience depends on the address the tenant got. */
-const grantSchema = z.strictObject({
-  client_id: z.string(),
-  audience: z.string().optional(),
-  scope: z.array(z.string()),
-});
 
 const accessPolicy = z.enum(['require_client_grant', 'allow_all', 'deny_all']);
 
@@ -86,7 +40,10 @@ const myAccountSchema = z.strictObject({
   dpop: z.enum(['none', 'allowed', 'required']).default('allowed'),
   /** The profile (beta): without it `/me/v1/profile` is 404. */
   profile: z.boolean().default(true),
-  /** What of a profile may be changed, by JSON Pointer, where it differs from what the user's connection says. */
+  /**
+   * What of a profile may be changed, by JSON Pointer, where it differs from what the user's
+   * connection says.
+   */
   profile_policy: z.record(z.string().startsWith('/'), fieldPolicy).default({}),
   factors: z
     .array(z.enum(factorTypes))
@@ -101,7 +58,10 @@ const myAccountSchema = z.strictObject({
     ]),
 });
 
-/** Everything a tenant can be told, with every default: options of startTenant, the JSON file and PATCH /_control/settings alike. */
+/**
+ * Everything a tenant can be told, with every default: options of startTenant, the JSON file and
+ * PATCH /_control/settings alike.
+ */
 export const settingsSchema = z.strictObject({
   plan: plan.default('enterprise'),
   /** Whether limits are enforced, and numbers that replace those of the plan. */
@@ -121,7 +81,9 @@ export const settingsSchema = z.strictObject({
       idTokenSeconds: lifetime.default(36_000),
       refreshTokenSeconds: lifetime.default(2_592_000),
       rotation: z.boolean().default(true),
-      /** Overlap in which the token before the newest one may be used again; Auth0's default is 0. */
+      /**
+       * Overlap in which the token before the newest one may be used again; Auth0's default is 0.
+       */
       refreshLeewaySeconds: seconds.default(0),
       sessionSeconds: lifetime.default(259_200),
     })
@@ -130,7 +92,10 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       /** An Action that reads acr_values and demands MFA. Without it Auth0 does nothing. */
       acr_values_action: z.boolean().default(true),
-      /** An Action that switches MFA off for every login. It outranks the Default Policy, which outranks the tenant's policy. */
+      /**
+       * An Action that switches MFA off for every login. It outranks the Default Policy, which
+       * outranks the tenant's policy.
+       */
       action_disables: z.boolean().default(false),
       /** The tenant-wide MFA policy. */
       always: z.boolean().default(false),
@@ -144,9 +109,15 @@ export const settingsSchema = z.strictObject({
   default_audience: z.string().optional(),
   /** The tenant's own list, for logout requests that name no application. */
   allowed_logout_urls: z.array(z.url()).default([]),
-  /** Auth0's tenant toggle "Refresh Token Revocation Deletes Grant"; off for tenants made since January 2021. */
+  /**
+   * Auth0's tenant toggle "Refresh Token Revocation Deletes Grant"; off for tenants made since
+   * January 2021.
+   */
   refresh_token_revocation_deletes_grant: z.boolean().default(false),
-  /** Auth0's tenant toggle "RP-Initiated Logout End Session Endpoint Discovery"; without it discovery names no end_session_endpoint, which is there all the same. */
+  /**
+   * Auth0's tenant toggle "RP-Initiated Logout End Session Endpoint Discovery"; without it
+   * discovery names no end_session_endpoint, which is there all the same.
+   */
   oidc_logout: z
     .strictObject({ rp_logout_end_session_endpoint_discovery: z.boolean().default(true) })
     .prefault({}),
@@ -175,9 +146,15 @@ export const settingsSchema = z.strictObject({
       dictionary: z.boolean().default(false),
     })
     .prefault({}),
-  /** `host[:port]` names that reach this tenant as custom domains, beside the canonical one. Passkeys at the token endpoint work there only. */
+  /**
+   * `host[:port]` names that reach this tenant as custom domains, beside the canonical one.
+   * Passkeys at the token endpoint work there only.
+   */
   custom_domains: z.array(z.string()).default([]),
-  /** Native passkeys on the canonical domain; Auth0 refuses it, a tenant on loopback often has no other name. */
+  /**
+   * Native passkeys on the canonical domain; Auth0 refuses it, a tenant on loopback often has no
+   * other name.
+   */
   passkeys_on_canonical_domain: z.boolean().default(false),
   /** Texts of an Action that denies the login of these users, by e-mail. */
   denied_users: z.record(z.string(), z.string()).default({}),
@@ -213,7 +190,10 @@ export function parseSettings(input: unknown): Settings {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON Merge Patch (RFC 7396): objects merge member by member, anything else replaces, null removes (back to the default). */
+/**
+ * JSON Merge Patch (RFC 7396): objects merge member by member, anything else replaces, null removes
+ * (back to the default).
+ */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};

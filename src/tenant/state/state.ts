@@ -21,9 +21,15 @@ export interface State {
   readonly origin: string;
   /** The settings as they hold now; read it anew each time, a PATCH replaces it. */
   settings(): Settings;
-  /** Merges a patch (RFC 7396), checks the whole, then holds; throws SettingsError and changes nothing when the result is wrong. */
+  /**
+   * Merges a patch (RFC 7396), checks the whole, then holds; throws SettingsError and changes
+   * nothing when the result is wrong.
+   */
   configure(patch: unknown): Settings;
-  /** Forgets users, enrolments, messages, requests, levels of limits, and goes back to the settings of the start. */
+  /**
+   * Forgets users, enrolments, messages, requests, levels of limits, and goes back to the settings
+   * of the start.
+   */
   reset(): void;
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * What no public source of Auth0 settles (the reference marks it unconfirmed). Each is a switch with the likeliest position as its default,
- * so a product can be tried against both. Add one line here per question; the text is what `GET /_control/settings` and docs/tenant.md say.
+ * What no public source of Auth0 settles (the reference marks it unconfirmed). Each is a switch
+ * with the likeliest position as its default, so a product can be tried against both. Add one line
+ * here per question; the text is what `GET /_control/settings` and docs/tenant.md say.
  */
 export const switchesSchema = z.strictObject({
   wwwAuthenticate: z.boolean().default(true).describe('/me sends WWW-Authenticate on 401 and 403'),

@@ -1,6 +1,8 @@
 import type { MethodRecord } from './methods.ts';
 
-/** A stored connected account of a user: the API's object (`/me/v1/connected-accounts/accounts`). */
+/**
+ * A stored connected account of a user: the API's object (`/me/v1/connected-accounts/accounts`).
+ */
 export interface ConnectedAccount {
   id: string;
   connection: string;

@@ -18,6 +18,24 @@ const columns = [
 ];
 const column = new Map(columns.flatMap((rooms, index) => rooms.map((room) => [room, index] as const)));
 
+// The tenant is a house of its own under the same rule.
+const tenantColumns = [
+  ['index', 'command'],
+  ['start'],
+  ['options', 'router'],
+  ['control'],
+  ['server'],
+  ['pages'],
+  ['embedded'],
+  ['me'],
+  ['oidc'],
+  ['second-factor'],
+  ['http'],
+  ['state'],
+];
+const tenantColumn = new Map(tenantColumns.flatMap((rooms, index) => rooms.map((each) => [each, index] as const)));
+const tenantRoom = (file: string): string | undefined => /^src\/tenant\/([^/.]+)/.exec(file)?.[1];
+
 const doors = ['openid-client', 'ioredis', 'http-proxy-middleware', 'undici', 'express-session'];
 
 const house = files(['src', 'config']);
@@ -44,6 +62,18 @@ describe('imports', () => {
       return (column.get(of) ?? 0) >= (column.get(to) ?? 0);
     });
     expect(wrong.map(show)).toEqual([]);
+  });
+
+  test('of the tenant: every file stands in a room the rule names, and no room stands empty', () => {
+    const rooms = house.map(tenantRoom).filter((each) => each !== undefined);
+    expect(new Set(rooms)).toEqual(new Set(tenantColumn.keys()));
+  });
+
+  test('of the tenant go right only, never sideways between rooms', () => {
+    const judged = inside.filter(({ from, file }) => tenantRoom(from) !== undefined && tenantRoom(file) !== tenantRoom(from));
+    expect(judged.length).toBeGreaterThan(100);
+    const columnOf = (file: string): number => tenantColumn.get(tenantRoom(file) ?? '') ?? -1;
+    expect(judged.filter(({ from, file }) => columnOf(from) >= columnOf(file)).map(show)).toEqual([]);
   });
 
   test('name a file that is there', () => {

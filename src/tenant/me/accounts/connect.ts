@@ -1,4 +1,4 @@
-import { newAccountId } from './account-id.ts';
+import { randomBytes } from 'node:crypto';
 import { CONNECT_SECONDS, verifierFits } from './connecting.ts';
 import type { ConnectedAccount } from '../../state/users.ts';
 import type { Answer, Call } from '../parts.ts';
@@ -27,7 +27,10 @@ const checkComplete = createCheck<CompleteBody>(completeSchema);
 /** Where the provider's page of a tenant is, below its origin. */
 export const CONNECT_PATH = '/connected-accounts/connect';
 
-/** POST /connected-accounts/connect: a ticket for the provider's page, and the session to complete with. */
+/**
+ * POST /connected-accounts/connect: a ticket for the provider's page, and the session to complete
+ * with.
+ */
 export function startConnecting({ origin, settings, user, token, connecting, body }: Call): Answer {
   const wanted = checkConnect(body);
   const connection = settings.connections.find((one) => one.name === wanted.connection);
@@ -62,7 +65,10 @@ export function startConnecting({ origin, settings, user, token, connecting, bod
   };
 }
 
-/** POST /connected-accounts/complete: the account the user chose at the provider becomes one of theirs. */
+/**
+ * POST /connected-accounts/complete: the account the user chose at the provider becomes one of
+ * theirs.
+ */
 export function completeConnecting({
   state,
   settings,
@@ -92,7 +98,7 @@ export function completeConnecting({
   }
   const { connection, scopes } = begun;
   const account: ConnectedAccount = {
-    id: newAccountId(),
+    id: `cac_${randomBytes(11).toString('hex')}`,
     connection,
     access_type: 'offline',
     scopes: [...scopes],

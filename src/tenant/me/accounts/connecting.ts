@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../state/clock.ts';
 
-/** What `POST /connected-accounts/connect` says must live for 300 seconds (`expires_in` of Auth0's sample). */
+/**
+ * What `POST /connected-accounts/connect` says must live for 300 seconds (`expires_in` of Auth0's
+ * sample).
+ */
 export const CONNECT_SECONDS = 300;
 
 /** An account connection under way, between connect, the provider's page, and complete. */
@@ -67,7 +70,10 @@ export function createConnectingStore(clock: Clock): ConnectingStore {
   };
 }
 
-/** Whether a verifier answers the challenge that was sent first (RFC 7636 section 4.6, S256); without a challenge none is needed. */
+/**
+ * Whether a verifier answers the challenge that was sent first (RFC 7636 section 4.6, S256);
+ * without a challenge none is needed.
+ */
 export function verifierFits({ codeChallenge }: Connecting, verifier: string | undefined): boolean {
   if (codeChallenge === undefined) return verifier === undefined;
   return (

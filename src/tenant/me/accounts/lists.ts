@@ -35,7 +35,10 @@ export function listConnections({ settings, query }: Call): Answer {
   return { status: 200, body: { connections: items, ...next } };
 }
 
-/** DELETE /connected-accounts/accounts/{id}: forgets the account; what the provider gave out stays good there, as at Auth0. */
+/**
+ * DELETE /connected-accounts/accounts/{id}: forgets the account; what the provider gave out stays
+ * good there, as at Auth0.
+ */
 export function removeAccount({ user, path, settings }: Call): Answer {
   const { id } = checkPath(path, 'path');
   const others = user.connectedAccounts.filter((account) => account.id !== id);
@@ -46,13 +49,19 @@ export function removeAccount({ user, path, settings }: Call): Answer {
   return { status: 204 };
 }
 
-/** Query values are text; a number among them is checked as one, so that the finding speaks of the number. */
+/**
+ * Query values are text; a number among them is checked as one, so that the finding speaks of the
+ * number.
+ */
 const withNumbers = (query: Call['query']): object =>
   typeof query['take'] === 'string' && /^-?\d+$/.test(query['take'])
     ? { ...query, take: Number(query['take']) }
     : query;
 
-/** A page that starts after the item the cursor names; the cursor is opaque to clients and survives additions and removals of other items. */
+/**
+ * A page that starts after the item the cursor names; the cursor is opaque to clients and survives
+ * additions and removals of other items.
+ */
 function pageOf<Item>(
   all: readonly Item[],
   keyOf: (item: Item) => string,

@@ -1,17 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { escape, hidden, layout } from '../../pages/layout.ts';
+import { escape, hidden, layout } from '../../http/layout.ts';
 import type { State } from '../../state/state.ts';
 import type { Connecting, ConnectingStore } from './connecting.ts';
 
-/** Answers `connect_uri` of an account connection: where a real tenant would send the browser on to Google or GitHub. */
+/**
+ * Answers `connect_uri` of an account connection: where a real tenant would send the browser on to
+ * Google or GitHub.
+ */
 export type ProviderPage = (
   request: IncomingMessage & { originalUrl?: string },
   response: ServerResponse,
 ) => Promise<void>;
 
 /**
- * The page of a pretend provider, a plain form: the user says as whom, allows or denies, and goes back to `redirect_uri`
- * with `connect_code`, or with `error` and `error_description`.
+ * The page of a pretend provider, a plain form: the user says as whom, allows or denies, and goes
+ * back to `redirect_uri` with `connect_code`, or with `error` and `error_description`.
  */
 export function createProviderPage(state: State, store: ConnectingStore): ProviderPage {
   return async (request, response) => {

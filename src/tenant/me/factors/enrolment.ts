@@ -6,13 +6,13 @@ import type { Call } from '../parts.ts';
 import { Problem } from '../problems.ts';
 import { finishSchemas, startSchemas } from '../schemas-methods.ts';
 import { createCheck } from '../validate.ts';
-import type { Factor, Started } from './factor.ts';
 import { email, phone } from './one-time-code.ts';
 import { passkey } from './passkey.ts';
 import { password } from './password.ts';
 import { pushNotification } from './push-notification.ts';
 import { recoveryCode } from './recovery-code.ts';
 import { totp } from './totp.ts';
+import type { Factor, Started } from './factor.ts';
 
 /** One factor with its bodies checked on the way in. */
 export interface CheckedFactor {
@@ -39,7 +39,9 @@ function checked<Verify extends VerifyBare, Start>(
   };
 }
 
-/** The enrolment an `auth_session` stands for, if it is this user's and for the method with this id. */
+/**
+ * The enrolment an `auth_session` stands for, if it is this user's and for the method with this id.
+ */
 function ownEnrolment({ state, user }: Call, authSession: string, id: string): Enrolment {
   const found = state.enrolments.find(authSession);
   if (found?.userId !== user.user_id || found.method.view.id !== id) {

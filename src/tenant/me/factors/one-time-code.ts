@@ -4,9 +4,8 @@ import type { Call } from '../parts.ts';
 import { Problem } from '../problems.ts';
 import type { Enrolment } from '../../state/enrolments.ts';
 import type { MethodView } from '../../state/methods.ts';
-import { begin, confirm } from './begin.ts';
-import type { Factor } from './factor.ts';
 import { newMethodId } from '../../state/new-user.ts';
+import { type Factor, begin, confirm } from './factor.ts';
 
 /** An e-mail address, confirmed by the code sent there; the tenant's outbox has it. */
 export const email: Factor<VerifyWithCode, StartEmail> = {

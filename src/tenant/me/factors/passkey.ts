@@ -4,14 +4,15 @@ import type { StartIdentity, VerifyAttestation } from '../bodies.ts';
 import type { Call } from '../parts.ts';
 import { Problem } from '../problems.ts';
 import { originFits, relyingPartyId } from '../relying-party.ts';
-import type { Factor } from './factor.ts';
-import { ownIdentity } from './identity.ts';
 import { newMethodId } from '../../state/new-user.ts';
-import { tenantName } from './barcode-uri.ts';
+import { type Factor, ownIdentity, tenantName } from './factor.ts';
 
 const algorithms = [-8, -7, -257];
 
-/** A passkey: creation options first, then the authenticator's attestation, verified as WebAuthn Level 3 section 7.1 says. */
+/**
+ * A passkey: creation options first, then the authenticator's attestation, verified as WebAuthn
+ * Level 3 section 7.1 says.
+ */
 export const passkey: Factor<VerifyAttestation, StartIdentity> = {
   async start(call, body) {
     const { state, user } = call;

@@ -3,8 +3,7 @@ import type { MethodRecord } from '../../state/methods.ts';
 import type { StartIdentity, VerifyPassword } from '../bodies.ts';
 import { passwordPolicy, refusedPassword } from '../password-policy.ts';
 import { Problem } from '../problems.ts';
-import { ownIdentity } from './identity.ts';
-import type { Factor } from './factor.ts';
+import { type Factor, ownIdentity } from './factor.ts';
 
 /** The user's password: shown the policy first, then set or replaced; there is one per identity. */
 export const password: Factor<VerifyPassword, StartIdentity> = {

@@ -1,11 +1,12 @@
 import type { VerifyBare } from '../bodies.ts';
 import { Problem } from '../problems.ts';
-import { barcodeUri } from './barcode-uri.ts';
-import { begin, confirm } from './begin.ts';
-import type { Factor } from './factor.ts';
 import { newMethodId, newTotpSecret } from '../../state/new-user.ts';
+import { type Factor, barcodeUri, begin, confirm } from './factor.ts';
 
-/** The Guardian app on a pretended phone: confirmed once it was approved through the tenant's control. */
+/**
+ * The Guardian app on a pretended phone: confirmed once it was approved through the tenant's
+ * control.
+ */
 export const pushNotification: Factor<VerifyBare> = {
   start(call) {
     const id = newMethodId('push-notification');

@@ -1,9 +1,11 @@
 import type { VerifyBare } from '../bodies.ts';
-import { begin, confirm } from './begin.ts';
-import type { Factor } from './factor.ts';
 import { newMethodId, newRecoveryCode } from '../../state/new-user.ts';
+import { type Factor, begin, confirm } from './factor.ts';
 
-/** A recovery code of 24 characters, shown once; the newest confirmed one takes the place of any before it. */
+/**
+ * A recovery code of 24 characters, shown once; the newest confirmed one takes the place of any
+ * before it.
+ */
 export const recoveryCode: Factor<VerifyBare> = {
   start(call) {
     const id = newMethodId('recovery-code');

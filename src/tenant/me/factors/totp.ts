@@ -1,12 +1,13 @@
 import { verifySync } from 'otplib';
-import type { Factor } from './factor.ts';
 import type { VerifyWithCode } from '../bodies.ts';
 import { Problem } from '../problems.ts';
-import { barcodeUri } from './barcode-uri.ts';
-import { begin, confirm } from './begin.ts';
 import { newMethodId, newTotpSecret } from '../../state/new-user.ts';
+import { type Factor, barcodeUri, begin, confirm } from './factor.ts';
 
-/** An authenticator app: a fresh secret as QR code and text, confirmed by a code of this or a neighbouring half minute (RFC 6238). */
+/**
+ * An authenticator app: a fresh secret as QR code and text, confirmed by a code of this or a
+ * neighbouring half minute (RFC 6238).
+ */
 export const totp: Factor<VerifyWithCode> = {
   start(call) {
     const secret = newTotpSecret();

@@ -1,23 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
-import { createMfaDemand } from '../embedded/mfa-required.ts';
-import { createMfaTokens, type MfaTokens } from '../embedded/mfa-tokens.ts';
-import { embeddedGrantTypes } from '../embedded/grants.ts';
-import { createPasskeys, type Passkeys } from '../embedded/passkeys.ts';
-import type { Pushes } from '../second-factor/push.ts';
-import type { State } from '../state/state.ts';
-import { createAuthenticate, type Authenticate } from './access-token.ts';
-import { createStore } from './adapter.ts';
-import { createBackChannel } from './back-channel.ts';
-import type { Parts } from './context.ts';
-import { answerAuthorizationAsAuth0 } from './authorization-answer.ts';
-import type { SigningKey } from './keys.ts';
-import { createLogins } from './logins.ts';
-import { createLogout, type Logout } from './logout.ts';
-import { answerByWebMessage } from './web-message.ts';
-import { createProvider, providerSecrets } from './provider.ts';
-import { createSessions, type Sessions } from './sessions.ts';
-import { answerAsAuth0 } from './token-endpoint.ts';
+import { createMfaDemand } from './embedded/mfa-required.ts';
+import { createMfaTokens, type MfaTokens } from './embedded/mfa-tokens.ts';
+import { embeddedGrantTypes } from './embedded/grants.ts';
+import { createPasskeys, type Passkeys } from './embedded/passkeys.ts';
+import type { Pushes } from './second-factor/push.ts';
+import type { State } from './state/state.ts';
+import { createAuthenticate, type Authenticate } from './oidc/access-token.ts';
+import { createStore } from './oidc/adapter.ts';
+import { createBackChannel } from './oidc/back-channel.ts';
+import type { Parts } from './oidc/context.ts';
+import { answerAuthorizationAsAuth0, answerByWebMessage } from './oidc/authorization-answer.ts';
+import type { SigningKey } from './oidc/keys.ts';
+import { createLogins } from './oidc/logins.ts';
+import { createLogout, type Logout } from './oidc/logout.ts';
+import { createProvider, providerSecrets } from './oidc/provider.ts';
+import { createSessions, type Sessions } from './oidc/sessions.ts';
+import { answerAsAuth0 } from './oidc/token-endpoint.ts';
 
 /** The authorization server of one tenant, on all its domains. */
 export interface AuthorizationServer {

@@ -1,20 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isOwnHost } from '../control/guard.ts';
-import { answerControl, type ControlParts } from '../control/control.ts';
-import { answerUserinfo, isApiToken } from '../oidc/userinfo.ts';
-import { discoveryDocument } from '../oidc/discovery.ts';
-import { consentPage } from '../pages/consent.ts';
-import { homePage, type DemoUser } from '../pages/home.ts';
-import { visitPage, type Page } from '../pages/interactions.ts';
-import { layout } from '../pages/layout.ts';
-import { loginPage, signupPage } from '../pages/login.ts';
-import { challengePage, challengePaths } from '../pages/mfa.ts';
-import { enrollmentPage } from '../pages/mfa-enrollment.ts';
-import type { Kind } from '../second-factor/kinds.ts';
-import { sendJson, sendOAuthError, sendPage } from './answer.ts';
-import { answerPreflight } from './cors.ts';
-import { BodyError, readMembers, withForm } from './body.ts';
-import { note, observe } from './observe.ts';
+import { isOwnHost } from './control/guard.ts';
+import { answerControl, type ControlParts } from './control/control.ts';
+import { answerUserinfo, isApiToken } from './oidc/userinfo.ts';
+import { discoveryDocument } from './oidc/discovery.ts';
+import { consentPage } from './pages/consent.ts';
+import { homePage, type DemoUser } from './pages/home.ts';
+import { visitPage, type Page } from './pages/interactions.ts';
+import { layout } from './http/layout.ts';
+import { loginPage, signupPage } from './pages/login.ts';
+import { challengePage } from './pages/mfa.ts';
+import { enrollmentPage } from './pages/mfa-enrollment.ts';
+import { challengePaths, type Kind } from './second-factor/kinds.ts';
+import { sendJson, sendOAuthError, sendPage } from './http/answer.ts';
+import { answerPreflight } from './http/cors.ts';
+import { BodyError, readMembers, withForm } from './http/body.ts';
+import { note, observe } from './http/observe.ts';
 
 /** What a tenant consists of, as far as a request is concerned. */
 export interface RouterParts extends ControlParts {
@@ -139,7 +139,10 @@ export function createRouter(
     return server.handle(origin, request, response);
   }
 
-  /** Auth0 takes JSON as well as forms here; a refresh's scope is judged by Auth0's rules, so it travels under another name. */
+  /**
+   * Auth0 takes JSON as well as forms here; a refresh's scope is judged by Auth0's rules, so it
+   * travels under another name.
+   */
   async function callToken(
     request: IncomingMessage,
     response: ServerResponse,

@@ -1,7 +1,10 @@
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
-import { escape, layout } from './layout.ts';
+import { escape, layout } from '../http/layout.ts';
 
-/** The page for failures that must not be sent to a redirect_uri, such as one that is not registered (status of the failure). */
+/**
+ * The page for failures that must not be sent to a redirect_uri, such as one that is not registered
+ * (status of the failure).
+ */
 export function errorPage(ctx: KoaContextWithOIDC, out: ErrorOut): void {
   const mismatch = out.error === 'invalid_redirect_uri';
   const title = mismatch ? 'Callback URL mismatch' : 'Oops!, something went wrong';
@@ -12,7 +15,10 @@ export function errorPage(ctx: KoaContextWithOIDC, out: ErrorOut): void {
   ctx.body = layout(title, `<p>${escape(text)}</p><p><code>${escape(out.error)}</code></p>`);
 }
 
-/** Auth0 asks before it ends a session when the request does not prove to come from an application the user is signed in to. */
+/**
+ * Auth0 asks before it ends a session when the request does not prove to come from an application
+ * the user is signed in to.
+ */
 export function confirmLogoutPage(ctx: KoaContextWithOIDC, form: string): void {
   ctx.type = 'html';
   ctx.body = layout(
