@@ -9,7 +9,7 @@ const lua = readFileSync(new URL('idempotency.lua', import.meta.url), 'utf8');
 /** Remembers changes in Redis, for all gateways: one call for each step. */
 export const createRedisIdempotency = (redis: Redis): IdempotencyStore => {
   // Also when Redis is full: a change that is not remembered could be made twice.
-  const run = redis.script(lua, { replies: 'bytes' });
+  const run = redis.script(lua, { replies: 'bytes', keys: ['hash'] });
   const call = async ({ user, name }: Change, verb: string, ...args: Argument[]): Promise<unknown[]> => {
     const reply: unknown = await run([`changes:${user}`], [verb, name, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];

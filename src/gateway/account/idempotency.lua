@@ -9,7 +9,9 @@ return function(KEYS, ARGV)
   local key, verb, name = KEYS[1], ARGV[1], ARGV[2]
   local known = redis.call('HGET', key, name)
   local state, number, till, print
-  if known then
+  -- Junk in its place says nothing of what became of the change.
+  local junk = known and #known < 29
+  if known and not junk then
     state, number, till, print = struct.unpack('>BI6I6c16', known)
   end
 
@@ -25,9 +27,12 @@ return function(KEYS, ARGV)
 
   if verb == 'claim' then
     local area, explicit, asked = 'b:' .. ARGV[3], ARGV[4] == '1', ARGV[5]
-    local begun = tonumber(redis.call('HGET', key, area) or 0)
+    local begun = tonumber(redis.call('HGET', key, area)) or 0
+    if junk then
+      return { 'unknown' }
+    end
     if known and till > now then
-      local sending = state == 0 and struct.unpack('>I6', known, 30) > now
+      local sending = state == 0 and #known >= 35 and struct.unpack('>I6', known, 30) > now
       -- One that nobody named is a repeat only until another change has begun.
       if explicit or sending or number == begun then
         if print ~= asked then
@@ -43,7 +48,8 @@ return function(KEYS, ARGV)
     if redis.call('HLEN', key) > SWEEP_AT then
       local all = redis.call('HGETALL', key)
       for i = 1, #all, 2 do
-        if string.sub(all[i], 1, 2) ~= 'b:' and select(3, struct.unpack('>BI6I6', all[i + 1])) <= now then
+        local value = all[i + 1]
+        if string.sub(all[i], 1, 2) ~= 'b:' and (#value < 13 or select(3, struct.unpack('>BI6I6', value)) <= now) then
           redis.call('HDEL', key, all[i])
         end
       end
@@ -58,7 +64,7 @@ return function(KEYS, ARGV)
   end
 
   -- Whoever claimed it may find that it was claimed anew meanwhile.
-  if not known or number ~= tonumber(ARGV[3]) then
+  if not known or junk or number ~= tonumber(ARGV[3]) then
     return { 'gone' }
   end
   if verb == 'hold' then

@@ -13,8 +13,8 @@ const bytes = (value: unknown): Buffer =>
 /** Keeps answers in Redis, shared by all gateways: one call per step. */
 export const createRedisKept = (redis: Redis): KeptStore => {
   // When Redis is full a write still says that it begins and ends: what is kept must never be older than it. Nothing more is kept then.
-  const note = redis.script(lua, { replies: 'bytes' });
-  const fill = redis.script(lua, { replies: 'bytes', allowOom: false });
+  const note = redis.script(lua, { replies: 'bytes', keys: ['hash'] });
+  const fill = redis.script(lua, { replies: 'bytes', allowOom: false, keys: ['hash'] });
   const call = async (room: string, verb: string, ...args: Argument[]): Promise<unknown[]> => {
     const reply: unknown = await (verb === 'keep' ? fill : note)([`kept:${room}`], [verb, retainMs, ...args]);
     return Array.isArray(reply) ? (reply as unknown[]) : [];

@@ -6,7 +6,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function current(value, epoch)
-  if not value then
+  if not value or #value < 12 then
     return nil
   end
   local at, stored = struct.unpack('>I6I6', value)
@@ -22,7 +22,7 @@ return function(KEYS, ARGV)
   -- The two steps of every read ask for all they need at once.
   if verb == 'look' then
     local found = redis.call('HMGET', key, 'e', ARGV[3])
-    local e = tonumber(found[1] or 0)
+    local e = tonumber(found[1]) or 0
     local stored, bytes = current(found[2], e)
     if stored then
       return { e, now, stored, bytes }, true
@@ -42,7 +42,7 @@ return function(KEYS, ARGV)
 
   if verb == 'keep' then
     local found = redis.call('HMGET', key, 'e', 'n', 'w')
-    local e, under, till = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+    local e, under, till = tonumber(found[1]) or 0, tonumber(found[2]) or 0, tonumber(found[3]) or 0
     if e ~= tonumber(ARGV[4]) then
       local stored, bytes = current(redis.call('HGET', key, ARGV[3]), e)
       if stored then
@@ -70,7 +70,7 @@ return function(KEYS, ARGV)
   end
 
   local function number(field)
-    return tonumber(redis.call('HGET', key, field) or 0)
+    return tonumber(redis.call('HGET', key, field)) or 0
   end
   local e = number('e')
 
@@ -78,7 +78,7 @@ return function(KEYS, ARGV)
     local all = redis.call('HGETALL', key)
     for i = 1, #all, 2 do
       local field, value = all[i], all[i + 1]
-      if string.sub(field, 1, #prefix) == prefix then
+      if string.sub(field, 1, #prefix) == prefix and #value >= 12 then
         local at, stored = struct.unpack('>I6I6', value)
         if at == epoch then
           visit(field, stored, string.sub(value, 13))
@@ -115,7 +115,7 @@ return function(KEYS, ARGV)
   if alone and how == 'applied' then
     for i = 5, #ARGV, 2 do
       local value = redis.call('HGET', key, ARGV[i])
-      if value then
+      if value and #value >= 12 then
         if struct.unpack('>I6', value) == began - 1 then
           -- Brought up to date by the API's own word: from here its time runs anew.
           redis.call('HSET', key, ARGV[i], struct.pack('>I6I6', following, now) .. ARGV[i + 1])

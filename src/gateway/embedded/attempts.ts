@@ -32,7 +32,7 @@ export const createAttempts = (options: { secret: string; redis: Redis | undefin
 type Take = (key: string, limit: number) => Promise<number>;
 
 const inRedis = (redis: Redis): Take => {
-  const run = redis.script(lua, { allowOom: false });
+  const run = redis.script(lua, { allowOom: false, keys: ['string'] });
   return async (key, limit) => Number(await run([key], [limit, windowMs]));
 };
 

@@ -25,8 +25,16 @@ local function refill(bucket, perMs, burst)
   end
 end
 
+-- Whoever can write to this server could leave what is no number, or one that no bucket ever holds.
+local function sane(number, otherwise, lowest, highest)
+  if number - number ~= 0 then return otherwise end
+  return math.max(lowest, math.min(highest, number))
+end
+
 local function read_tenant(index, l)
   local level, at, virtual, factor, cut = struct.unpack('>ddddd', tenant, index * 40 - 39)
+  level, factor = sane(level, 0, -l.burst - l.perMs * JUMP_MS, l.burst), sane(factor, 1, LOWEST, 1)
+  at, virtual, cut = sane(at, now, 0, now + 2 * JUMP_MS), sane(virtual, 0, 0, 2 ^ 52), sane(cut, 0, 0, now)
   local t = { level = level, at = at, virtual = virtual, factor = math.min(1, factor + math.max(0, now - at) * RECOVERY_PER_MS), cut = cut }
   refill(t, l.perMs * (factor + t.factor) / 2, l.burst)
   return t
@@ -39,6 +47,8 @@ end
 
 local function read_user(user, index, l)
   local level, at, finish = struct.unpack('>ddd', user, index * 24 - 23)
+  level, at = sane(level, 0, -l.burst - l.perMs * JUMP_MS, l.burst), sane(at, now, 0, now + 2 * JUMP_MS)
+  finish = sane(finish, 0, 0, 2 ^ 52)
   local u = { level = level, at = at, finish = finish }
   refill(u, l.perMs, l.burst)
   return u

@@ -6,6 +6,8 @@ export const GATEWAYS_KEY = '{budget}:gateways';
 
 const BEAT_MS = 10_000;
 const SEEN_SECONDS = 60;
+// What is no count of gateways is not believed: it divides what each may spend alone.
+const MOST = 10_000;
 const COUNT = `
 local now = tonumber(redis.call('TIME')[1])
 return function(KEYS, ARGV)
@@ -26,11 +28,11 @@ export interface Gateways {
 
 /** Tells the others that this gateway lives, every ten seconds, and counts them: the number to divide by when Redis is gone. */
 export function countGateways(redis: Redis): Gateways {
-  const count = redis.script(COUNT);
+  const count = redis.script(COUNT, { keys: ['zset'] });
   const self = randomBytes(9).toString('base64url');
   let seen = 1;
   const heard = (count: number) => {
-    seen = Math.max(1, count);
+    if (Number.isSafeInteger(count) && count >= 1 && count <= MOST) seen = count;
   };
   const beat = () => {
     count([GATEWAYS_KEY], [self]).then(

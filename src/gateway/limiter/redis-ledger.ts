@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CostClass } from '../../../config/plans.ts';
+import { Failure } from '../http/errors.ts';
 import type { Redis, ScriptPipeline } from '../redis/client.ts';
 import type { Argument } from '../redis/batch.ts';
 import { GATEWAYS_KEY } from './gateways.ts';
@@ -30,7 +31,10 @@ export function createRedisLedger(
   onCount: (gateways: number) => void,
 ): Ledger {
   // Runs on a full Redis too: its keys are small and gone within minutes, and without them every gateway would be on its own.
-  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`, { replies: 'bytes' });
+  const run = redis.script(`local limits = ${inLua(limits)}\n${source}`, {
+    replies: 'bytes',
+    keys: ['string', 'string', 'zset', 'zset', 'zset'],
+  });
   const gateway = randomBytes(6).toString('base64url');
   let sequence = 0;
   let epoch = '';
@@ -45,7 +49,10 @@ export function createRedisLedger(
     chain?: ScriptPipeline,
   ): Promise<Buffer> {
     const keys = ['{budget}:tenant', `{budget}:user:${user}`, `{budget}:line:${cost}`, `{budget}:lapse:${cost}`, GATEWAYS_KEY];
-    return (await run(keys, [op, cost, known, ...args], chain)) as Buffer;
+    const reply = await run(keys, [op, cost, known, ...args], chain);
+    // What is no answer decides nothing: the caller goes on alone, as when Redis is gone.
+    if (reply instanceof Buffer && (letterOf(reply) === 'f' || reply.length > epochAt)) return reply;
+    throw new Failure('store_unavailable', { headers: { 'Retry-After': '1' } });
   }
 
   async function call(op: string, user: string, cost: CostClass, args: Argument[], chain?: ScriptPipeline): Promise<Buffer> {

@@ -3,6 +3,15 @@ import type { ScriptRunner } from './connection.ts';
 /** What a command takes. */
 export type Argument = string | Buffer | number;
 
+/** The type of what a script keeps under a key. */
+export type KeyType = 'string' | 'hash' | 'zset';
+
+/** A script, and what it keeps under each of its keys. */
+interface Source {
+  readonly lua: string;
+  readonly keys: readonly KeyType[];
+}
+
 /** One call of one script. */
 interface Call {
   readonly script: number;
@@ -29,14 +38,28 @@ const pipelinesAtMost = 16;
 // stands before that is done once for all its calls of a batch. A second value the function returns
 // ends its pipeline. A server that may not write at present (a replica, after a failover) says so
 // once, for all. The first part of the reply is how many calls of each pipeline ran, negative where
-// the last of them stopped or failed; the replies of those that ran follow.
-const batchOf = (sources: readonly string[]): string => `
+// the last of them stopped or failed; the replies of those that ran follow. A key that holds another
+// type than its script keeps there holds junk: it is deleted and the call runs once more, since it
+// would fail for ever.
+const batchOf = (sources: readonly Source[]): string => `
 local sources, scripts = {
-${sources.map((source) => `function()\n${source}\nend`).join(',\n')}
+${sources.map(({ lua }) => `function()\n${lua}\nend`).join(',\n')}
 }, {}
+local types = {
+${sources.map(({ keys }) => `{ ${keys.map((type) => `'${type}'`).join(', ')} }`).join(',\n')}
+}
 local function run(which, keys, args)
   scripts[which] = scripts[which] or sources[which]()
   return scripts[which](keys, args)
+end
+local function wrongtype(err)
+  return string.find(type(err) == 'table' and err.err or tostring(err), 'WRONGTYPE', 1, true)
+end
+local function delete_junk(which, keys)
+  for i, expected in ipairs(types[which]) do
+    local found = keys[i] and redis.call('TYPE', keys[i]).ok
+    if found and found ~= 'none' and found ~= expected then redis.call('DEL', keys[i]) end
+  end
 end
 local plan, replies, ran, key, arg = {}, { '' }, {}, 0, 1
 for number in string.gmatch(ARGV[1], '%d+') do plan[#plan + 1] = tonumber(number) end
@@ -52,6 +75,10 @@ while at <= #plan do
     key, arg, at = key + key_count, arg + arg_count, at + 3
     if not stopped then
       local ok, value, stop = pcall(run, which, keys, args)
+      if not ok and wrongtype(value) then
+        delete_junk(which, keys)
+        ok, value, stop = pcall(run, which, keys, args)
+      end
       if not ok then
         local text = type(value) == 'table' and value.err or tostring(value)
         -- A refusal of the server's has a code of its own (OOM, READONLY), a fault of the script's has none.
@@ -74,7 +101,7 @@ return replies`;
  * `together` (a Cluster takes no script over keys of two slots) each goes alone.
  */
 export function createBatch(run: ScriptRunner, together: boolean) {
-  const sources: string[] = [];
+  const sources: Source[] = [];
   let lua: string | undefined;
   let waiting: Calls[] = [];
 
@@ -127,7 +154,7 @@ export function createBatch(run: ScriptRunner, together: boolean) {
 
   return {
     /** Takes a script in, before its first call, and returns its number. */
-    add(source: string): number {
+    add(source: Source): number {
       lua = undefined;
       return sources.push(source);
     },

@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import { createBatch, skipped } from './batch.ts';
+import { createBatch, skipped, type KeyType } from './batch.ts';
 import type { Argument, Calls } from './batch.ts';
 import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, withDeadline } from './connection.ts';
 import type { RedisTls } from './connection.ts';
@@ -18,6 +18,8 @@ export interface ScriptOptions {
   readonly replies?: 'text' | 'bytes';
   /** Whether it runs when the server's memory is full; false for one whose keys take more room than they had, and keep it. */
   readonly allowOom?: boolean;
+  /** What it keeps under each of its keys: a key of another type holds junk, and is deleted. */
+  readonly keys?: readonly KeyType[];
 }
 
 /**
@@ -157,9 +159,9 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   return {
     command: (name, ...args) => run(() => main.call(name, ...args)),
     commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
-    script(lua, { replies = 'text', allowOom = true } = {}) {
+    script(lua, { replies = 'text', allowOom = true, keys: types = [] } = {}) {
       const batch = allowOom ? evenWhenFull : notWhenFull;
-      const script = batch.add(lua);
+      const script = batch.add({ lua, keys: types });
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
       return (keys, args, pipeline) =>
         new Promise((resolve, reject) => {

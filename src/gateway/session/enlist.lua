@@ -10,7 +10,7 @@ return function(KEYS, ARGV)
     -- Each sign-in looks at a few names, whoever they are, and drops those that are over: the list stays in proportion to what lives, at a cost that never grows.
     local some = redis.call('HRANDFIELD', key, 4, 'WITHVALUES')
     for i = 1, #some, 2 do
-      if struct.unpack('>I6', some[i + 1]) <= now then
+      if #some[i + 1] < 6 or struct.unpack('>I6', some[i + 1]) <= now then
         redis.call('HDEL', key, some[i])
       end
     end

@@ -6,12 +6,27 @@ import { readEntry, readTombstone, writeEntry, type Found, type Lease, type Stor
 const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 const [entries, lists] = [text('store.lua'), text('enlist.lua')];
 const endsAtBytes = 6;
+// What is noted in a list and has not this form (see ticket.ts) is no session of ours.
+const sessionKey = /^[\w-]{1,64}$/;
+const sidName = /^([\w-]{1,64})\.([\w-]{1,64})$/;
 
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
   // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
-  const run = redis.script(entries, { replies: 'bytes' });
-  const enlist = redis.script(lists, { allowOom: false });
+  const run = redis.script(entries, { replies: 'bytes', keys: ['string'] });
+  const enlistUser = redis.script(lists, { allowOom: false, keys: ['hash'] });
+  const enlistSid = redis.script(lists, { allowOom: false, keys: ['zset'] });
+  // Another type under a key of ours is junk, and would be for ever: nothing is noted there.
+  const listed = async (key: string, asked: Promise<unknown>): Promise<unknown[]> => {
+    try {
+      const reply = await asked;
+      return Array.isArray(reply) ? (reply as unknown[]) : [];
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('WRONGTYPE'))) throw error;
+      await redis.command('DEL', key);
+      return [];
+    }
+  };
   const call = async (key: string, ...args: Argument[]): Promise<unknown[]> => (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);
   const found = ([, value, now, left]: unknown[]): Found | undefined => {
@@ -62,26 +77,32 @@ export const createRedisStore = (redis: Redis): Store => {
       return String(kind) === 'taken' && value instanceof Uint8Array ? readTombstone(Buffer.from(value)) : undefined;
     },
     async enlist({ user, sid }, key, facts, forMs) {
-      await enlist([`user:${user}`], ['user', key, forMs, facts]);
-      if (sid !== undefined) await enlist([`sid:${sid}`], ['sid', `${user}.${key}`, forMs]);
+      await enlistUser([`user:${user}`], ['user', key, forMs, facts]);
+      if (sid !== undefined) await enlistSid([`sid:${sid}`], ['sid', `${user}.${key}`, forMs]);
     },
     async ofUser(user) {
-      const reply = (await redis.commandBuffer('HGETALL', `user:${user}`)) as Buffer[];
+      const list = `user:${user}`;
+      const reply = await listed(list, redis.commandBuffer('HGETALL', list));
       const pairs = new Map<string, Buffer>();
       for (let i = 0; i + 1 < reply.length; i += 2) {
         const [name, facts] = [reply[i], reply[i + 1]];
-        if (name !== undefined && facts !== undefined) pairs.set(name.toString(), facts.subarray(endsAtBytes));
+        if (!Buffer.isBuffer(name) || !Buffer.isBuffer(facts)) continue;
+        const key = name.toString();
+        if (sessionKey.test(key)) pairs.set(key, facts.subarray(endsAtBytes));
       }
       return pairs;
     },
     async ofSid(sid) {
-      return ((await redis.command('ZRANGE', `sid:${sid}`, 0, -1)) as string[]).map((name) => {
-        const [user = '', key = ''] = name.split('.');
-        return { user, key };
+      const list = `sid:${sid}`;
+      const names = await listed(list, redis.command('ZRANGE', list, 0, -1));
+      return names.flatMap((name) => {
+        const [, user, key] = sidName.exec(String(name)) ?? [];
+        return user === undefined || key === undefined ? [] : [{ user, key }];
       });
     },
     async delist(user, keys) {
-      if (keys.length > 0) await redis.command('HDEL', `user:${user}`, ...keys);
+      const list = `user:${user}`;
+      if (keys.length > 0) await listed(list, redis.command('HDEL', list, ...keys));
     },
     async once(name, forMs) {
       return (await redis.command('SET', `once:${name}`, 1, 'PX', forMs, 'NX')) === 'OK';

@@ -16,6 +16,11 @@ return function(KEYS, ARGV)
     end
     return { 'gone' }, true
   end
+  -- No entry of any gateway's: the session it was in the place of has ended.
+  if #value < 37 then
+    redis.call('DEL', key)
+    return { 'gone' }, true
+  end
   local _, generation, endsAt, _, holder, untilMs, spent = struct.unpack('>BI4I6I6c8I6I6', value)
   if endsAt <= now then
     redis.call('DEL', key)

@@ -271,7 +271,7 @@ describe('the lists in Redis', () => {
     const store = createRedisStore(redis);
     const place = { user: key(), sid: key() };
     await store.enlist(place, 'alive', facts, 60_000);
-    await Promise.all(Array.from({ length: 200 }, async (_, i) => store.enlist(place, `old ${String(i)}`, facts, 800)));
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => store.enlist(place, `old-${String(i)}`, facts, 800)));
     expect(await store.ofUser(place.user)).toHaveProperty('size', 201);
     await sleep(850);
     for (let i = 0; i < 150; i += 1) await store.enlist(place, 'alive', facts, 60_000);
