@@ -28,14 +28,14 @@ import { wellFormed } from './http/well-formed.ts';
 import type { Budget } from './limiter/budget.ts';
 import { rateLimitHeaders } from './limiter/quota.ts';
 import { createBeginAnew } from './login/begin-anew.ts';
-import { createFinish } from './login/finish.ts';
+import { createCallback } from './login/callback.ts';
 import { popupScript } from './login/popup.ts';
-import { createLeave } from './login/leave.ts';
+import { createAuthorize } from './login/authorize.ts';
 import { createLoginStart } from './login/start.ts';
 import { createStepUpStart } from './login/step-up.ts';
 import { createTransactions } from './login/transactions.ts';
 import { createBackChannelLogout } from './logout/back-channel.ts';
-import { createLogout } from './logout/end.ts';
+import { createLogout } from './logout/logout.ts';
 import { createProfile, createSessionStatus, createStaySignedIn, signedIn } from './session/answer.ts';
 import type { Redis } from './redis/client.ts';
 import { createEventStreams } from './session/event-stream.ts';
@@ -146,17 +146,17 @@ export const createApp = (
   app.use(createHealth(parts.ready));
 
   const endFormer = createEndFormer({ sessions, revoke });
-  const leave = createLeave({ auth0, log });
+  const authorize = createAuthorize({ auth0, log });
   // An address may name several calls of Auth0's, each with a deadline of its own; none may hold a browser for longer.
   app.use('/auth', answeredWithin(60_000 + settings.UPSTREAM_ANSWER_TIMEOUT, failed));
-  app.get('/auth/login', createLoginStart({ leave, transactions, origin, scope: loginScope }));
+  app.get('/auth/login', createLoginStart({ authorize, transactions, origin, scope: loginScope }));
   app.get(
     '/auth/callback',
     cookie.attachEvery,
-    createFinish({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
+    createCallback({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
     createBeginAnew({ transactions, origin }),
   );
-  app.get('/auth/step-up', attach, createStepUpStart({ leave, transactions, origin, loginScope, knownScopes, ...stepUp }));
+  app.get('/auth/step-up', attach, createStepUpStart({ authorize, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
   app.route('/auth/logout').get(attachEvery, logout).post(attachEvery, logout);

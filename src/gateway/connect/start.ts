@@ -9,7 +9,7 @@ import type { Seal } from '../session/seal.ts';
 import type { Session } from '../session/sessions.ts';
 import type { Standing } from '../step-up/standing.ts';
 import { connectScope, createCall, type CallParts } from './call.ts';
-import { readPath } from './return-to.ts';
+import { pathOf, readReturnTo } from '../http/return-to.ts';
 
 /** A connection under way, kept on the server under the browser's cookie. */
 export interface Connecting {
@@ -49,7 +49,7 @@ export const createConnectStart = (parts: ConnectParts): RequestHandler => {
 
   return async function startConnect(req, res) {
     const query = new URL(req.originalUrl, origin).searchParams;
-    const returnTo = readPath(query.get('returnTo'), origin);
+    const returnTo = pathOf(readReturnTo(query.get('returnTo'), origin));
     const session = req.account;
     const reason = foreign(req, origin);
     const resumed = session !== undefined && resumes(session, query.get('resume'));

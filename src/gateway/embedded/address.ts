@@ -1,6 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** An address as it is passed on: one mapped into IPv6 (RFC 4291 section 2.5.5.2) as the IPv4 address it is, without a zone. */
+/**
+ * An address as it is passed on: one mapped into IPv6 (RFC 4291 section 2.5.5.2) as the IPv4
+ * address it is, without a zone.
+ */
 export const plainAddress = (address: string): string => {
   const [bare = ''] = address.split('%');
   if (!isIPv6(bare)) return bare;
@@ -10,7 +13,10 @@ export const plainAddress = (address: string): string => {
   return mapped ? [high >> 8, high & 255, low >> 8, low & 255].join('.') : bare;
 };
 
-/** Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber gets (RFC 6177). */
+/**
+ * Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which is what one
+ * subscriber gets (RFC 6177).
+ */
 export const attemptsOf = (address: string): string => {
   const plain = plainAddress(address);
   if (isIPv4(plain) || !isIPv6(plain)) return plain;
@@ -20,12 +26,17 @@ export const attemptsOf = (address: string): string => {
     .join(':')}::/64`;
 };
 
-// The eight groups of an IPv6 address; URL writes every spelling the same way, its last 32 bits in hexadecimal.
+// The eight groups of an IPv6 address; URL writes every spelling the same way, its last 32 bits in
+// hexadecimal.
 const groupsOf = (address: string): number[] => {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [head = '', tail] = canonical.split('::');
-  const read = (part: string): number[] => (part === '' ? [] : part.split(':').map((each) => parseInt(each, 16)));
+  const read = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((each) => parseInt(each, 16));
   const [before, after] = [read(head), read(tail ?? '')];
-  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - before.length - after.length }, () => 0);
+  const zeros = Array.from(
+    { length: tail === undefined ? 0 : 8 - before.length - after.length },
+    () => 0,
+  );
   return [...before, ...zeros, ...after];
 };

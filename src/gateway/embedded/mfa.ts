@@ -5,11 +5,11 @@ import { OAuthError } from '../auth0/grant.ts';
 import { Failure } from '../http/errors.ts';
 import { attemptsOf } from './address.ts';
 import type { Attempts } from './attempts.ts';
-import { bodies, bodyOf } from './bodies.ts';
-import type { Enter } from './enter.ts';
+import { schemas, bodyOf } from './schemas.ts';
+import type { SignIn } from './sign-in.ts';
 import type { Pending } from '../session/pending.ts';
 import { findPending, type PendingOf, type PendingSignIn } from './pending.ts';
-import { refused } from './refused.ts';
+import { failureOf } from './oauth-errors.ts';
 
 // What of Auth0's answers a page may see; `oob_code` and `mfa_token` are not among it.
 const authenticator = z.object({
@@ -31,22 +31,40 @@ const begun = z.object({
 });
 const pollSeconds = 5;
 
-/** Makes the MFA continuation of a login without a redirect: the `mfa_token` and the `oob_code` of Auth0 stay here. */
+/**
+ * Makes the MFA continuation of a login without a redirect: the `mfa_token` and the `oob_code` of
+ * Auth0 stay here.
+ */
 export const createMfaLogin = (parts: {
   embedded: EmbeddedAuth0;
   pendings: Pending<PendingSignIn>;
   attempts: Attempts;
-  enter: Enter;
-}): { authenticators: RequestHandler; challenge: RequestHandler; associate: RequestHandler; verify: RequestHandler } => {
-  const { embedded, pendings, attempts, enter } = parts;
+  signIn: SignIn;
+}): {
+  authenticators: RequestHandler;
+  challenge: RequestHandler;
+  associate: RequestHandler;
+  verify: RequestHandler;
+} => {
+  const { embedded, pendings, attempts, signIn } = parts;
   const asked = async <T>(call: Promise<T>): Promise<T> =>
     call.catch((cause: unknown) => {
-      throw refused(cause);
+      throw failureOf(cause);
     });
-  const keep = async (entry: PendingOf<'mfa'>, answer: Readonly<Record<string, unknown>>): Promise<z.output<typeof begun>> => {
+  const keep = async (
+    entry: PendingOf<'mfa'>,
+    answer: Readonly<Record<string, unknown>>,
+  ): Promise<z.output<typeof begun>> => {
     const oobCode = answer['oob_code'];
-    if (!(await entry.replace({ ...entry.value, oobCode: typeof oobCode === 'string' ? oobCode : undefined })))
-      throw new Failure('login_expired', { detail: 'This sign-in was ended or went on elsewhere. Begin again.' });
+    if (
+      !(await entry.replace({
+        ...entry.value,
+        oobCode: typeof oobCode === 'string' ? oobCode : undefined,
+      }))
+    )
+      throw new Failure('login_expired', {
+        detail: 'This sign-in was ended or went on elsewhere. Begin again.',
+      });
     return begun.parse(answer);
   };
 
@@ -57,26 +75,28 @@ export const createMfaLogin = (parts: {
       res.json(z.array(authenticator).parse(await asked(embedded.authenticators(value.mfaToken))));
     },
     async challenge(req, res) {
-      const members = bodyOf(req, bodies.mfaChallenge);
+      const members = bodyOf(req, schemas.mfaChallenge);
       await attempts.take('address', attemptsOf(req.ip ?? ''));
       const entry = await findPending(pendings, req, res, 'mfa');
       await attempts.take('message', entry.value.account);
       res.json(await keep(entry, await asked(embedded.challenge(entry.value.mfaToken, members))));
     },
     async associate(req, res) {
-      const members = bodyOf(req, bodies.mfaAssociate);
+      const members = bodyOf(req, schemas.mfaAssociate);
       await attempts.take('address', attemptsOf(req.ip ?? ''));
       const entry = await findPending(pendings, req, res, 'mfa');
       await attempts.take('message', entry.value.account);
       res.json(await keep(entry, await asked(embedded.associate(entry.value.mfaToken, members))));
     },
     async verify(req, res) {
-      const members = bodyOf(req, bodies.mfaVerify);
+      const members = bodyOf(req, schemas.mfaVerify);
       const entry = await findPending(pendings, req, res, 'mfa');
       const { mfaToken, oobCode, account, dpop } = entry.value;
       const proof = 'otp' in members ? 'otp' : 'recovery_code' in members ? 'recovery-code' : 'oob';
       if (proof === 'oob' && oobCode === undefined)
-        throw new Failure('invalid_request', { detail: 'No code or push was asked for: POST /auth/mfa/challenge first.' });
+        throw new Failure('invalid_request', {
+          detail: 'No code or push was asked for: POST /auth/mfa/challenge first.',
+        });
       if (Object.keys(members).length === 0) {
         await attempts.take('poll', entry.id);
       } else {
@@ -85,14 +105,26 @@ export const createMfaLogin = (parts: {
       }
       const type = `http://auth0.com/oauth/grant-type/mfa-${proof}`;
       // Scope and audience are those of the login that was interrupted.
-      const all = { ...members, mfa_token: mfaToken, ...(proof === 'oob' && { oob_code: oobCode }), scope: undefined, audience: undefined };
+      const all = {
+        ...members,
+        mfa_token: mfaToken,
+        ...(proof === 'oob' && { oob_code: oobCode }),
+        scope: undefined,
+        audience: undefined,
+      };
       try {
-        const { recoveryCode } = await enter(req, res, { type, members: all, account, dpop });
+        const { recoveryCode } = await signIn(req, res, { type, members: all, account, dpop });
         await entry.consume();
-        res.json({ authenticated: true, ...(recoveryCode !== undefined && { recovery_code: recoveryCode }) });
+        res.json({
+          authenticated: true,
+          ...(recoveryCode !== undefined && { recovery_code: recoveryCode }),
+        });
       } catch (cause) {
         if (!waiting(cause)) throw cause;
-        res.status(202).set('Retry-After', String(pollSeconds)).json({ authenticated: false, pending: true });
+        res
+          .status(202)
+          .set('Retry-After', String(pollSeconds))
+          .json({ authenticated: false, pending: true });
       }
     },
   };
@@ -100,4 +132,6 @@ export const createMfaLogin = (parts: {
 
 // A push nobody has answered yet is no failure: ask again.
 const waiting = (failure: unknown): boolean =>
-  failure instanceof Failure && failure.cause instanceof OAuthError && ['authorization_pending', 'slow_down'].includes(failure.cause.error);
+  failure instanceof Failure &&
+  failure.cause instanceof OAuthError &&
+  ['authorization_pending', 'slow_down'].includes(failure.cause.error);

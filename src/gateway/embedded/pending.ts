@@ -3,7 +3,10 @@ import { Failure } from '../http/errors.ts';
 import type { Pending, PendingEntry } from '../session/pending.ts';
 import type { JsonWebKeyPair } from '../session/record.ts';
 
-/** What a sign-in without a redirect has to remember between two calls, and the browser must never see. */
+/**
+ * What a sign-in without a redirect has to remember between two calls, and the browser must never
+ * see.
+ */
 export type PendingSignIn =
   | { readonly kind: 'passkey'; readonly authSession: string }
   | {
@@ -22,8 +25,10 @@ export interface PendingOf<K extends PendingSignIn['kind']> extends PendingEntry
   readonly value: Extract<PendingSignIn, { kind: K }>;
 }
 
-const isKind = <K extends PendingSignIn['kind']>(entry: PendingEntry<PendingSignIn> | undefined, kind: K): entry is PendingOf<K> =>
-  entry?.value.kind === kind;
+const isKind = <K extends PendingSignIn['kind']>(
+  entry: PendingEntry<PendingSignIn> | undefined,
+  kind: K,
+): entry is PendingOf<K> => entry?.value.kind === kind;
 
 /** Returns the request's pending sign-in of a kind, or rejects with Failure `login_expired`. */
 export const findPending = async <K extends PendingSignIn['kind']>(
@@ -33,6 +38,9 @@ export const findPending = async <K extends PendingSignIn['kind']>(
   kind: K,
 ): Promise<PendingOf<K>> => {
   const entry = await pendings.find(req, res);
-  if (!isKind(entry, kind)) throw new Failure('login_expired', { detail: 'There is no such sign-in under way. Begin again.' });
+  if (!isKind(entry, kind))
+    throw new Failure('login_expired', {
+      detail: 'There is no such sign-in under way. Begin again.',
+    });
   return entry;
 };

@@ -1,13 +1,13 @@
 import { Router, type RequestHandler } from 'express';
 import { createAttempts } from './attempts.ts';
-import { readBody } from './bodies.ts';
-import { createEnter, type EmbeddedParts } from './enter.ts';
+import { createSignIn, type EmbeddedParts } from './sign-in.ts';
 import { createMfaLogin } from './mfa.ts';
 import { createPasskeyLogin } from './passkey.ts';
 import { createPasswordLogin } from './password.ts';
 import type { PendingSignIn } from './pending.ts';
 import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
 import type { Settings } from '../../../config/settings.ts';
+import { readJson } from '../http/parsed-body.ts';
 import { otherMethod } from '../http/other-method.ts';
 import { createSameOrigin } from '../http/same-origin.ts';
 import type { Redis } from '../redis/client.ts';
@@ -15,7 +15,10 @@ import { createPending } from '../session/pending.ts';
 import { createSeal } from '../session/seal.ts';
 import type { Store } from '../session/store.ts';
 
-/** Makes the routes of sign-in without a redirect, under `/auth`: those that are switched on, and MFA as soon as one of them is. */
+/**
+ * Makes the routes of sign-in without a redirect, under `/auth`: those that are switched on, and
+ * MFA as soon as one of them is.
+ */
 export const createEmbedded = (
   parts: Omit<EmbeddedParts, 'embedded' | 'pendings' | 'scope' | 'dpop'> & {
     settings: Settings;
@@ -33,25 +36,38 @@ export const createEmbedded = (
   const embedded = createEmbeddedAuth0(auth0);
   const seal = createSeal(settings.AUTH0_SECRET, 'embedded sign-in');
   // Auth0's own answers live no longer: an mfa_token ten minutes, a passkey challenge five.
-  const pendings = createPending<PendingSignIn>({ store, seal, name: 'sign_in', origin, sameSite: 'strict', lifetimeMs: 600_000 });
+  const pendings = createPending<PendingSignIn>({
+    store,
+    seal,
+    name: 'sign_in',
+    origin,
+    sameSite: 'strict',
+    lifetimeMs: 600_000,
+  });
   const attempts = createAttempts({ secret: settings.AUTH0_SECRET[0] ?? '', redis });
-  const enter = createEnter({ ...parts, embedded, pendings, scope: settings.AUTH0_SCOPE, dpop: settings.AUTH0_DPOP });
+  const signIn = createSignIn({
+    ...parts,
+    embedded,
+    pendings,
+    scope: settings.AUTH0_SCOPE,
+    dpop: settings.AUTH0_DPOP,
+  });
 
   const guard: RequestHandler[] = [createSameOrigin({ origin }), noStore];
   const post = (path: string, handler: RequestHandler): void => {
     router
       .route(path)
-      .post(...guard, ...readBody(settings.UPSTREAM_ANSWER_TIMEOUT), ...attachEvery, handler)
+      .post(...guard, ...readJson(settings.UPSTREAM_ANSWER_TIMEOUT), ...attachEvery, handler)
       .all(otherMethod('POST'));
   };
-  if (realm !== undefined) post('/password', createPasswordLogin({ attempts, enter, realm }));
+  if (realm !== undefined) post('/password', createPasswordLogin({ attempts, signIn, realm }));
   if (settings.AUTH0_PASSKEYS) {
-    const passkey = createPasskeyLogin({ embedded, pendings, attempts, enter });
+    const passkey = createPasskeyLogin({ embedded, pendings, attempts, signIn });
     post('/passkey/challenge', passkey.challenge);
     post('/passkey/register', passkey.register);
     post('/passkey/verify', passkey.verify);
   }
-  const mfa = createMfaLogin({ embedded, pendings, attempts, enter });
+  const mfa = createMfaLogin({ embedded, pendings, attempts, signIn });
   router
     .route('/mfa/authenticators')
     .get(...guard, mfa.authenticators)

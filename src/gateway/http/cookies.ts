@@ -1,4 +1,6 @@
-/** One cookie as a browser sent it, undecoded; one that was set without a name has the empty name. */
+/**
+ * One cookie as a browser sent it, undecoded; one that was set without a name has the empty name.
+ */
 export interface SentCookie {
   readonly name: string;
   readonly value: string;
@@ -7,10 +9,11 @@ export interface SentCookie {
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /**
- * Returns the cookies of a `Cookie` header in the order sent; the one parser of this gateway. Only `;` parts one
- * cookie from the next (RFC 6265 section 5.4): a value may hold spaces and `=`, so whoever looked for names behind a
- * space would read `x=y __Host-name=value`, which a neighbour under the same domain can set, as a `__Host-` cookie.
- * Around a cookie only space and tab are dropped, as browsers do; String.trim drops U+00A0 as well, which they keep.
+ * Returns the cookies of a `Cookie` header in the order sent; the one parser of this gateway. Only
+ * `;` parts one cookie from the next (RFC 6265 section 5.4): a value may hold spaces and `=`, so
+ * whoever looked for names behind a space would read `x=y __Host-name=value`, which a neighbour
+ * under the same domain can set, as a `__Host-` cookie. Around a cookie only space and tab are
+ * dropped, as browsers do; String.trim drops U+00A0 as well, which they keep.
  */
 export const parseCookies = (header: string | undefined): readonly SentCookie[] => {
   if (header === undefined || header === '') return [];
@@ -40,7 +43,10 @@ const pathsAtMost = 12;
 const pathLengthAtMost = 128;
 const plainPath = /^(?:\/[\w.~%!$&'()*+,:@=-]*)+$/;
 
-/** Every path under which a browser may keep a cookie that it sends with a request for `path` (RFC 6265 section 5.1.4). */
+/**
+ * Every path under which a browser may keep a cookie that it sends with a request for `path` (RFC
+ * 6265 section 5.1.4).
+ */
 const pathsAbove = (path: string): readonly string[] => {
   const paths = ['/'];
   for (let at = path.indexOf('/', 1); at !== -1 && paths.length < pathsAtMost; at = path.indexOf('/', at + 1))
@@ -49,7 +55,10 @@ const pathsAbove = (path: string): readonly string[] => {
   return paths.filter((each) => each.length <= pathLengthAtMost && plainPath.test(each));
 };
 
-/** The domains a neighbour may have set a cookie for: the host's own and those above it, a top level one excepted. */
+/**
+ * The domains a neighbour may have set a cookie for: the host's own and those above it, a top level
+ * one excepted.
+ */
 const domainsAbove = (host: string): readonly string[] => {
   if (/^[\d.]+$|^\[/.test(host)) return [];
   const labels = host.split('.');
@@ -57,9 +66,10 @@ const domainsAbove = (host: string): readonly string[] => {
 };
 
 /**
- * Returns `Set-Cookie` values that end a cookie wherever a browser may have kept it so that it came with a request for
- * `path` at `host`: on every path above, set by this host or for a domain above it, at most 24 of them, the likeliest
- * first. What they cannot reach (a deeper path, a partitioned cookie) only its person can delete.
+ * Returns `Set-Cookie` values that end a cookie wherever a browser may have kept it so that it came
+ * with a request for `path` at `host`: on every path above, set by this host or for a domain above
+ * it, at most 24 of them, the likeliest first. What they cannot reach (a deeper path, a partitioned
+ * cookie) only its person can delete.
  */
 export const expireCookie = (
   name: string,

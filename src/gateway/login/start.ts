@@ -1,11 +1,12 @@
 import type { RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
-import type { Leave } from './leave.ts';
-import { readReturnTo } from './return-to.ts';
+import type { Authorize } from './authorize.ts';
+import { readReturnTo } from '../http/return-to.ts';
 import type { Transactions } from './transactions.ts';
 
-// What a page may say about its sign-in (OpenID Connect Core 3.1.2.1 and Auth0's own). Everything else in the query is ignored.
+// What a page may say about its sign-in (OpenID Connect Core 3.1.2.1 and Auth0's own). Everything
+// else in the query is ignored.
 const passedOn: Readonly<Record<string, RegExp>> = {
   prompt: /^(none|login|consent|select_account)( (login|consent|select_account))*$/,
   login_hint: /^[^\p{Cc}]{1,254}$/u,
@@ -15,16 +16,21 @@ const passedOn: Readonly<Record<string, RegExp>> = {
   connection: /^[\w .-]{1,128}$/,
 };
 
-/** Makes `GET /auth/login`: on to Auth0 with PKCE, `state` and `nonce`. A prefetch starts nothing; a repeated or malformed parameter is refused. */
+/**
+ * Makes `GET /auth/login`: on to Auth0 with PKCE, `state` and `nonce`. A prefetch starts nothing; a
+ * repeated or malformed parameter is refused.
+ */
 export const createLoginStart = (parts: {
-  leave: Leave;
+  authorize: Authorize;
   transactions: Transactions;
   origin: string;
   scope: readonly string[];
 }): RequestHandler => {
-  const { leave, transactions, origin, scope } = parts;
+  const { authorize, transactions, origin, scope } = parts;
   return async function startLogin(req, res) {
-    if (/prefetch|prerender/.test(String(req.headers['sec-purpose'] ?? req.headers['purpose'] ?? ''))) {
+    if (
+      /prefetch|prerender/.test(String(req.headers['sec-purpose'] ?? req.headers['purpose'] ?? ''))
+    ) {
       res.status(204).set('Cache-Control', 'no-store').end();
       return;
     }
@@ -35,7 +41,9 @@ export const createLoginStart = (parts: {
       if (values.length === 0) continue;
       const [value = ''] = values;
       if (values.length > 1 || !form.test(value)) {
-        throw new Failure('invalid_request', { detail: `The parameter ${name} is repeated or has a form that Auth0 would not accept.` });
+        throw new Failure('invalid_request', {
+          detail: `The parameter ${name} is repeated or has a form that Auth0 would not accept.`,
+        });
       }
       extra[name] = value;
     }
@@ -47,7 +55,7 @@ export const createLoginStart = (parts: {
       scope,
       ...(anew && { anew }),
     });
-    const url = await leave('login', { ...begun, scope, extra }, returnTo);
+    const url = await authorize('login', { ...begun, scope, extra }, returnTo);
     redirect(res, 302, url.href);
   };
 };

@@ -4,7 +4,10 @@ import { parseCookies, type SentCookie } from '../http/cookies.ts';
 import type { Seal } from '../session/seal.ts';
 import type { Store } from '../session/store.ts';
 
-/** What a way to Auth0 and back is for; sealed into `state`, so it is kept even when the browser's part of it is lost. */
+/**
+ * What a way to Auth0 and back is for; sealed into `state`, so it is kept even when the browser's
+ * part of it is lost.
+ */
 export interface Transaction {
   readonly kind: 'login' | 'step-up';
   /** A full URL of this origin. */
@@ -17,13 +20,24 @@ export interface Transaction {
   readonly anew?: boolean | undefined;
 }
 
-/** A callback's `state`, looked at: good and never seen before, or the reason why not, with the way back wherever it is known. */
+/**
+ * A callback's `state`, looked at: good and never seen before, or the reason why not, with the way
+ * back wherever it is known.
+ */
 export type Taken =
-  | { readonly kind: 'good'; readonly transaction: Transaction; readonly nonce: string; readonly verifier: string }
+  | {
+      readonly kind: 'good';
+      readonly transaction: Transaction;
+      readonly nonce: string;
+      readonly verifier: string;
+    }
   | { readonly kind: 'expired' | 'foreign' | 'used'; readonly transaction: Transaction }
   | { readonly kind: 'unknown' };
 
-/** Ways to Auth0 and back, each bound to the browser that began it by a cookie of its own, so tabs do not disturb each other. */
+/**
+ * Ways to Auth0 and back, each bound to the browser that began it by a cookie of its own, so tabs
+ * do not disturb each other.
+ */
 export interface Transactions {
   /** Begins one: sets its cookie, and drops the browser's oldest beyond five. */
   begin(
@@ -31,7 +45,10 @@ export interface Transactions {
     res: Response,
     transaction: Transaction,
   ): { readonly state: string; readonly nonce: string; readonly verifier: string };
-  /** Returns what a `state` made here says, whoever brings it and however often; undefined for any other text. */
+  /**
+   * Returns what a `state` made here says, whoever brings it and however often; undefined for any
+   * other text.
+   */
   read(state: string): Transaction | undefined;
   /** Takes one by its `state`, once (RFC 9700 sections 4.2.4 and 4.5.3), and clears its cookie. */
   take(req: Request, res: Response, state: string): Promise<Taken>;
@@ -47,8 +64,16 @@ const atMost = 5;
 const lifetimeMs = 3_600_000;
 const none = Buffer.alloc(0);
 
-/** Makes transactions for a public origin; `once` of the store sees to it that each is taken a single time, on whichever gateway. */
-export const createTransactions = (options: { seal: Seal; once: Store['once']; origin: string; now?: () => number }): Transactions => {
+/**
+ * Makes transactions for a public origin; `once` of the store sees to it that each is taken a
+ * single time, on whichever gateway.
+ */
+export const createTransactions = (options: {
+  seal: Seal;
+  once: Store['once'];
+  origin: string;
+  now?: () => number;
+}): Transactions => {
   const { seal, once, origin, now = Date.now } = options;
   const secure = origin.startsWith('https:');
   const prefix = `${secure ? '__Host-' : ''}my_account_login_`;
@@ -58,7 +83,9 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
     createHmac('sha256', secret).update(`${purpose}\0${id}`).digest('base64url');
 
   const cookies = (req: Request): readonly SentCookie[] =>
-    parseCookies(req.headers.cookie).filter(({ name, value }) => name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value));
+    parseCookies(req.headers.cookie).filter(
+      ({ name, value }) => name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value),
+    );
   const opened = (state: string): Sealed | undefined => {
     const plain = seal.open(Buffer.from(state, 'base64url'), none);
     return plain && (JSON.parse(plain.toString()) as Sealed);
@@ -69,9 +96,14 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
     begin(req, res, transaction) {
       const id = randomBytes(8).toString('base64url');
       const secret = randomBytes(24);
-      const oldest = [...cookies(req)].sort((a, b) => startedAt(b.value) - startedAt(a.value)).slice(atMost - 1);
+      const oldest = [...cookies(req)]
+        .sort((a, b) => startedAt(b.value) - startedAt(a.value))
+        .slice(atMost - 1);
       for (const { name } of oldest) res.clearCookie(name, attributes);
-      res.cookie(prefix + id, `${now().toString(36)}.${secret.toString('base64url')}`, { ...attributes, maxAge: lifetimeMs });
+      res.cookie(prefix + id, `${now().toString(36)}.${secret.toString('base64url')}`, {
+        ...attributes,
+        maxAge: lifetimeMs,
+      });
       const sealed: Sealed = { ...transaction, id, bind: derive(secret, 'bind', id), at: now() };
       return {
         state: seal.close(Buffer.from(JSON.stringify(sealed)), none).toString('base64url'),
@@ -102,7 +134,12 @@ export const createTransactions = (options: { seal: Seal; once: Store['once']; o
       if (secret === undefined) return { kind: 'foreign', transaction };
       if (!(await once(`transaction:${id}`, 2 * lifetimeMs))) return { kind: 'used', transaction };
       res.clearCookie(prefix + id, attributes);
-      return { kind: 'good', transaction, nonce: derive(secret, 'nonce', id), verifier: derive(secret, 'verifier', id) };
+      return {
+        kind: 'good',
+        transaction,
+        nonce: derive(secret, 'nonce', id),
+        verifier: derive(secret, 'verifier', id),
+      };
     },
   };
 };

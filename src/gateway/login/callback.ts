@@ -13,32 +13,29 @@ import { grantedToken } from '../tokens/granted.ts';
 import type { EndFormer } from '../tokens/revoke.ts';
 import { wayOn } from './begin-anew.ts';
 import { popupPage } from './popup.ts';
-import { pathOf } from './return-to.ts';
+import { pathOf } from '../http/return-to.ts';
 import type { Taken, Transaction, Transactions } from './transactions.ts';
-import { objection, type Objection } from './verify.ts';
+import { rejectionDetails, rejectionReason } from './rejection.ts';
 
 const single = ['state', 'code', 'error', 'iss'];
 
-const objections: Readonly<Record<Objection, string>> = {
-  another_user: 'You confirmed as another user. Nothing was changed, and you are still signed in as before.',
-  wrong_audience:
-    'Auth0 answered with a token for another API. The operator has to activate the My Account API and grant it to this application.',
-  not_bound: 'Auth0 did not bind the tokens to the key of this sign-in. The operator has to allow DPoP for the API, or switch it off here.',
-  acr_unmet: 'Auth0 did not ask for a second factor. Add one first, or ask the operator to require MFA where it is requested.',
-  auth_time_too_old: 'Auth0 did not ask you to sign in afresh, so this does not count as a confirmation.',
-};
-// What a person can understand and act on; any other error of the tenant is told as one that went wrong.
-const refusals: Readonly<Record<string, string>> = {
+// What a person can understand and act on; any other error of the tenant is told as one that went
+// wrong.
+const oauthErrorDetails: Readonly<Record<string, string>> = {
   access_denied: 'Auth0 refused the sign-in, or it was cancelled.',
   login_required: 'Auth0 has no session to sign in from: sign in with your password or passkey.',
   consent_required: 'The sign-in needs your consent.',
   interaction_required: 'The sign-in needs you to answer a question first.',
   OAUTH_JWT_TIMESTAMP_CHECK_FAILED:
-    'The clocks of Auth0 and of this gateway are too far apart. The operator has to set the clock of the machine the gateway runs on (NTP).',
+    'The clocks of Auth0 and of this gateway are too far apart. ' +
+    'The operator has to set the clock of the machine the gateway runs on (NTP).',
 };
 
-/** Makes `GET /auth/callback`: the code is exchanged here, the session begins under a new id, the browser goes back where it was (303). */
-export const createFinish = (parts: {
+/**
+ * Makes `GET /auth/callback`: the code is exchanged here, the session begins under a new id, the
+ * browser goes back where it was (303).
+ */
+export const createCallback = (parts: {
   auth0: Auth0;
   transactions: Transactions;
   endFormer: EndFormer;
@@ -51,8 +48,16 @@ export const createFinish = (parts: {
 }): RequestHandler => {
   const { auth0, transactions, endFormer, cookie, origin, log, metrics, expected } = parts;
 
-  const failed = (transaction: Transaction | undefined, reason: string, detail: string, cause?: unknown): Failure => {
-    log.warn({ event: 'login_failed', kind: transaction?.kind ?? 'unknown', reason, err: cause }, 'a sign-in did not succeed');
+  const failed = (
+    transaction: Transaction | undefined,
+    reason: string,
+    detail: string,
+    cause?: unknown,
+  ): Failure => {
+    log.warn(
+      { event: 'login_failed', kind: transaction?.kind ?? 'unknown', reason, err: cause },
+      'a sign-in did not succeed',
+    );
     return new Failure('login_failed', { detail, members: wayOn(transaction, origin), cause });
   };
 
@@ -64,30 +69,42 @@ export const createFinish = (parts: {
     const dpop = parts.dpop ? await newSessionKey() : undefined;
     try {
       const key = dpop && (await readSessionKey(dpop));
-      return [await auth0.finishLogin(answer, { state, nonce: taken.nonce, verifier: taken.verifier }, key), dpop];
+      return [
+        await auth0.finishLogin(
+          answer,
+          { state, nonce: taken.nonce, verifier: taken.verifier },
+          key,
+        ),
+        dpop,
+      ];
     } catch (cause) {
       if (!(cause instanceof OAuthError)) throw cause;
       const detail =
-        refusals[cause.error] ?? 'Auth0 and this gateway did not agree on the sign-in. Try again; if it stays so, tell the operator.';
+        oauthErrorDetails[cause.error] ??
+        'Auth0 and this gateway did not agree on the sign-in. ' +
+          'Try again; if it stays so, tell the operator.';
       throw failed(taken.transaction, cause.error, detail, cause);
     }
   };
 
-  return async function finishLogin(req, res) {
+  return async function callback(req, res) {
     const answer = new URL(req.originalUrl, origin);
     const query = answer.searchParams;
     res.set('Cache-Control', 'no-store');
-    if (single.some((name) => query.getAll(name).length > 1)) throw failed(undefined, 'repeated', 'The answer has a parameter twice.');
+    if (single.some((name) => query.getAll(name).length > 1))
+      throw failed(undefined, 'repeated', 'The answer has a parameter twice.');
     const state = query.get('state') ?? '';
     const taken = await transactions.take(req, res, state);
-    if (taken.kind === 'unknown') throw failed(undefined, 'unknown_state', 'This sign-in was not begun here. Begin again.');
+    if (taken.kind === 'unknown')
+      throw failed(undefined, 'unknown_state', 'This sign-in was not begun here. Begin again.');
     const { transaction } = taken;
     const onward = isNavigation(req) ? onwardFrom(taken, req.account?.record.sub) : undefined;
     if (onward !== undefined) {
       redirect(res, 303, onward);
       return;
     }
-    if (taken.kind === 'used') throw failed(transaction, 'used_state', 'This sign-in was already finished once.');
+    if (taken.kind === 'used')
+      throw failed(transaction, 'used_state', 'This sign-in was already finished once.');
     if (taken.kind !== 'good') {
       const detail =
         taken.kind === 'expired'
@@ -97,17 +114,24 @@ export const createFinish = (parts: {
     }
 
     const [grant, dpop] = await exchange(answer, taken, state);
-    const refused =
-      objection(grant, transaction, { ...expected, bound: parts.dpop }) ??
+    const rejection =
+      rejectionReason(grant, transaction, { ...expected, bound: parts.dpop }) ??
       (stranger(req.account?.record.sub, grant, transaction) ? 'another_user' : undefined);
-    if (refused !== undefined) {
+    if (rejection !== undefined) {
       auth0.revoke(grant.refreshToken ?? '').catch(() => undefined);
-      throw failed(transaction, refused, objections[refused]);
+      throw failed(transaction, rejection, rejectionDetails[rejection]);
     }
     const before = req.account;
-    // What was kept for the page before a step-up is still the same user's at the same browser: reading it again would cost of their few reads.
-    const vault = transaction.kind === 'step-up' && before?.record.sub === grant.sub ? before.vault.toString('base64url') : undefined;
-    await cookie.begin(req, (now) => ({ ...recordOf(grant, transaction, expected.audience, now, dpop), vault }));
+    // What was kept for the page before a step-up is still the same user's at the same browser:
+    // reading it again would cost of their few reads.
+    const vault =
+      transaction.kind === 'step-up' && before?.record.sub === grant.sub
+        ? before.vault.toString('base64url')
+        : undefined;
+    await cookie.begin(req, (now) => ({
+      ...recordOf(grant, transaction, expected.audience, now, dpop),
+      vault,
+    }));
     for (const former of req.accounts ?? []) await endFormer(former, grant.sub);
     metrics.sessions.inc({ event: transaction.kind === 'login' ? 'started' : 'stepped_up' });
     log.info({ event: transaction.kind === 'login' ? 'login' : 'step_up' }, 'signed in');
@@ -127,18 +151,27 @@ const onwardFrom = (taken: Taken, signedInAs: string | undefined): string | unde
   if (taken.kind === 'used' && taken.transaction.anew !== true) {
     const { kind, returnTo } = taken.transaction;
     const query = new URLSearchParams({ returnTo: pathOf(returnTo), anew: '1' });
-    return kind === 'login' || signedInAs === undefined ? `/auth/login?${query.toString()}` : undefined;
+    return kind === 'login' || signedInAs === undefined
+      ? `/auth/login?${query.toString()}`
+      : undefined;
   }
   if (taken.kind !== 'foreign' || signedInAs === undefined) return undefined;
   const { kind, sub, popup, returnTo } = taken.transaction;
   return kind === 'login' || (sub === signedInAs && popup !== true) ? returnTo : undefined;
 };
 
-// At a step-up the cookie's user, the one it began for and the one who came back are one and the same.
+// At a step-up the cookie's user, the one it began for and the one who came back are one and the
+// same.
 const stranger = (current: string | undefined, grant: Grant, { kind }: Transaction): boolean =>
   kind === 'step-up' && current !== undefined && current !== grant.sub;
 
-const recordOf = (grant: Grant, transaction: Transaction, audience: string, now: number, dpop: SessionRecord['dpop']): SessionRecord => {
+const recordOf = (
+  grant: Grant,
+  transaction: Transaction,
+  audience: string,
+  now: number,
+  dpop: SessionRecord['dpop'],
+): SessionRecord => {
   const token = grantedToken(grant, audience, now, dpop !== undefined);
   const authTime = grant.claims['auth_time'];
   const steppedUp = transaction.kind === 'step-up';
@@ -151,7 +184,9 @@ const recordOf = (grant: Grant, transaction: Transaction, audience: string, now:
     tokens: token === undefined ? [] : [token],
     ...(steppedUp && {
       steppedUpAt: now,
-      denied: transaction.scope.filter((scope) => scope.includes(':me:') && !grant.scope.includes(scope)),
+      denied: transaction.scope.filter(
+        (scope) => scope.includes(':me:') && !grant.scope.includes(scope),
+      ),
     }),
     ...(dpop && { dpop }),
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { pathOf, readReturnTo } from '../../../../src/gateway/login/return-to.ts';
+import { pathOf, readReturnTo } from '../../../src/gateway/http/return-to.ts';
 
 const origin = 'https://account.example.com';
 

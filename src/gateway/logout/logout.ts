@@ -13,8 +13,9 @@ import type { Session, Sessions } from '../session/sessions.ts';
 const patienceMs = 1_500;
 
 /**
- * Makes `GET|POST /auth/logout`: the session ends here first, then its refresh token is revoked in the background, then the browser goes to Auth0's
- * logout (RP-Initiated Logout 1.0 section 2). A script gets `{logoutUrl}` to navigate to. Auth0 being away keeps nobody signed in, nor waiting.
+ * Makes `GET|POST /auth/logout`: the session ends here first, then its refresh token is revoked in
+ * the background, then the browser goes to Auth0's logout (RP-Initiated Logout 1.0 section 2). A
+ * script gets `{logoutUrl}` to navigate to. Auth0 being away keeps nobody signed in, nor waiting.
  */
 export const createLogout = (parts: {
   auth0: Auth0;
@@ -28,11 +29,16 @@ export const createLogout = (parts: {
   const { auth0, sessions, cookie, revoke, origin, log, metrics } = parts;
   return async function logout(req, res) {
     const reason = foreign(req, origin);
-    // A link or a bookmark in an old browser sends none of the headers; signing out is then what the person asked for.
-    const bare = isNavigation(req) && req.headers['sec-fetch-site'] === undefined && req.headers.origin === undefined;
+    // A link or a bookmark in an old browser sends none of the headers; signing out is then what
+    // the person asked for.
+    const bare =
+      isNavigation(req) &&
+      req.headers['sec-fetch-site'] === undefined &&
+      req.headers.origin === undefined;
     if (reason !== undefined && !bare) throw crossSite(reason);
 
-    // Whoever signs out wants none of them, also where two were sent and nobody can say which is theirs.
+    // Whoever signs out wants none of them, also where two were sent and nobody can say which is
+    // theirs.
     for (const session of req.accounts ?? []) {
       await sessions.end(session);
       revoke(session);

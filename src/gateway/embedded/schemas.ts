@@ -1,6 +1,5 @@
-import express, { type Request, type RequestHandler } from 'express';
+import type { Request } from 'express';
 import { z } from 'zod';
-import { within } from '../http/deadline.ts';
 import { Failure } from '../http/errors.ts';
 
 const text = z.string().min(1).max(300);
@@ -17,8 +16,11 @@ const credential = <S extends z.ZodType>(response: S) =>
     response,
   });
 
-/** What each route takes: closed schemas, in Auth0's names, so that what is sent on is what is meant. */
-export const bodies = {
+/**
+ * What each route takes: closed schemas, in Auth0's names, so that what is sent on is what is
+ * meant.
+ */
+export const schemas = {
   password: z.strictObject({ username: text, password: z.string().min(1).max(1_000) }),
   passkeyChallenge: z.strictObject({}),
   passkeyRegister: z.strictObject({
@@ -45,10 +47,20 @@ export const bodies = {
           transports: z.array(z.string().max(50)).max(20).optional(),
         }),
       ),
-      credential(z.strictObject({ clientDataJSON: bytes, authenticatorData: bytes, signature: bytes, userHandle: bytes.nullish() })),
+      credential(
+        z.strictObject({
+          clientDataJSON: bytes,
+          authenticatorData: bytes,
+          signature: bytes,
+          userHandle: bytes.nullish(),
+        }),
+      ),
     ]),
   }),
-  mfaChallenge: z.strictObject({ challenge_type: z.enum(['otp', 'oob', 'otp oob']).default('otp oob'), authenticator_id: text.optional() }),
+  mfaChallenge: z.strictObject({
+    challenge_type: z.enum(['otp', 'oob', 'otp oob']).default('otp oob'),
+    authenticator_id: text.optional(),
+  }),
   mfaAssociate: z.union([
     z.strictObject({ authenticator_types: z.tuple([z.literal('otp')]) }),
     z.strictObject({
@@ -66,23 +78,20 @@ export const bodies = {
   ]),
 };
 
-/** Reads a JSON body of 16 KiB at most that takes `ms` at most; anything else is `unsupported_media_type`, `body_too_large` or `body_timeout`. */
-export const readBody = (ms: number): readonly RequestHandler[] => [
-  function onlyJson(req, _res, next) {
-    // A browser's POST without a body says so by a length of 0 and names no type.
-    const empty = req.get('content-length') === '0';
-    if (!empty && req.is('application/json') === false) throw new Failure('unsupported_media_type');
-    next();
-  },
-  within(ms, express.json({ limit: 16_384 })),
-];
-
-/** A request's body as the schema has it, or Failure `invalid_request` that names the members at fault and never their values. */
+/**
+ * A request's body as the schema has it, or Failure `invalid_request` that names the members at
+ * fault and never their values.
+ */
 export const bodyOf = <S extends z.ZodType>(req: Request, schema: S): z.output<S> => {
   const parsed = schema.safeParse(req.body ?? {});
   if (parsed.success) return parsed.data;
-  const members = [...new Set(parsed.error.issues.map(({ path }) => path.join('.')).filter((path) => path !== ''))];
+  const members = [
+    ...new Set(parsed.error.issues.map(({ path }) => path.join('.')).filter((path) => path !== '')),
+  ];
   throw new Failure('invalid_request', {
-    detail: members.length === 0 ? 'The body does not have the members this route takes.' : `Not as expected: ${members.join(', ')}.`,
+    detail:
+      members.length === 0
+        ? 'The body does not have the members this route takes.'
+        : `Not as expected: ${members.join(', ')}.`,
   });
 };
