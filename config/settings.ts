@@ -60,6 +60,10 @@ export const settings = {
     meaning: 'how long an answer is given again without asking Auth0, following each write; equal reads are joined as well. 0: off',
   },
   UPSTREAM_ANSWER_TIMEOUT: { check: whole(10, 120_000).default(10_000), meaning: "milliseconds until Auth0's answer is complete" },
+  TOKEN_EXCHANGE_TIMEOUT: {
+    check: whole(100, 120_000).default(30_000),
+    meaning: "milliseconds until Auth0's token endpoint has answered a refresh; nobody waits as long, but its token is spent",
+  },
   REDIS_URL: {
     check: redisUrl.optional(),
     meaning: 'redis://, rediss://, Sentinel and Cluster forms; none: sessions and limits live in this process',
@@ -80,7 +84,10 @@ export const settings = {
     check: whole(0, 600).default(5),
     meaning: 'how long it still answers after SIGTERM while not ready, before it closes its listener',
   },
-  DRAIN_SECONDS: { check: whole(0, 600).default(10), meaning: 'how long open requests may finish after SIGTERM' },
+  DRAIN_SECONDS: {
+    check: whole(0, 600).default(35),
+    meaning: 'how long open requests and exchanges may finish after SIGTERM; longer than TOKEN_EXCHANGE_TIMEOUT',
+  },
 } as const;
 
 type Table = typeof settings;
@@ -114,6 +121,11 @@ const contradictions = (given: Record<string, string | undefined>, found: Partia
   const { SESSION_IDLE_TIMEOUT: idle, SESSION_ABSOLUTE_TIMEOUT: absolute } = found;
   if (idle !== undefined && absolute !== undefined && set('SESSION_IDLE_TIMEOUT') && idle > absolute)
     problems.push('SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT and could never be reached: shorten it');
+  const { DRAIN_SECONDS: drain = 0, TOKEN_EXCHANGE_TIMEOUT: exchange = 0 } = found;
+  if (drain * 1000 <= exchange)
+    problems.push(
+      `DRAIN_SECONDS is not longer than TOKEN_EXCHANGE_TIMEOUT (${exchange} ms): a stop would end exchanges under way and their sessions with them; lengthen it, or shorten the other`,
+    );
   if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false) problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
   return problems;
 };

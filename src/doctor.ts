@@ -51,6 +51,7 @@ export const examine = async (environment: Record<string, string | undefined>, s
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {
       say(`note  this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} that of Auth0: set it (NTP)`);
     },

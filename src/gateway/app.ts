@@ -10,6 +10,7 @@ import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
 import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
+import { tracked, type Background } from './http/background.ts';
 import { answeredWithin } from './http/deadline.ts';
 import { createDirect, inTurn } from './http/direct.ts';
 import { Failure } from './http/errors.ts';
@@ -60,6 +61,7 @@ export interface AppParts {
   readonly auth0: Auth0;
   readonly store: Store;
   readonly budget: Budget;
+  readonly background: Background;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly redis: Redis | undefined;
@@ -73,7 +75,7 @@ const words = (text: string): string[] => text.split(' ').filter((word) => word 
 export const createApp = (
   parts: AppParts,
 ): { app: Express; handler: RequestListener; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
-  const { settings, auth0, store, budget, log, metrics } = parts;
+  const { settings, auth0, store, budget, background, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
   const secrets = settings.AUTH0_SECRET;
@@ -85,7 +87,7 @@ export const createApp = (
 
   const events = createEvents(parts.redis, { log, metrics });
   const listSeal = createSeal(secrets, 'session list');
-  const revoke = createRevoke({ auth0, log });
+  const revoke = createRevoke({ auth0, background, log });
   const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };
   const sessions = createSessions({
     ...kept,
@@ -93,6 +95,7 @@ export const createApp = (
     absoluteMs,
     refreshMs: settings.AUTH0_REFRESH_LIFETIME * 1000,
     revoke,
+    track: background.track,
   });
   const list = createSessionList(kept);
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs, revoke });
@@ -101,7 +104,11 @@ export const createApp = (
   const attach = [cookie.attach, handles.check];
   const attachEvery = [cookie.attachEvery, handles.check];
   const streams = createEventStreams({ events, sessions });
-  const refresh = createRefresh({ auth0, sessions, store, log, metrics, leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000 });
+  const refresh = createRefresh({
+    ...{ auth0, sessions, store, background, log, metrics },
+    leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000,
+    exchangeMs: settings.TOKEN_EXCHANGE_TIMEOUT,
+  });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
   const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
@@ -139,7 +146,9 @@ export const createApp = (
   const arrive = inTurn(requestId, traced, createObserve({ log, metrics }), wellFormed);
   app.use(arrive);
   // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
-  const { handle } = account;
+  const whole = (handler: RequestHandler): RequestHandler => tracked(background, handler);
+  const change = whole(account.handle);
+  const handle: RequestHandler = (req, res, next) => (req.method === 'GET' ? account.handle : change)(req, res, next);
   const failed = createAnswerErrors({ log, metrics, headers: flat(headers) });
   app.use('/api/me', handle, failed);
   app.use(createSecurityHeaders(headers));
@@ -153,27 +162,31 @@ export const createApp = (
   app.get(
     '/auth/callback',
     cookie.attachEvery,
-    createCallback({ auth0, transactions, endFormer, cookie, origin, log, metrics, expected: stepUp, dpop: settings.AUTH0_DPOP }),
+    whole(
+      createCallback({
+        ...{ auth0, transactions, endFormer, revoke, cookie, origin, log, metrics },
+        expected: stepUp,
+        dpop: settings.AUTH0_DPOP,
+      }),
+    ),
     createBeginAnew({ transactions, origin }),
   );
   app.get('/auth/step-up', attach, createStepUpStart({ authorize, transactions, origin, loginScope, knownScopes, ...stepUp }));
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
-  const logout = createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics });
+  const logout = whole(createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics }));
   app.route('/auth/logout').get(attachEvery, logout).post(attachEvery, logout);
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
     ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
-  app.post(
-    '/auth/backchannel-logout',
-    createBackChannelLogout({ verify, list, marks: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT }),
-  );
+  const backChannel = { verify, list, marks: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT };
+  app.post('/auth/backchannel-logout', createBackChannelLogout(backChannel).map(whole));
   app.get('/auth/profile', attach, createProfile());
   app.route('/auth/session').get(cookie.peek, status).post(attach, signedIn, sameOrigin, createStaySignedIn(status));
   const listed = createListAnswers({ list, sessions, cookie, revoke, metrics });
-  app.route('/auth/sessions').get(attach, signedIn, sameOrigin, listed.show).delete(attach, signedIn, sameOrigin, listed.endOthers);
-  app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, listed.endOne);
+  app.route('/auth/sessions').get(attach, signedIn, sameOrigin, listed.show).delete(attach, signedIn, sameOrigin, whole(listed.endOthers));
+  app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, whole(listed.endOne));
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   const connect = {
     ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, budget, fresh, standing, challenge, log },
@@ -185,8 +198,11 @@ export const createApp = (
     changed: ({ user }: Session) => events.publish(user, { type: 'method_changed' }),
   };
   app.get('/auth/connect', attach, createConnectStart(connect));
-  app.get('/auth/connect/callback', cookie.attach, createConnectCallback(connect), createConnectAnew(connect));
-  app.use('/auth', createEmbedded({ auth0, endFormer, cookie, attachEvery, log, metrics, settings, store, redis: parts.redis }));
+  app.get('/auth/connect/callback', cookie.attach, whole(createConnectCallback(connect)), createConnectAnew(connect));
+  app.use(
+    '/auth',
+    createEmbedded({ auth0, endFormer, revoke, background, cookie, attachEvery, log, metrics, settings, store, redis: parts.redis }),
+  );
   app.all(
     ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
     otherMethod('GET'),

@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import { readSettings, type Settings } from '../../config/settings.ts';
 import { createApp } from './app.ts';
 import { createAuth0 } from './auth0/client.ts';
+import { createBackground } from './http/background.ts';
 import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
 import { createDevServer, type DevServer } from './http/dev-server.ts';
@@ -35,8 +36,11 @@ export interface Gateway {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   /** Ends what would otherwise never end by itself: the event streams, and the connections that have switched to another protocol. */
   drain(): void;
-  /** Ends its connections to Redis and Auth0; requests under way are the caller's to wait for. */
-  close(): Promise<void>;
+  /**
+   * Waits for exchanges, revocations and writes under way, at most `withinMs` (DRAIN_SECONDS), and ends its connections to Redis and Auth0; requests
+   * under way are the caller's to wait for.
+   */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** Makes a gateway from settings by their environment names, checked whole: throws SettingsError with every problem. `log` replaces the JSON lines on standard output. */
@@ -78,6 +82,7 @@ export const createGateway = (
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {
       log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
     },
@@ -86,7 +91,10 @@ export const createGateway = (
   let leaving = false;
   const ready = async (): Promise<boolean> => !leaving && ((await health?.serves()) ?? true);
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
-  const { app, handler, upgrade, drain, close } = createApp({ redis, settings, auth0, store, budget, log, metrics, ready, front });
+  const background = createBackground();
+  const { app, handler, upgrade, drain, close } = createApp({
+    ...{ redis, settings, auth0, store, budget, background, log, metrics, ready, front },
+  });
   return {
     app,
     handler,
@@ -99,8 +107,10 @@ export const createGateway = (
       leaving = true;
     },
     drain,
-    async close() {
+    async close(withinMs = settings.DRAIN_SECONDS * 1000) {
       drain();
+      if (!(await background.settled(withinMs)))
+        log.warn({ event: 'work_cut_off' }, 'stopped before all exchanges, revocations and writes were done: DRAIN_SECONDS is too short');
       close();
       await budget.close();
       store.close();

@@ -21,7 +21,7 @@ export interface Servable {
   ready(): Promise<boolean>;
   unready(): void;
   drain(): void;
-  close(): Promise<void>;
+  close(withinMs?: number): Promise<void>;
 }
 
 /** A gateway that listens: where it is reached, and how it stops. */
@@ -30,7 +30,7 @@ export interface Served {
   readonly adminPort: number;
   /**
    * Says it is not ready and goes on answering for the drain delay; then takes no new connections,
-   * lets open requests finish for the drain time, and ends everything.
+   * lets open requests and work without one finish for the drain time, and ends everything.
    */
   stop(): Promise<void>;
 }
@@ -135,6 +135,7 @@ export const serve = async (gateway: Servable): Promise<Served> => {
       gateway.unready();
       leave();
       await sleep(settings.DRAIN_DELAY_SECONDS * 1000);
+      const until = performance.now() + settings.DRAIN_SECONDS * 1000;
       gateway.drain();
       await untilQuiet(front);
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
@@ -145,9 +146,9 @@ export const serve = async (gateway: Servable): Promise<Served> => {
       await closed;
       clearTimeout(impatience);
       clearInterval(idle);
+      await gateway.close(Math.max(0, until - performance.now()));
       back.close();
       back.closeAllConnections();
-      await gateway.close();
     },
   };
 };

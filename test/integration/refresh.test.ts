@@ -85,7 +85,7 @@ describe('a refresh that fails', () => {
     ['a connection that breaks', { reset: 'before-headers' as const }],
     ['silence', { delayMs: 1_500 }],
   ])('because of %s keeps the session, which works again afterwards', async (_name, fault) => {
-    world = await startWorld({ settings: { ...roomy, UPSTREAM_ANSWER_TIMEOUT: '1000' }, tenant: short(1) });
+    world = await startWorld({ settings: { ...roomy, TOKEN_EXCHANGE_TIMEOUT: '1000' }, tenant: short(1) });
     const person = world.person();
     await person.signIn();
     await sleep(1_100);

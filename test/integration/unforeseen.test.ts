@@ -151,7 +151,10 @@ test.each([
   'after %s that nothing caught, what is under way ends, and then the process',
   async (_name, fault) => {
     const preload = `data:text/javascript,process.on('SIGUSR2',()=>{${encodeURIComponent(fault)}})`;
-    const fleet = await startFleet({ count: 1, settings: { NODE_OPTIONS: `--import=${preload}`, DRAIN_SECONDS: '20' } });
+    const fleet = await startFleet({
+      count: 1,
+      settings: { NODE_OPTIONS: `--import=${preload}`, DRAIN_SECONDS: '20', TOKEN_EXCHANGE_TIMEOUT: '19000' },
+    });
     ends.push(fleet.close);
     const person = fleet.person();
     await person.signIn();

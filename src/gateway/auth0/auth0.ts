@@ -62,6 +62,8 @@ export interface Auth0Options {
   readonly pushed: 'auto' | 'on' | 'off';
   readonly requestObjects: boolean;
   readonly answerTimeoutMs: number;
+  /** Until a refresh is answered: longer than anybody waits for it, since its token is spent. */
+  readonly exchangeTimeoutMs: number;
   /** Told when the tenant's clock and this machine's differ so much that an operator should know: by how many seconds the tenant's is ahead. */
   readonly clockDiffers?: (seconds: number) => void;
 }

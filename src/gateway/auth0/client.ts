@@ -5,6 +5,7 @@ import { Failure } from '../http/errors.ts';
 import { readRetryAfter } from '../http/retry-after.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
 import { createTenantClock } from './clock.ts';
+import { withDeadline } from './deadline.ts';
 import { createDirect } from './direct.ts';
 import { OAuthError, sortRefreshFailure } from './grant.ts';
 import { commonGrant, fullGrant } from './read-grant.ts';
@@ -16,7 +17,8 @@ const retryDiscoveryMs = 1_000;
 
 /** Makes the one door to openid-client; discovery happens at first use, so the gateway starts while Auth0 is away. */
 export const createAuth0 = (options: Auth0Options): Auth0 => {
-  const { domain, clientId, clientSecret, signingKey, signingAlg, callback, pushed, requestObjects, answerTimeoutMs } = options;
+  const { domain, clientId, clientSecret, signingKey, signingAlg, callback, pushed, requestObjects, answerTimeoutMs, exchangeTimeoutMs } =
+    options;
   const issuer = `${domain}/`;
   const audience = `${domain}/me/`;
   const privateKey =
@@ -115,9 +117,14 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     },
     async refresh(token, { scope } = {}, dpop) {
       try {
-        const config = await configuration();
         const parameters = scope === undefined ? {} : { audience, scope: scope.join(' ') };
-        const tokens = await ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
+        // One deadline for all of it, discovery and a second try with a DPoP nonce included.
+        const tokens = await withDeadline(exchangeTimeoutMs, async (signal) => {
+          const server = (await configuration()).serverMetadata();
+          const config = await configured(server, createSend(clock, { deadline: signal }));
+          config.timeout = 0;
+          return ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
+        });
         return { kind: 'renewed', grant: { ...commonGrant(tokens), idToken: tokens.id_token, sub: tokens.claims()?.sub } };
       } catch (failure) {
         return sortRefreshFailure(failure);

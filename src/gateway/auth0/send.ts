@@ -8,9 +8,11 @@ interface Request {
   readonly signal?: AbortSignal | undefined;
 }
 
+type SendOptions = Pick<GrantOptions, 'nested' | 'forwardedFor'> & { readonly deadline?: AbortSignal };
+
 /** Makes the way requests go to the tenant: the clock learns of each answer, and what a grant carries beside its form is put in. */
 export const createSend =
-  (clock: TenantClock, { nested, forwardedFor }: Pick<GrantOptions, 'nested' | 'forwardedFor'> = {}) =>
+  (clock: TenantClock, { nested, forwardedFor, deadline }: SendOptions = {}) =>
   async (url: string, { method, headers, body, signal }: Request): Promise<Response> => {
     const sent = { ...headers, ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }) };
     const json = nested !== undefined && body instanceof URLSearchParams;
@@ -19,7 +21,7 @@ export const createSend =
       headers: json ? { ...sent, 'content-type': 'application/json' } : sent,
       body: json ? JSON.stringify({ ...Object.fromEntries(body), ...nested }) : (body ?? null),
       redirect: 'manual',
-      signal: signal ?? null,
+      signal: deadline ?? signal ?? null,
     });
     clock.observe(answer.headers);
     return answer;

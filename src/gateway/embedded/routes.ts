@@ -7,6 +7,7 @@ import { createPasswordLogin } from './password.ts';
 import type { PendingSignIn } from './pending.ts';
 import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
 import type { Settings } from '../../../config/settings.ts';
+import { tracked, type Background } from '../http/background.ts';
 import { readJson } from '../http/parsed-body.ts';
 import { otherMethod } from '../http/other-method.ts';
 import { createSameOrigin } from '../http/same-origin.ts';
@@ -21,13 +22,14 @@ import type { Store } from '../session/store.ts';
  */
 export const createEmbedded = (
   parts: Omit<EmbeddedParts, 'embedded' | 'pendings' | 'scope' | 'dpop'> & {
+    background: Background;
     settings: Settings;
     store: Store;
     attachEvery: readonly RequestHandler[];
     redis: Redis | undefined;
   },
 ): Router => {
-  const { settings, store, redis, auth0, attachEvery } = parts;
+  const { background, settings, store, redis, auth0, attachEvery } = parts;
   const router = Router();
   const realm = settings.AUTH0_PASSWORD_REALM;
   if (realm === undefined && !settings.AUTH0_PASSKEYS) return router;
@@ -57,7 +59,12 @@ export const createEmbedded = (
   const post = (path: string, handler: RequestHandler): void => {
     router
       .route(path)
-      .post(...guard, ...readJson(settings.UPSTREAM_ANSWER_TIMEOUT), ...attachEvery, handler)
+      .post(
+        ...guard,
+        ...readJson(settings.UPSTREAM_ANSWER_TIMEOUT),
+        ...attachEvery,
+        tracked(background, handler),
+      )
       .all(otherMethod('POST'));
   };
   if (realm !== undefined) post('/password', createPasswordLogin({ attempts, signIn, realm }));

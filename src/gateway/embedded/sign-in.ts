@@ -9,7 +9,7 @@ import type { SessionCookie } from '../session/attach.ts';
 import type { JsonWebKeyPair } from '../session/record.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
-import type { EndFormer } from '../tokens/revoke.ts';
+import type { EndFormer, Revoke } from '../tokens/revoke.ts';
 import { plainAddress } from './address.ts';
 import type { Pending } from '../session/pending.ts';
 import type { PendingSignIn } from './pending.ts';
@@ -22,6 +22,7 @@ export interface EmbeddedParts {
   readonly pendings: Pending<PendingSignIn>;
   readonly cookie: SessionCookie;
   readonly endFormer: EndFormer;
+  readonly revoke: Revoke;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Asked for at every login. */
@@ -93,7 +94,7 @@ export const createSignIn = (parts: EmbeddedParts): SignIn => {
     const dpop = parts.dpop ? (ask.dpop ?? (await newSessionKey())) : undefined;
     const { grant, recoveryCode } = await granted(req, res, ask, dpop);
     if (grantedToken(grant, auth0.audience, 0, dpop !== undefined) === undefined) {
-      auth0.revoke(grant.refreshToken ?? '').catch(() => undefined);
+      parts.revoke({ record: grant });
       log.warn(
         { event: 'login_failed', kind: 'embedded', reason: 'wrong_audience' },
         'a sign-in did not succeed',

@@ -10,7 +10,7 @@ import type { SessionCookie } from '../session/attach.ts';
 import type { SessionRecord } from '../session/record.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';
-import type { EndFormer } from '../tokens/revoke.ts';
+import type { EndFormer, Revoke } from '../tokens/revoke.ts';
 import { wayOn } from './begin-anew.ts';
 import { popupPage } from './popup.ts';
 import { pathOf } from '../http/return-to.ts';
@@ -39,6 +39,7 @@ export const createCallback = (parts: {
   auth0: Auth0;
   transactions: Transactions;
   endFormer: EndFormer;
+  revoke: Revoke;
   cookie: SessionCookie;
   origin: string;
   log: Log;
@@ -118,7 +119,7 @@ export const createCallback = (parts: {
       rejectionReason(grant, transaction, { ...expected, bound: parts.dpop }) ??
       (stranger(req.account?.record.sub, grant, transaction) ? 'another_user' : undefined);
     if (rejection !== undefined) {
-      auth0.revoke(grant.refreshToken ?? '').catch(() => undefined);
+      parts.revoke({ record: grant });
       throw failed(transaction, rejection, rejectionDetails[rejection]);
     }
     const before = req.account;

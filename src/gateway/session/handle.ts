@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
-import { boundHead, type Entry, type Found, type Store } from './store.ts';
+import { boundHead, type Entry, type Found, type Replaced, type Store } from './store.ts';
 import { userOf, vaultOf, type Ticket } from './ticket.ts';
 
 /** What opens and closes the entries of a store, under the server's secret and the cookie's. */
@@ -109,7 +109,7 @@ export class Handle {
     return true;
   }
   /** Writes the next generation. */
-  async put(changed: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'> {
+  async put(changed: SessionRecord, holder?: Buffer): Promise<Replaced> {
     const { generation, endsAt, createdAt } = this.#entry;
     const next = this.#entries.close(this.#ticket.secret, { generation: generation + 1, endsAt, createdAt }, changed);
     const outcome = await this.#entries.store.replace(this.key, next, { generation, ...(holder && { holder }) });

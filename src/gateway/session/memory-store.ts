@@ -1,4 +1,5 @@
-import { layout, readEntry, writeEntry, type Entry, type Found, type Lease, type Store } from './store.ts';
+import { layout, readEntry, writeEntry } from './store.ts';
+import type { Entry, Found, Lease, LeaseTerms, Replaced, Store } from './store.ts';
 
 interface Kept {
   bytes: Buffer;
@@ -6,6 +7,7 @@ interface Kept {
   idleAt: number;
   lease: { holder: string; until: number; spent: number };
   buried?: true;
+  passedOn?: true;
 }
 
 const free = { holder: '', until: 0, spent: 0 };
@@ -28,12 +30,20 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
   };
   const live = (key: string): Kept | undefined => {
     const kept = present(key);
-    return kept?.buried === true ? undefined : kept;
+    return kept?.buried === true || kept?.passedOn === true ? undefined : kept;
   };
   const found = (kept: Kept): Found | undefined => {
     const entry = readEntry(kept.bytes);
     return entry && { entry, now: now(), idleLeftMs: kept.idleAt - now() };
   };
+  // The clock was set back: no lease holds longer than it was given for.
+  const mend = (kept: Kept, { leaseMs }: LeaseTerms): void => {
+    const { holder, until, spent } = kept.lease;
+    if (holder === '' || (until <= now() + leaseMs && spent <= now())) return;
+    kept.lease = { holder, until: Math.min(until, now() + leaseMs), spent: Math.min(spent, now()) };
+  };
+  const finalOf = ({ lease: { until, spent } }: Kept, { leaseMs, writeMs }: LeaseTerms): number =>
+    spent > 0 ? until - leaseMs + writeMs : Infinity;
   const sweep = setInterval(() => {
     for (const key of entries.keys()) present(key);
     for (const [user, list] of users) {
@@ -57,30 +67,44 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
     },
     read(key: string, idleMs = 0, buried?: () => void): Found | undefined {
       const kept = live(key);
-      if (kept === undefined && present(key) !== undefined) buried?.();
+      if (kept === undefined && present(key)?.buried === true) buried?.();
       if (kept === undefined) return undefined;
       if (idleMs > 0) kept.idleAt = Math.min(now() + idleMs, kept.endsAt);
       return found(kept);
     },
-    replace(key: string, entry: Entry, over: Parameters<Store['replace']>[2]): 'replaced' | 'stale' | 'gone' {
+    replace(key: string, entry: Entry, over: Parameters<Store['replace']>[2]): Replaced {
       const kept = live(key);
-      if (kept === undefined) return 'gone';
+      if (kept === undefined) return present(key)?.passedOn === true ? 'passed_on' : 'gone';
       if (found(kept)?.entry.generation !== over.generation) return 'stale';
-      if (over.holder !== undefined && kept.lease.holder !== over.holder.toString('hex')) return 'stale';
+      const { holder, until } = kept.lease;
+      if (over.holder !== undefined && holder !== over.holder.toString('hex') && holder !== '' && until > now()) return 'held';
       kept.bytes = writeEntry(entry);
       kept.lease = free;
       return 'replaced';
     },
-    lease(key: string, generation: number, holder: Buffer, leaseMs: number, leewayMs: number): Lease {
+    lease(key: string, generation: number, holder: Buffer, terms: LeaseTerms): Lease {
       const kept = live(key);
       const seen = kept && found(kept);
       if (kept === undefined || seen === undefined) return { kind: 'gone' };
       if (seen.entry.generation !== generation) return { kind: 'newer', found: seen };
+      mend(kept, terms);
       const { until, spent } = kept.lease;
-      if (until > now()) return { kind: 'busy', waitMs: until - now() };
-      if (spent > 0 && now() - spent >= leewayMs) return { kind: 'lost', agoMs: now() - spent };
-      kept.lease = { holder: holder.toString('hex'), until: now() + leaseMs, spent: spent > 0 ? spent : now() };
+      const sinceMs = spent > 0 ? now() - spent : undefined;
+      if (until > now()) return { kind: 'busy', waitMs: until - now(), sinceMs };
+      if (sinceMs !== undefined && sinceMs >= terms.leewayMs) {
+        const final = finalOf(kept, terms);
+        return final > now() ? { kind: 'busy', waitMs: final - now(), sinceMs } : { kind: 'lost', agoMs: sinceMs };
+      }
+      kept.lease = { holder: holder.toString('hex'), until: now() + terms.leaseMs, spent: spent > 0 ? spent : now() };
       return { kind: 'yours', now: now() };
+    },
+    abandon(key: string, generation: number, terms: LeaseTerms): boolean {
+      const kept = live(key);
+      if (kept === undefined || found(kept)?.entry.generation !== generation) return false;
+      mend(kept, terms);
+      if (finalOf(kept, terms) > now()) return false;
+      entries.delete(key);
+      return true;
     },
     renew(key: string, holder: Buffer, leaseMs: number): boolean {
       const kept = live(key);
@@ -94,8 +118,14 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
     },
     end(key: string): boolean {
       const was = live(key) !== undefined;
-      entries.delete(key);
+      if (present(key)?.passedOn !== true) entries.delete(key);
       return was;
+    },
+    passOn(key: string, forMs: number): boolean {
+      if (live(key) === undefined) return false;
+      const until = now() + forMs;
+      entries.set(key, { bytes: Buffer.alloc(layout.head), endsAt: until, idleAt: until, lease: free, passedOn: true });
+      return true;
     },
     bury(key: string, forMs: number): boolean {
       const kept = live(key);

@@ -48,17 +48,25 @@ export const createRedisStore = (redis: Redis): Store => {
       return undefined;
     },
     async replace(key, entry, over) {
-      const outcome = word(await call(key, 'replace', over.generation, over.holder ?? '', writeEntry(entry)));
-      return outcome === 'replaced' || outcome === 'stale' ? outcome : 'gone';
+      const reply = await call(key, 'replace', over.generation, over.holder ?? '', writeEntry(entry));
+      const outcome = word(reply);
+      if (outcome === 'replaced' || outcome === 'stale' || outcome === 'held') return outcome;
+      return String(reply[1]) === 'passed_on' ? 'passed_on' : 'gone';
     },
-    async lease(key, generation, holder, leaseMs, leewayMs): Promise<Lease> {
-      const reply = await call(key, 'lease', generation, holder, leaseMs, leewayMs);
+    async lease(key, generation, holder, { leaseMs, leewayMs, writeMs }): Promise<Lease> {
+      const reply = await call(key, 'lease', generation, leaseMs, writeMs, holder, leewayMs);
       const kind = word(reply);
       if (kind === 'yours') return { kind, now: Number(reply[1]) };
-      if (kind === 'busy') return { kind, waitMs: Number(reply[1]) };
+      if (kind === 'busy') {
+        const since = Number(reply[2]);
+        return { kind, waitMs: Number(reply[1]), sinceMs: since < 0 ? undefined : since };
+      }
       if (kind === 'lost') return { kind, agoMs: Number(reply[1]) };
       const newer = kind === 'newer' ? found(reply) : undefined;
       return newer === undefined ? { kind: 'gone' } : { kind: 'newer', found: newer };
+    },
+    async abandon(key, generation, { leaseMs, writeMs }) {
+      return word(await call(key, 'abandon', generation, leaseMs, writeMs)) === 'done';
     },
     async renew(key, holder, leaseMs) {
       return word(await call(key, 'renew', holder, leaseMs)) === 'done';
@@ -68,6 +76,9 @@ export const createRedisStore = (redis: Redis): Store => {
     },
     async end(key) {
       return word(await call(key, 'end')) === 'done';
+    },
+    async passOn(key, forMs) {
+      return word(await call(key, 'pass on', forMs)) === 'done';
     },
     async bury(key, forMs) {
       return word(await call(key, 'bury', forMs)) === 'done';

@@ -4,7 +4,7 @@ import type { Events } from './events.ts';
 import { createEntries, Handle } from './handle.ts';
 import type { SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
-import type { Found, Store } from './store.ts';
+import type { Found, LeaseTerms, Replaced, Store } from './store.ts';
 import { readTicket, sidKey, userKey, type Ticket } from './ticket.ts';
 
 /** A signed-in session as one request sees it; it cannot be printed or serialised, so its tokens cannot slip into a log. */
@@ -38,12 +38,19 @@ export interface Sessions {
   /** Takes over an entry that the store handed out beside a refused lease. */
   adopt(session: Session, found: Found): boolean;
   /** Writes a changed record as the next generation, unless somebody else did or the session ended. */
-  write(session: Session, record: SessionRecord, holder?: Buffer): Promise<'replaced' | 'stale' | 'gone'>;
+  write(session: Session, record: SessionRecord, holder?: Buffer): Promise<Replaced>;
   /** Ends a session and takes it off the user's list; true when it was still there. What it held is the caller's to revoke. */
   end(session: Pick<Session, 'key' | 'user'>): Promise<boolean>;
+  /** Ends a session that another of the same user follows in the same browser: a refresh under way learns that and revokes nothing. */
+  passOn(session: Pick<Session, 'key' | 'user'>): Promise<void>;
+  /** Ends a session whose refresh token was spent by somebody who can no longer write the new one; false when that is not so. */
+  abandon(session: Session, terms: LeaseTerms): Promise<boolean>;
   /** Told that a session was ended from elsewhere: what it left behind is taken, once on all gateways, and handed on to be revoked. Waits for nothing. */
   ended(session: Session): void;
 }
+
+// Longer than any refresh that may be under way when its session is passed on.
+const passedOnMs = 600_000;
 
 /**
  * Makes sessions over a store; `idleMs` and `absoluteMs` are the two timeouts, kept by the store's clock. None outlives what Auth0 gave for it:
@@ -60,6 +67,8 @@ export const createSessions = (options: {
   events: Events;
   /** Given what a session held that ended without anybody who could open it. */
   revoke?: (left: Pick<Session, 'record'>) => void;
+  /** Keeps what nobody waits for until it is done (see Background). */
+  track?: <T>(work: Promise<T>) => Promise<T>;
 }): Sessions => {
   const { store, seal, listSeal, issuer, idleMs, absoluteMs, refreshMs = Infinity, events, revoke } = options;
 
@@ -76,7 +85,13 @@ export const createSessions = (options: {
       const record = entry && entries.open(secret, entry);
       if (record !== undefined) revoke?.({ record });
     });
-    taking.catch(() => undefined);
+    (options.track?.(taking) ?? taking).catch(() => undefined);
+  };
+
+  // Only whoever ended it says so: many may find it gone at once.
+  const unlist = async (key: string, user: string, was: boolean): Promise<void> => {
+    await store.delist(user, [key]);
+    if (was) events.publish(user, { type: 'ended', sessions: [key] });
   };
 
   // What comes back is what went out: handles are only made here.
@@ -122,9 +137,15 @@ export const createSessions = (options: {
     write: (session, record, holder) => known(session).put(record, holder),
     async end({ key, user }) {
       const was = await store.end(key);
-      await store.delist(user, [key]);
-      // Only whoever ended it says so: many may find it gone at once.
-      if (was) events.publish(user, { type: 'ended', sessions: [key] });
+      await unlist(key, user, was);
+      return was;
+    },
+    async passOn({ key, user }) {
+      await unlist(key, user, await store.passOn(key, passedOnMs));
+    },
+    async abandon(session, terms) {
+      const was = await store.abandon(session.key, session.generation, terms);
+      if (was) await unlist(session.key, session.user, was);
       return was;
     },
     ended: (session) => unearth(known(session).ticket()),

@@ -1,6 +1,9 @@
 -- Everything that must happen to a session entry in one step. The layout of the entry is told in store.ts. A second value ends a chain: no such session.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local nobody = string.rep('\0', 8)
+-- The holder in what is left of a session whose user signed in anew in the same browser.
+local passed_on = 'passedon'
 
 return function(KEYS, ARGV)
   local key, verb = KEYS[1], ARGV[1]
@@ -27,6 +30,9 @@ return function(KEYS, ARGV)
     return { 'gone' }, true
   end
 
+  if generation == 0 and holder == passed_on then
+    return { 'gone', 'passed_on' }, true
+  end
   if verb == 'end' then
     redis.call('DEL', key)
     return { generation > 0 and 'done' or 'gone' }
@@ -54,6 +60,14 @@ return function(KEYS, ARGV)
     return { 'done' }
   end
 
+  if verb == 'pass on' then
+    local left = struct.pack('>BI4I6I6c8', 1, 0, now + ARGV[2], now, passed_on) .. string.rep('\0', 12)
+    if redis.pcall('SET', key, left, 'PX', ARGV[2]).err then
+      redis.call('DEL', key)
+    end
+    return { 'done' }
+  end
+
   if verb == 'read' then
     local idle = tonumber(ARGV[2])
     local left
@@ -68,8 +82,12 @@ return function(KEYS, ARGV)
 
   if verb == 'replace' then
     local over, by = tonumber(ARGV[2]), ARGV[3]
-    if generation ~= over or (by ~= '' and by ~= holder) then
+    if generation ~= over then
       return { 'stale' }
+    end
+    -- Whoever spent the generation before may still bring its answer, but never under the hands of whoever spends it now.
+    if by ~= '' and by ~= holder and holder ~= nobody and untilMs > now then
+      return { 'held' }
     end
     redis.call('SET', key, ARGV[4], 'KEEPTTL')
     return { 'replaced' }
@@ -79,16 +97,35 @@ return function(KEYS, ARGV)
     redis.call('SETRANGE', key, 17, struct.pack('>c8I6I6', who, lasts, spentAt))
   end
 
-  if verb == 'lease' then
-    local mine, asker, lasts, leeway = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+  if verb == 'lease' or verb == 'abandon' then
+    local mine, lasts, writes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
     if generation ~= mine then
       return { 'newer', value, now, redis.call('PTTL', key) }
     end
-    if untilMs > now then
-      return { 'busy', untilMs - now }
+    -- The clock was set back: no lease holds longer than it was given for.
+    if holder ~= nobody and (untilMs > now + lasts or spent > now) then
+      untilMs, spent = math.min(untilMs, now + lasts), math.min(spent, now)
+      mark(holder, untilMs, spent)
     end
-    if spent > 0 and now - spent >= leeway then
-      return { 'lost', now - spent }
+    -- Until when whoever was given it last may write, counted from the last sign of life.
+    local final = spent > 0 and untilMs - lasts + writes or math.huge
+    if verb == 'abandon' then
+      if final > now then
+        return { 'kept' }
+      end
+      redis.call('DEL', key)
+      return { 'done' }
+    end
+    local asker, leeway = ARGV[5], tonumber(ARGV[6])
+    local since = spent > 0 and now - spent or -1
+    if untilMs > now then
+      return { 'busy', untilMs - now, since }
+    end
+    if spent > 0 and since >= leeway then
+      if final > now then
+        return { 'busy', final - now, since }
+      end
+      return { 'lost', since }
     end
     mark(asker, now + lasts, spent > 0 and spent or now)
     return { 'yours', now }
@@ -100,7 +137,7 @@ return function(KEYS, ARGV)
   if verb == 'renew' then
     mark(holder, now + tonumber(ARGV[3]), spent)
   else
-    mark(string.rep('\0', 8), now + tonumber(ARGV[3]), 0)
+    mark(nobody, now + tonumber(ARGV[3]), 0)
   end
   return { 'done' }
 end

@@ -29,6 +29,8 @@ export interface Fresh {
 
 const nameOf = (session: Session): string => `${session.key}.${session.generation}`;
 const waitMs = 8_000;
+// How long a request that has a good token all the same waits for a refresh that it began or joined.
+const patienceMs = 1_000;
 const rememberMs = 15_000;
 const rememberAtMost = 10_000;
 
@@ -62,32 +64,37 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
     };
   };
 
-  const renewed = async (session: Session, fallback: AccessToken | undefined, more?: string): Promise<FreshToken> => {
+  const renewed = async (session: Session, fallback: AccessToken | undefined, more?: string, again = false): Promise<FreshToken> => {
     const name = nameOf(session);
     const known = refused.get(name);
     if (known !== undefined && known.until > performance.now())
       return fallback ? usable(session, fallback) : { kind: 'step_up', reason: known.reason };
     if (session.record.refreshToken === undefined) return fallback ? usable(session, fallback) : ended(session);
-    // While the old token is good nobody waits for another gateway's refresh.
-    const wait = fallback === undefined || more !== undefined ? waitMs : 0;
+    // While the old token is good nobody waits for another gateway's refresh, nor long for one of this.
+    const ask =
+      fallback === undefined || more !== undefined
+        ? { ownMs: waitMs, otherMs: waitMs, final: fallback === undefined }
+        : { ownMs: patienceMs, otherMs: 0, final: false };
     // Scopes gained by a refresh are not the refresh token's own: each refresh asks for them again.
     const gained = current(session)?.scope ?? [];
     const scope =
       more !== undefined || gained.some((each) => silentScope.includes(each))
         ? [...gained, ...(more === undefined ? [] : [more])]
         : undefined;
-    const outcome = await refresh(session, { waitMs: wait, ...(scope && { scope }) });
+    const outcome = await refresh(session, { ...ask, ...(scope && { scope }) });
     if (outcome.kind === 'renewed') {
       const token = current(session);
-      return token === undefined ? ended(session) : usable(session, token);
+      if (token === undefined) return ended(session);
+      // An answer that came late may bring a token that is over already.
+      return again || session.now() < token.expiresAt ? usable(session, token) : renewed(session, undefined, more, true);
     }
     if (outcome.kind === 'ended') return { kind: 'ended' };
     if (outcome.kind === 'step_up') {
       if (refused.size >= rememberAtMost) refused.clear();
       refused.set(name, { reason: outcome.reason, until: performance.now() + rememberMs });
     }
-    if (fallback !== undefined) return usable(session, fallback);
-    return outcome.kind === 'lost' ? ended(session) : outcome;
+    if (fallback !== undefined && session.now() < fallback.expiresAt) return usable(session, fallback);
+    return outcome;
   };
 
   const ended = async (session: Session): Promise<FreshToken> => {

@@ -1,13 +1,18 @@
 import type { Auth0 } from '../auth0/auth0.ts';
+import type { Background } from '../http/background.ts';
 import type { Log } from '../http/log.ts';
+import type { SessionRecord } from '../session/record.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 
-/** Makes the revocation of a session's refresh token (RFC 7009): best effort, never waited for, never a reason to stay signed in. */
+/** Revokes what a session or a grant holds (RFC 7009): best effort, never waited for but by a stop, never a reason to stay signed in. */
+export type Revoke = (left: { readonly record: Pick<SessionRecord, 'refreshToken'> }) => void;
+
+/** Makes it. */
 export const createRevoke =
-  ({ auth0, log }: { auth0: Auth0; log: Log }) =>
-  ({ record: { refreshToken } }: Pick<Session, 'record'>): void => {
+  ({ auth0, background, log }: { auth0: Auth0; background: Background; log: Log }): Revoke =>
+  ({ record: { refreshToken } }) => {
     if (refreshToken === undefined) return;
-    auth0.revoke(refreshToken).catch((err: unknown) => {
+    background.track(auth0.revoke(refreshToken)).catch((err: unknown) => {
       log.warn({ event: 'revoke_failed', err }, 'a refresh token could not be revoked; it ends by its own lifetime');
     });
   };
@@ -20,8 +25,12 @@ export type EndFormer = (former: Session, subject: string) => Promise<void>;
  * revoked token ("Refresh Token Revocation Deletes Grant"), and the session that has just begun would end with it. It lapses by itself, and nobody holds it.
  */
 export const createEndFormer =
-  ({ sessions, revoke }: { sessions: Sessions; revoke: (left: Session) => void }): EndFormer =>
+  ({ sessions, revoke }: { sessions: Sessions; revoke: Revoke }): EndFormer =>
   async (former, subject) => {
+    if (former.record.sub === subject) {
+      await sessions.passOn(former);
+      return;
+    }
     await sessions.end(former);
-    if (former.record.sub !== subject) revoke(former);
+    revoke(former);
   };

@@ -56,6 +56,8 @@ describe('settings', () => {
     ['AUTH0_SCOPE', 'profile email'],
     ['AUTH0_REQUEST_OBJECTS', 'true'],
     ['SESSION_IDLE_TIMEOUT', '604800'],
+    ['TOKEN_EXCHANGE_TIMEOUT', '0'],
+    ['DRAIN_SECONDS', '30'],
   ])('refuse %s=%s and say so by its name', (name, value) => {
     const found = problems({ ...good, [name]: value });
     expect(found).toHaveLength(1);

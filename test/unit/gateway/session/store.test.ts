@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedis, type Redis } from '../../../../src/gateway/redis/client.ts';
 import { createMemoryStore } from '../../../../src/gateway/session/memory-store.ts';
 import { createRedisStore } from '../../../../src/gateway/session/redis-store.ts';
-import type { Entry, Store } from '../../../../src/gateway/session/store.ts';
+import type { Entry, LeaseTerms, Store } from '../../../../src/gateway/session/store.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
@@ -26,6 +26,7 @@ afterAll(async () => {
 
 const holder = (): Buffer => randomBytes(8);
 const key = (): string => randomBytes(16).toString('base64url');
+const terms = (leaseMs: number, leewayMs: number, writeMs = 60_000): LeaseTerms => ({ leaseMs, leewayMs, writeMs });
 
 describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   const the = (): Store => {
@@ -103,57 +104,107 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   test('lends a generation to one holder at a time', async () => {
     const { key } = await begin();
     const [first, second] = [holder(), holder()];
-    expect((await the().lease(key, 1, first, 5_000, 0)).kind).toBe('yours');
-    expect((await the().lease(key, 1, second, 5_000, 0)).kind).toBe('busy');
+    expect((await the().lease(key, 1, first, terms(5_000, 0))).kind).toBe('yours');
+    expect((await the().lease(key, 1, second, terms(5_000, 0))).kind).toBe('busy');
   });
 
   test('lets only the holder of the lease write', async () => {
     const { key, entry } = await begin();
     const mine = holder();
-    await the().lease(key, 1, mine, 5_000, 0);
-    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: holder() })).toBe('stale');
+    await the().lease(key, 1, mine, terms(5_000, 0));
+    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: holder() })).toBe('held');
     expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('replaced');
   });
 
   test('answers whoever asks for an old generation with the newer entry', async () => {
     const { key, entry } = await begin();
     const mine = holder();
-    await the().lease(key, 1, mine, 5_000, 0);
+    await the().lease(key, 1, mine, terms(5_000, 0));
     await the().replace(key, { ...entry, generation: 2, sealed: Buffer.from('new') }, { generation: 1, holder: mine });
-    const lease = await the().lease(key, 1, holder(), 5_000, 0);
+    const lease = await the().lease(key, 1, holder(), terms(5_000, 0));
     expect(lease.kind === 'newer' ? lease.found.entry.sealed.toString() : lease.kind).toBe('new');
   });
 
   test('never lends a generation again whose holder vanished, except within the leeway', async () => {
     const { key } = await begin();
-    await the().lease(key, 1, holder(), 50, 0);
+    await the().lease(key, 1, holder(), terms(50, 0));
     await sleep(100);
-    expect((await the().lease(key, 1, holder(), 50, 0)).kind).toBe('lost');
-    expect((await the().lease(key, 1, holder(), 50, 30_000)).kind).toBe('yours');
+    expect((await the().lease(key, 1, holder(), terms(50, 0, 50))).kind).toBe('lost');
+    expect((await the().lease(key, 1, holder(), terms(50, 30_000))).kind).toBe('yours');
+  });
+
+  test('gives nobody up for lost who may still write, and then its generation only', async () => {
+    const { key, entry } = await begin();
+    const mine = holder();
+    await the().lease(key, 1, mine, terms(50, 0));
+    await sleep(100);
+    const waiting = await the().lease(key, 1, holder(), terms(50, 0));
+    expect(waiting).toMatchObject({ kind: 'busy', sinceMs: expect.any(Number) });
+    expect(waiting.kind === 'busy' && waiting.waitMs).toBeGreaterThan(50_000);
+    expect(await the().abandon(key, 1, terms(50, 0))).toBe(false);
+    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('replaced');
+    expect(await the().abandon(key, 1, terms(50, 0, 50))).toBe(false);
+    expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(false);
+    await the().lease(key, 2, mine, terms(50, 0));
+    await sleep(100);
+    expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(true);
+    expect(await the().read(key)).toBeUndefined();
+    expect(await the().replace(key, { ...entry, generation: 3 }, { generation: 2, holder: mine })).toBe('gone');
+  });
+
+  test('takes the answer of a former holder when nobody else spends the generation, and not while somebody does', async () => {
+    const { key, entry } = await begin();
+    const [former, latter] = [holder(), holder()];
+    const second = { ...entry, generation: 2 };
+    await the().lease(key, 1, former, terms(50, 30_000));
+    await sleep(100);
+    expect((await the().lease(key, 1, latter, terms(150, 30_000))).kind).toBe('yours');
+    expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('held');
+    await sleep(200);
+    expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('replaced');
+    expect(await the().replace(key, second, { generation: 1, holder: latter })).toBe('stale');
+  });
+
+  test('says of a session that was passed on that it was, and keeps nothing of it', async () => {
+    const { key, entry } = await begin();
+    const mine = holder();
+    await the().lease(key, 1, mine, terms(5_000, 0));
+    expect(await the().passOn(key, 60_000)).toBe(true);
+    expect(await the().passOn(key, 60_000)).toBe(false);
+    let buried = 0;
+    expect(await the().read(key, 60_000, () => (buried += 1))).toBeUndefined();
+    expect(buried).toBe(0);
+    expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('gone');
+    expect(await the().renew(key, mine, 5_000)).toBe(false);
+    expect(await the().bury(key, 60_000)).toBe(false);
+    expect(await the().end(key)).toBe(false);
+    expect(await the().take(key)).toBeUndefined();
+    expect(await the().create(key, entry, 60_000)).toBe(false);
+    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('passed_on');
   });
 
   test('lends again what was given back unspent, after the pause', async () => {
     const { key } = await begin();
     const mine = holder();
-    await the().lease(key, 1, mine, 5_000, 0);
+    await the().lease(key, 1, mine, terms(5_000, 0));
     await the().settle(key, mine, 150);
-    expect((await the().lease(key, 1, holder(), 5_000, 0)).kind).toBe('busy');
+    expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('busy');
     await sleep(200);
-    expect((await the().lease(key, 1, holder(), 5_000, 0)).kind).toBe('yours');
+    expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('yours');
   });
 
   test('a renewed lease outlives its first end; a stranger cannot renew it', async () => {
     const { key } = await begin();
     const mine = holder();
-    await the().lease(key, 1, mine, 150, 0);
+    await the().lease(key, 1, mine, terms(150, 0));
     expect(await the().renew(key, mine, 5_000)).toBe(true);
     expect(await the().renew(key, holder(), 5_000)).toBe(false);
     await sleep(200);
-    expect((await the().lease(key, 1, holder(), 150, 0)).kind).toBe('busy');
+    expect((await the().lease(key, 1, holder(), terms(150, 0))).kind).toBe('busy');
   });
 
   test('a lease on an ended entry says so', async () => {
-    expect((await the().lease(key(), 1, holder(), 1_000, 0)).kind).toBe('gone');
+    expect((await the().lease(key(), 1, holder(), terms(1_000, 0))).kind).toBe('gone');
   });
 
   test('lists what was noted under a user and a sid, and forgets what is taken off', async () => {
@@ -178,7 +229,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
       const mine = holder();
       const second = { ...entry, generation: 2, sealed: Buffer.from('the second generation') };
       await the().replace(key, second, { generation: 1 });
-      await the().lease(key, 2, mine, 5_000, 0);
+      await the().lease(key, 2, mine, terms(5_000, 0));
       expect(await the().take(key)).toBeUndefined();
       expect(await the().bury(key, 60_000)).toBe(true);
       expect(await the().bury(key, 60_000)).toBe(false);
@@ -188,7 +239,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
       for (const generation of [0, 1, 2]) {
         expect(await the().replace(key, { ...entry, generation: 3 }, { generation, holder: mine })).toBe('gone');
         expect(await the().replace(key, { ...entry, generation: 3 }, { generation })).toBe('gone');
-        expect((await the().lease(key, generation, holder(), 5_000, 60_000)).kind).toBe('gone');
+        expect((await the().lease(key, generation, holder(), terms(5_000, 60_000))).kind).toBe('gone');
       }
       expect(await the().renew(key, mine, 5_000)).toBe(false);
       await the().settle(key, mine, 1_000);
@@ -245,11 +296,33 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   });
 });
 
+test('a lease holds no longer than it was given for when the clock is set back', async () => {
+  let clock = 10_000_000;
+  const store = createMemoryStore(() => clock);
+  await store.create('one', { generation: 1, endsAt: 99_000_000, createdAt: clock, sealed: Buffer.from('x') }, 60_000_000);
+  await store.lease('one', 1, holder(), terms(5_000, 30_000));
+  clock -= 3_600_000;
+  expect(await store.lease('one', 1, holder(), terms(5_000, 30_000))).toMatchObject({ kind: 'busy', waitMs: 5_000 });
+  clock += 5_000;
+  expect((await store.lease('one', 1, holder(), terms(5_000, 30_000))).kind).toBe('yours');
+  store.close();
+});
+
+test('a lease in Redis that reaches further than it was given for, since the clock was set back, is cut to that', async () => {
+  const store = createRedisStore(redis);
+  const now = await store.now();
+  await store.create('back', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
+  await store.lease('back', 1, holder(), terms(3_600_000, 30_000));
+  expect(await store.lease('back', 1, holder(), terms(50, 30_000))).toMatchObject({ kind: 'busy', waitMs: 50 });
+  await sleep(100);
+  expect((await store.lease('back', 1, holder(), terms(50, 30_000))).kind).toBe('yours');
+});
+
 test('a hundred simultaneous askers in Redis get one lease', async () => {
   const store = createRedisStore(redis);
   const now = await store.now();
   await store.create('many', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
-  const answers = await Promise.all(Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), 5_000, 0)));
+  const answers = await Promise.all(Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), terms(5_000, 0))));
   expect(answers.filter(({ kind }) => kind === 'yours')).toHaveLength(1);
 });
 

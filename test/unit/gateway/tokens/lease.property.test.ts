@@ -9,10 +9,14 @@ import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 
 const gateways = 4;
 const leaseMs = 5_000;
+const writeMs = 50_000;
 
-/** One thing that happens: a gateway does something, or time passes. A crash makes a gateway forget what it held. */
+/**
+ * One thing that happens: a gateway does something, or time passes. A crash makes a gateway forget what it held. One that is stopped, or cut off from
+ * the store, does nothing until it is back, and then goes on as if no time had passed: a write of its own is late.
+ */
 type Step =
-  | { readonly act: 'ask' | 'renew' | 'write' | 'give back' | 'crash'; readonly by: number }
+  | { readonly act: 'ask' | 'renew' | 'write' | 'give back' | 'crash' | 'away' | 'back'; readonly by: number }
   | { readonly act: 'wait'; readonly ms: number }
   | { readonly act: 'end' };
 
@@ -28,11 +32,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         'write' as const,
         'give back' as const,
         'crash' as const,
+        'away' as const,
+        'back' as const,
       ),
       by: fc.nat(gateways - 1),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ act: fc.constant('wait' as const), ms: fc.constantFrom(1, 1_000, 4_999, 5_000, 12_000) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ act: fc.constant('wait' as const), ms: fc.constantFrom(1, 1_000, 4_999, 5_000, 12_000, 44_999, 60_000) }),
+  },
   { weight: 1, arbitrary: fc.constant({ act: 'end' as const }) },
 );
 
@@ -40,6 +49,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 interface Gateway {
   generation: number;
   holder: Buffer | undefined;
+  away: boolean;
+}
+
+/** What must hold of a generation: who was last given it, how often, until when they hold it, and until when one of them may bring an answer. */
+interface Granted {
+  last: string;
+  times: number;
+  until: number;
+  final: number;
 }
 
 /** Lives through the steps and answers what must never happen; empty when all held. */
@@ -52,10 +70,10 @@ const live = async (
 ): Promise<string[]> => {
   const now = await store.now();
   await store.create(key, { generation: 1, endsAt: now + 10_000_000, createdAt: now, sealed: Buffer.from('1') }, 10_000_000);
-  const crowd: Gateway[] = Array.from({ length: gateways }, () => ({ generation: 1, holder: undefined }));
+  const crowd: Gateway[] = Array.from({ length: gateways }, () => ({ generation: 1, holder: undefined, away: false }));
   const wrong: string[] = [];
-  // By generation: who was last given the right to spend it, and how often it was given out and not handed back unspent.
-  const granted = new Map<number, { last: string; times: number; until: number }>();
+  const terms = { leaseMs, leewayMs, writeMs };
+  const granted = new Map<number, Granted>();
   let passed = 0;
   let newest = 1;
   let ended = false;
@@ -71,27 +89,39 @@ const live = async (
       const gateway = crowd[one.by];
       if (gateway === undefined) continue;
       const { holder, generation } = gateway;
-      if (one.act === 'crash') Object.assign(gateway, { generation: newest, holder: undefined });
+      if (one.act === 'crash') Object.assign(gateway, { generation: newest, holder: undefined, away: false });
+      if (one.act === 'away' || one.act === 'back') gateway.away = one.act === 'away';
+      if (gateway.away) continue;
       if (one.act === 'ask' && holder === undefined) {
         const mine = randomBytes(8);
-        const lease = await store.lease(key, generation, mine, leaseMs, leewayMs);
+        const lease = await store.lease(key, generation, mine, terms);
         if (lease.kind === 'newer') gateway.generation = lease.found.entry.generation;
         if (ended !== (lease.kind === 'gone')) wrong.push(`ended ${ended}, but the answer was ${lease.kind}`);
+        if (lease.kind === 'lost' || (lease.kind === 'busy' && (granted.get(generation)?.until ?? 0) <= passed)) {
+          const final = granted.get(generation)?.final ?? Infinity;
+          if (lease.kind === 'lost' && final > passed) wrong.push('given up for lost while a holder could still write');
+          if (lease.kind === 'busy' && final <= passed) wrong.push('waited for somebody who could no longer write');
+          if (await store.abandon(key, generation, terms)) {
+            ended = true;
+            if (final > passed) wrong.push('ended while a holder could still write');
+          } else if (lease.kind === 'lost') wrong.push('lost and not given up');
+        }
         if (lease.kind === 'yours') {
           if (generation !== newest) wrong.push('an old generation was given out');
           if ((granted.get(generation)?.until ?? 0) > passed) wrong.push('a generation was given out while somebody held it');
           const times = (granted.get(generation)?.times ?? 0) + 1;
           if (times > 1 && leewayMs === 0) wrong.push('a generation was given out twice');
-          granted.set(generation, { last: mine.toString('hex'), times, until: passed + leaseMs });
+          granted.set(generation, { last: mine.toString('hex'), times, until: passed + leaseMs, final: passed + writeMs });
           gateway.holder = mine;
         }
       }
       if (holder === undefined) continue;
       const last = granted.get(generation);
-      if (one.act === 'renew' && (await store.renew(key, holder, leaseMs)) && last !== undefined) last.until = passed + leaseMs;
+      if (one.act === 'renew' && (await store.renew(key, holder, leaseMs)) && last !== undefined)
+        Object.assign(last, { until: passed + leaseMs, final: passed + writeMs });
       if (one.act === 'give back') {
         await store.settle(key, holder, 0);
-        if (last?.last === holder.toString('hex')) Object.assign(last, { times: 0, until: 0 });
+        if (last?.last === holder.toString('hex')) Object.assign(last, { times: 0, until: 0, final: Infinity });
         gateway.holder = undefined;
       }
       if (one.act === 'write') {
@@ -103,10 +133,13 @@ const live = async (
         if (outcome === 'replaced') {
           if (ended) wrong.push('an ended session was written');
           if (generation !== newest) wrong.push('an old generation was written over a newer one');
-          if (last?.last !== holder.toString('hex')) wrong.push('somebody without the lease wrote');
+          if (last?.last !== holder.toString('hex') && (last?.until ?? 0) > passed)
+            wrong.push('written under the hands of whoever held the lease');
           newest = generation + 1;
           gateway.generation = newest;
-        }
+        } else if (!ended && generation === newest && (last?.until ?? 0) <= passed) wrong.push(`a late answer was not taken: ${outcome}`);
+        // One that is held is tried again.
+        if (outcome === 'held') continue;
         gateway.holder = undefined;
       }
     }
