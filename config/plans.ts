@@ -103,10 +103,10 @@ const byColumn = Object.fromEntries(columns.map((name, at) => [name, column(at)]
 };
 
 /** Every plan with its nine buckets: the eleven values that AUTH0_PLAN takes. */
-export const planBuckets = { ...byColumn, professional: byColumn.essentials } as const;
+export const plans = { ...byColumn, professional: byColumn.essentials } as const;
 
 /** The name of a plan. */
-export type PlanName = keyof typeof planBuckets;
+export type PlanName = keyof typeof plans;
 
 /**
  * Numbers that replace those of a plan, for a contract, or for a change at Auth0 that is newer than
@@ -116,98 +116,8 @@ export type BucketOverrides = Readonly<Partial<Record<BucketName, Partial<Bucket
 
 /** Returns the nine buckets of a plan with single numbers replaced. */
 export function bucketsOf(name: PlanName, overrides: BucketOverrides = {}): PlanBuckets {
-  const row = planBuckets[name];
+  const row = plans[name];
   return Object.fromEntries(
     bucketNames.map((bucket) => [bucket, { ...row[bucket], ...overrides[bucket] }]),
   ) as Record<BucketName, BucketLimits>;
-}
-
-/** Which bucket an operation takes from. */
-export interface OperationBucket {
-  readonly bucket: BucketName;
-  /** The query parameter with which it takes from another one. */
-  readonly filtered?: { readonly by: string; readonly bucket: BucketName };
-  /**
-   * False where Auth0's table does not say it, and the name of the bucket or a likeness is all
-   * there is (UNCONFIRMED).
-   */
-  readonly confirmed: boolean;
-}
-
-const of = (bucket: BucketName, confirmed = true): OperationBucket => ({ bucket, confirmed });
-
-/**
- * The bucket of each operation, by its method and its path after `/me/v1`, where `{id}` stands for
- * one segment.
- */
-export const operationBuckets: Readonly<Record<string, OperationBucket>> = {
-  'GET /factors': of('factors_read'),
-  'GET /authentication-methods': {
-    bucket: 'authentication_methods_read',
-    filtered: { by: 'type', bucket: 'authentication_methods_read_filtered' },
-    confirmed: true,
-  },
-  'POST /authentication-methods': of('authentication_methods_write'),
-  'GET /authentication-methods/{id}': of('authentication_methods_read'),
-  // The row is called "write"; that a PATCH counts there is not said.
-  'PATCH /authentication-methods/{id}': of('authentication_methods_write', false),
-  'DELETE /authentication-methods/{id}': of('authentication_methods_write'),
-  'POST /authentication-methods/{id}/verify': of('authentication_methods_write'),
-  'POST /connected-accounts/connect': of('connected_accounts_create_flow', false),
-  'POST /connected-accounts/complete': of('connected_accounts_create_flow', false),
-  'GET /connected-accounts/accounts': of('connected_accounts_read_accounts'),
-  'GET /connected-accounts/connections': of('connected_accounts_read_connections'),
-  'DELETE /connected-accounts/accounts/{id}': of('connected_accounts_write', false),
-  // Auth0 publishes no bucket for the profile: the careful guess is that it shares the one of the
-  // methods.
-  'GET /profile': of('authentication_methods_read', false),
-  'PATCH /profile': of('authentication_methods_write', false),
-  'GET /organizations': of('organizations_read'),
-};
-
-/**
- * What a request counts as where only three classes are told apart: `filtered` is a read of
- * authentication methods with a filter.
- */
-export type CostClass = 'read' | 'write' | 'filtered';
-
-/** The classes in the order of Auth0's table. */
-export const costClasses = ['read', 'write', 'filtered'] as const satisfies readonly CostClass[];
-
-/** The limits of the three classes. */
-export interface Plan {
-  readonly tenantPerSecond: Readonly<Record<CostClass, number>>;
-  readonly userPerMinute: Readonly<Record<CostClass, number>>;
-}
-
-function classesOf(buckets: PlanBuckets): Plan {
-  const each = (number: keyof BucketLimits) => ({
-    read: buckets.authentication_methods_read[number],
-    write: buckets.authentication_methods_write[number],
-    filtered: buckets.authentication_methods_read_filtered[number],
-  });
-  return { tenantPerSecond: each('tenantPerSecond'), userPerMinute: each('userPerMinute') };
-}
-
-/**
- * Every plan as three classes: the buckets of the authentication methods, which all operations are
- * counted in.
- */
-export const plans = Object.fromEntries(
-  Object.entries(planBuckets).map(([name, buckets]) => [name, classesOf(buckets)]),
-) as Record<PlanName, Plan>;
-
-/** Numbers that replace those of the three classes. */
-export interface PlanOverrides {
-  readonly tenantPerSecond?: Readonly<Partial<Record<CostClass, number>>>;
-  readonly userPerMinute?: Readonly<Partial<Record<CostClass, number>>>;
-}
-
-/** Returns the three classes of a plan with single numbers replaced. */
-export function planOf(name: PlanName, overrides: PlanOverrides = {}): Plan {
-  const { tenantPerSecond, userPerMinute } = plans[name];
-  return {
-    tenantPerSecond: { ...tenantPerSecond, ...overrides.tenantPerSecond },
-    userPerMinute: { ...userPerMinute, ...overrides.userPerMinute },
-  };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { domain, folder, onOff, optional, origin, proxies, rate, redisUrl, secrets, signingKey, whole } from './checks.ts';
+import { domain, folder, onOff, optional, origin, proxies, redisUrl, secrets, signingKey, whole } from './checks.ts';
 import { plans, type PlanName } from './plans.ts';
+import { rateLimitSettings } from './rate-limits.ts';
 
 const loginScope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
 const mfa = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
@@ -40,12 +41,7 @@ export const settings = {
     check: z.enum(planNames, `must be one of: ${planNames.join(', ')}`).default('enterprise'),
     meaning: "which of Auth0's published rate-limit rows holds",
   },
-  RATE_LIMIT_TENANT_READ: { check: rate, meaning: "overrides the plan's tenant limit (a second) for reads" },
-  RATE_LIMIT_TENANT_WRITE: { check: rate, meaning: "overrides the plan's tenant limit (a second) for writes" },
-  RATE_LIMIT_TENANT_FILTERED: { check: rate, meaning: "overrides the plan's tenant limit (a second) for filtered reads" },
-  RATE_LIMIT_USER_READ: { check: rate, meaning: "overrides the plan's user limit (a minute) for reads" },
-  RATE_LIMIT_USER_WRITE: { check: rate, meaning: "overrides the plan's user limit (a minute) for writes" },
-  RATE_LIMIT_USER_FILTERED: { check: rate, meaning: "overrides the plan's user limit (a minute) for filtered reads" },
+  ...rateLimitSettings,
   BUDGET_DEADLINE: {
     check: whole(0, 60_000).default(2_500),
     meaning: 'milliseconds a request may wait in line for its slot; 0 refuses at once',
@@ -67,6 +63,13 @@ export const settings = {
   REDIS_URL: {
     check: redisUrl.optional(),
     meaning: 'redis://, rediss://, Sentinel and Cluster forms; none: sessions and limits live in this process',
+  },
+  REDIS_KEY_PREFIX: {
+    check: z
+      .string()
+      .regex(/^[\w.-]{1,32}$/, 'must be letters, digits, ".", "_" or "-"')
+      .default('mab'),
+    meaning: "begins every key and channel in Redis but those of Auth0's limits, which gateways for one tenant share in any case",
   },
   INSTANCES: { check: whole(1, 1_000).default(1), meaning: 'how many gateways run side by side; more than one needs REDIS_URL' },
   PORT: { check: whole(0, 65_535).default(3_000), meaning: 'where it listens' },

@@ -6,8 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { RedisStore } from 'rate-limit-redis';
 import { RateLimiterQueue, RateLimiterRedis } from 'rate-limiter-flexible';
-import { createBudget } from '../../src/gateway/limiter/budget.ts';
-import type { Budget } from '../../src/gateway/limiter/budget.ts';
+import { createLimiter } from '../../src/gateway/limiter/limiter.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
 
 /** The limits everybody is configured with: requests a second for the tenant, a minute for one user. */
@@ -39,16 +38,17 @@ const connect = (url: string) => {
 /** Ours in its default configuration; the comparison changes numbers only. */
 const ours: Contender = async (url, prefix, { tenant, user }) => {
   const redis = createRedis({ url, keyPrefix: prefix }, { info: () => undefined, warn: () => undefined });
-  const overrides = { tenantPerSecond: { read: tenant }, userPerMinute: { read: user } };
-  const budget: Budget = createBudget({ plan: 'enterprise', overrides }, redis);
-  await budget.peek('nobody');
+  const bucket = 'authentication_methods_read';
+  const overrides = { [bucket]: { tenantPerSecond: tenant, userPerMinute: user } };
+  const limiter = createLimiter({ tenant: prefix, plan: 'enterprise', overrides }, redis);
+  await limiter.take({ user: 'nobody', bucket });
   return {
-    admit: async (who) => (await budget.take({ user: who, cost: 'read' })).admitted,
+    admit: async (who) => (await limiter.take({ user: who, bucket })).admitted,
     told: (who, status, headers) => {
-      budget.feedback({ user: who, cost: 'read', status, headers });
+      limiter.feedback({ user: who, bucket, status, headers });
     },
     async close() {
-      await budget.close();
+      await limiter.close();
       await redis.close();
     },
   };

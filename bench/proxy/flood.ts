@@ -10,7 +10,9 @@ const perSecond = 100;
 
 /** One session far over its limit, and what the others notice of it. The limits of users are the plan's own here; the tenant's would only hide the flood. */
 export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, warm }: Pace): Promise<Finding[]> => {
-  const gateway = await scene.gateway({ env: { RATE_LIMIT_USER_READ: '', RATE_LIMIT_TENANT_READ: '1000000' } });
+  const gateway = await scene.gateway({
+    env: { RATE_LIMIT_USER_READ: '', RATE_LIMIT_TENANT_READ: '1000000', RATE_LIMIT_TENANT_FACTORS_READ: '1000000' },
+  });
   const quietSeconds = seconds * 2;
   // Each of the others asks three times at most in all: within anybody's limit.
   const others = await seedOurs(scene.redisUrl, scene.upstream, Math.ceil(((rounds * 2 + 2) * quietSeconds * perSecond) / 3));

@@ -101,7 +101,9 @@ export const openScene = async (): Promise<Scene> => {
     },
     async gateway({ env = {}, flags = [], program = 'src/main.ts', core = cores.measured } = {}) {
       const port = await freePort();
-      const roomy = Object.fromEntries(['USER', 'TENANT'].map((who) => [`RATE_LIMIT_${who}_READ`, '1000000']));
+      const roomy = Object.fromEntries(
+        ['USER', 'TENANT'].flatMap((who) => ['READ', 'FACTORS_READ'].map((of) => [`RATE_LIMIT_${who}_${of}`, '1000000'])),
+      );
       const child = own(
         startOn(core, node, [...startFlags, ...flags, program, 'start'], {
           env: {

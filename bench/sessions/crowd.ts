@@ -138,7 +138,7 @@ export const openCrowd = async (
       ADMIN_PORT: '0',
       LOG_LEVEL: 'silent',
       ...Object.fromEntries(
-        ['USER', 'TENANT'].flatMap((whose) => ['READ', 'WRITE'].map((kind) => [`RATE_LIMIT_${whose}_${kind}`, '1000000'])),
+        ['USER', 'TENANT'].flatMap((whose) => ['READ', 'WRITE', 'FACTORS_READ'].map((kind) => [`RATE_LIMIT_${whose}_${kind}`, '1000000'])),
       ),
     }),
     async members(count) {

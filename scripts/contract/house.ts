@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { operationBuckets } from '../../config/plans.ts';
 import { operations as browserOperations } from '../../src/browser/operations.ts';
 import { operations as tenantOperations } from '../../src/tenant/me/operations.ts';
 
@@ -31,13 +30,15 @@ interface GatewayOperation {
   readonly method: string;
   readonly path: string;
   readonly scope: string;
+  readonly bucket: string;
+  readonly bucketUnconfirmed?: true;
 }
 
 const root = join(import.meta.dirname, '../..');
 /** Where the gateway's operations table may stand. */
 const tables = ['src/gateway/my-account/operations.ts', 'src/gateway/account/operations.ts'];
 
-async function gatewayOperations(): Promise<HouseOperation[]> {
+async function gatewayOperations(): Promise<Pick<House, 'gateway' | 'limits'>> {
   const file = tables.map((each) => join(root, each)).find((each) => existsSync(each));
   if (file === undefined) throw new Error(`There is no operations table: ${tables.join(', ')}.`);
   const table = (await import(pathToFileURL(file).href)) as {
@@ -50,7 +51,17 @@ async function gatewayOperations(): Promise<HouseOperation[]> {
     scope: one.scope,
     open,
   });
-  return [...table.operations.map(shown(true)), ...(table.planned ?? []).map(shown(false))];
+  const planned = table.planned ?? [];
+  return {
+    gateway: [...table.operations.map(shown(true)), ...planned.map(shown(false))],
+    limits: [...table.operations, ...planned].map(
+      ({ method, path, bucket, bucketUnconfirmed }) => ({
+        key: `${method} ${path}`,
+        name: bucketUnconfirmed ? `${bucket} (UNCONFIRMED)` : bucket,
+        open: true,
+      }),
+    ),
+  };
 }
 
 /** The library's functions make a request of what they are given; an id shows where it goes. */
@@ -65,13 +76,10 @@ function browserHouse(): HouseOperation[] {
 
 /** Reads the four parts as they are in this checkout. */
 export async function readHouse(): Promise<House> {
+  const { gateway, limits } = await gatewayOperations();
   return {
-    gateway: await gatewayOperations(),
-    limits: Object.entries(operationBuckets).map(([key, { bucket, confirmed }]) => ({
-      key,
-      name: confirmed ? bucket : `${bucket} (UNCONFIRMED)`,
-      open: true,
-    })),
+    gateway,
+    limits,
     tenant: tenantOperations.map(({ method, path, scope }) => ({
       key: `${method} ${path}`,
       name: 'answers',

@@ -16,12 +16,20 @@ export interface Allowance {
   limit: number;
   remaining: number;
   /** Until the next call is possible when none is left, else until all are. */
-  resetSeconds: number;
-  windowSeconds: number;
+  resetIn: number;
 }
 
-/** Which of the user's limits a call counts against. */
-export type CostClass = 'read' | 'write' | 'filtered';
+/** Which of Auth0's buckets a call counts in. */
+export type BucketName =
+  | 'authentication_methods_read'
+  | 'authentication_methods_read_filtered'
+  | 'authentication_methods_write'
+  | 'factors_read'
+  | 'connected_accounts_create_flow'
+  | 'connected_accounts_read_accounts'
+  | 'connected_accounts_read_connections'
+  | 'connected_accounts_write'
+  | 'organizations_read';
 
 /**
  * The session as `GET /auth/session` tells it; asking never makes it last longer. Times in seconds
@@ -39,7 +47,7 @@ export interface Session {
   authenticatedAt?: number;
   /** How long the last step-up still counts; null without one. */
   stepUpFreshFor?: number | null;
-  quota?: Partial<Record<CostClass, Allowance>>;
+  quota?: Partial<Record<BucketName, Allowance>>;
 }
 
 /** One of the user's sessions at this gateway; times are RFC 3339. */

@@ -26,8 +26,7 @@ import { traced } from './http/trace.ts';
 import { createUnanswered } from './http/unanswered.ts';
 import { createUpgrades, type TakeUpgrade, type Upgrades } from './http/upgrades.ts';
 import { wellFormed } from './http/well-formed.ts';
-import type { Budget } from './limiter/budget.ts';
-import { rateLimitHeaders } from './limiter/quota.ts';
+import type { Limiter } from './limiter/limiter.ts';
 import { createBeginAnew } from './login/begin-anew.ts';
 import { createCallback } from './login/callback.ts';
 import { popupScript } from './login/popup.ts';
@@ -60,7 +59,7 @@ export interface AppParts {
   readonly settings: Settings;
   readonly auth0: Auth0;
   readonly store: Store;
-  readonly budget: Budget;
+  readonly limiter: Limiter;
   readonly background: Background;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -75,7 +74,7 @@ const words = (text: string): string[] => text.split(' ').filter((word) => word 
 export const createApp = (
   parts: AppParts,
 ): { app: Express; handler: RequestListener; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
-  const { settings, auth0, store, budget, background, log, metrics } = parts;
+  const { settings, auth0, store, limiter, background, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
   const secrets = settings.AUTH0_SECRET;
@@ -121,7 +120,7 @@ export const createApp = (
     callers: { ...createCallers(cookie, handles), foreign: (req) => foreign(req, origin) },
     ...(parts.redis && { chain: parts.redis.pipeline }),
     tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
-    budget: { ...budget, headers: rateLimitHeaders },
+    limiter,
     challenge,
     changed: ({ user }) => events.publish(user, { type: 'method_changed' }),
     metrics,
@@ -134,7 +133,7 @@ export const createApp = (
     userHandle: handles.of(session),
     scopes: standing.scopes(session),
     stepUpFreshFor: standing.freshFor(session) ?? null,
-    quota: await budget.peek(session.user),
+    quota: await limiter.peek(session.user),
   }));
 
   const app = express();
@@ -189,7 +188,7 @@ export const createApp = (
   app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, whole(listed.endOne));
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   const connect = {
-    ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, budget, fresh, standing, challenge, log },
+    ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, limiter, fresh, standing, challenge, log },
     seal: createSeal(secrets, 'connect state'),
     pending: createPending<Connecting>({
       ...{ store, origin, name: 'connect_', sameSite: 'lax', lifetimeMs: 600_000 },

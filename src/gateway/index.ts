@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'express';
 import type { Express } from 'express';
+import { bucketOverrides } from '../../config/rate-limits.ts';
 import { readSettings, type Settings } from '../../config/settings.ts';
 import { createApp } from './app.ts';
 import { createAuth0 } from './auth0/client.ts';
@@ -10,8 +11,8 @@ import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
 import { createDevServer, type DevServer } from './http/dev-server.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
-import { createBudget } from './limiter/budget.ts';
-import { measureBudget } from './limiter/measure.ts';
+import { createLimiter } from './limiter/limiter.ts';
+import { measureLimiter } from './limiter/metrics.ts';
 import { createRedis } from './redis/client.ts';
 import { watchHealth } from './redis/health.ts';
 import { createMemoryStore } from './session/memory-store.ts';
@@ -51,27 +52,12 @@ export const createGateway = (
   const settings = readSettings(environment);
   const log = options.log ?? createLog({ level: settings.LOG_LEVEL });
   const metrics = createMetrics({ processMetrics: true });
-  const redis = settings.REDIS_URL === undefined ? undefined : createRedis({ url: settings.REDIS_URL }, log);
+  const redis =
+    settings.REDIS_URL === undefined
+      ? undefined
+      : createRedis({ url: settings.REDIS_URL, keyPrefix: `${settings.REDIS_KEY_PREFIX}:` }, log);
   if (redis === undefined) log.warn({ store: 'memory' }, 'REDIS_URL is not set: sessions and limits live in this process, and end with it');
   const store = redis === undefined ? createMemoryStore() : createRedisStore(redis);
-  const defined = (numbers: Record<string, number | undefined>): Record<string, number> =>
-    Object.fromEntries(Object.entries(numbers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
-  const overrides = {
-    tenantPerSecond: defined({
-      read: settings.RATE_LIMIT_TENANT_READ,
-      write: settings.RATE_LIMIT_TENANT_WRITE,
-      filtered: settings.RATE_LIMIT_TENANT_FILTERED,
-    }),
-    userPerMinute: defined({
-      read: settings.RATE_LIMIT_USER_READ,
-      write: settings.RATE_LIMIT_USER_WRITE,
-      filtered: settings.RATE_LIMIT_USER_FILTERED,
-    }),
-  };
-  const budget = createBudget(
-    { plan: settings.AUTH0_PLAN, overrides, deadlineMs: settings.BUDGET_DEADLINE, observe: measureBudget(metrics) },
-    redis,
-  );
   const auth0 = createAuth0({
     domain: settings.AUTH0_DOMAIN,
     clientId: settings.AUTH0_CLIENT_ID,
@@ -87,13 +73,23 @@ export const createGateway = (
       log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
     },
   });
+  const limiter = createLimiter(
+    {
+      tenant: auth0.issuer,
+      plan: settings.AUTH0_PLAN,
+      overrides: bucketOverrides(settings),
+      deadlineMs: settings.BUDGET_DEADLINE,
+      observe: measureLimiter(metrics),
+    },
+    redis,
+  );
   const health = redis && watchHealth(redis, log);
   let leaving = false;
   const ready = async (): Promise<boolean> => !leaving && ((await health?.serves()) ?? true);
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
   const background = createBackground();
   const { app, handler, upgrade, drain, close } = createApp({
-    ...{ redis, settings, auth0, store, budget, background, log, metrics, ready, front },
+    ...{ redis, settings, auth0, store, limiter, background, log, metrics, ready, front },
   });
   return {
     app,
@@ -112,7 +108,7 @@ export const createGateway = (
       if (!(await background.settled(withinMs)))
         log.warn({ event: 'work_cut_off' }, 'stopped before all exchanges, revocations and writes were done: DRAIN_SECONDS is too short');
       close();
-      await budget.close();
+      await limiter.close();
       store.close();
       await redis?.close();
     },

@@ -58,6 +58,7 @@ export const startFleet = async (options: { count: number; settings?: Record<str
       APP_BASE_URL: front.url,
       REDIS_URL: redis.url,
       RATE_LIMIT_USER_READ: '10000',
+      RATE_LIMIT_USER_FACTORS_READ: '10000',
       READ_KEEP_SECONDS: '0',
       INSTANCES: String(options.count),
       DRAIN_DELAY_SECONDS: '0',

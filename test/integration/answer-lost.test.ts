@@ -25,7 +25,12 @@ test.each([
     server = await startRedis();
     relay = await startRelay(server.port);
     world = await startWorld({
-      settings: { REDIS_URL: `redis://127.0.0.1:${relay.port}`, RATE_LIMIT_USER_READ: '10000', READ_KEEP_SECONDS: '0' },
+      settings: {
+        REDIS_URL: `redis://127.0.0.1:${relay.port}`,
+        RATE_LIMIT_USER_READ: '10000',
+        RATE_LIMIT_USER_FACTORS_READ: '10000',
+        READ_KEEP_SECONDS: '0',
+      },
       tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: 7 } },
     });
     const person = world.person();

@@ -89,8 +89,8 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
 };
 
 const remaining = async (person: Person): Promise<number> => {
-  const { quota } = (await person.call('GET', '/auth/session')).json() as { quota: { read: { remaining: number } } };
-  return quota.read.remaining;
+  const { quota } = (await person.call('GET', '/auth/session')).json() as { quota: { authentication_methods_read: { remaining: number } } };
+  return quota.authentication_methods_read.remaining;
 };
 
 describe('clocks five minutes apart', () => {

@@ -7,7 +7,7 @@ let person: Person;
 beforeAll(async () => {
   world = await startWorld({
     tenant: { limits: { enforced: false } },
-    settings: { RATE_LIMIT_USER_WRITE: '1000', RATE_LIMIT_USER_READ: '1000' },
+    settings: { RATE_LIMIT_USER_WRITE: '1000', RATE_LIMIT_USER_READ: '1000', RATE_LIMIT_USER_FACTORS_READ: '1000' },
   });
   person = world.person();
   await person.signIn();

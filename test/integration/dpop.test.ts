@@ -6,7 +6,14 @@ let world: World;
 afterEach(async () => world.close());
 const methods = '/api/me/v1/authentication-methods';
 // Each read is to reach the API: what it does with tokens is what is looked at.
-const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', READ_KEEP_SECONDS: '0', AUTH0_DPOP: 'true' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '10000',
+  RATE_LIMIT_USER_FACTORS_READ: '10000',
+  RATE_LIMIT_TENANT_READ: '10000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+  READ_KEEP_SECONDS: '0',
+  AUTH0_DPOP: 'true',
+};
 const upstream = () => world.tenant.requests().filter(({ path }) => path.startsWith('/me/'));
 
 test('with DPoP every token is bound to the key of its session, at the token endpoint and at the API, through a refresh', async () => {

@@ -8,7 +8,9 @@ const calls = 10;
 const methods = '/api/me/v1/authentication-methods';
 const settings = {
   RATE_LIMIT_USER_READ: '100000',
+  RATE_LIMIT_USER_FACTORS_READ: '100000',
   RATE_LIMIT_TENANT_READ: '100000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '100000',
   // No answer is kept or joined: each call is to reach the API with a token.
   READ_KEEP_SECONDS: '0',
   AUTH0_DPOP: 'true',

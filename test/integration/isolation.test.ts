@@ -7,7 +7,14 @@ const users = 50;
 const calls = 20;
 const methods = '/api/me/v1/authentication-methods';
 // No answer is kept or joined: each call is to reach the API with a token.
-const roomy = { RATE_LIMIT_USER_READ: '100000', RATE_LIMIT_TENANT_READ: '100000', READ_KEEP_SECONDS: '0', SESSION_IDLE_TIMEOUT: '3600' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '100000',
+  RATE_LIMIT_USER_FACTORS_READ: '100000',
+  RATE_LIMIT_TENANT_READ: '100000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '100000',
+  READ_KEEP_SECONDS: '0',
+  SESSION_IDLE_TIMEOUT: '3600',
+};
 
 let world: World;
 const people: { person: Person; sub: string }[] = [];

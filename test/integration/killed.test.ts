@@ -71,6 +71,7 @@ const scene = async (leewaySeconds = 0): Promise<Scene> => {
     APP_BASE_URL: front.url,
     REDIS_URL: redis.url,
     RATE_LIMIT_USER_READ: '10000',
+    RATE_LIMIT_USER_FACTORS_READ: '10000',
     // Each visit is to need a token.
     READ_KEEP_SECONDS: '0',
     INSTANCES: '2',

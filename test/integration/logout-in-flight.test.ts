@@ -6,7 +6,13 @@ import { startWorld, type World } from '../helpers/world.ts';
 let world: World;
 afterEach(async () => world.close());
 const methods = '/api/me/v1/authentication-methods';
-const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', READ_KEEP_SECONDS: '0' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '10000',
+  RATE_LIMIT_USER_FACTORS_READ: '10000',
+  RATE_LIMIT_TENANT_READ: '10000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+  READ_KEEP_SECONDS: '0',
+};
 
 const keys = async (pattern: string): Promise<string[]> => {
   const redis = createRedis({ url: world.redis?.url ?? '', keyPrefix: '' }, { info: () => undefined, warn: () => undefined });

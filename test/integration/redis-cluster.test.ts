@@ -14,7 +14,13 @@ afterEach(async () => {
 });
 
 const methods = '/api/me/v1/authentication-methods';
-const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_USER_WRITE: '10000', RATE_LIMIT_TENANT_READ: '10000' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '10000',
+  RATE_LIMIT_USER_FACTORS_READ: '10000',
+  RATE_LIMIT_USER_WRITE: '10000',
+  RATE_LIMIT_TENANT_READ: '10000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+};
 const begin = async (replicas: boolean, settings: Record<string, string> = {}, accessTokenSeconds = 86_400): Promise<World> => {
   lab = await startCluster({ replicas });
   world = await startWorld({

@@ -18,7 +18,14 @@ const begin = async (accessTokenSeconds: number, settings: Record<string, string
   lab = await startSentinels();
   world = await startWorld({
     gateways: 2,
-    settings: { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', REDIS_URL: lab.url, ...settings },
+    settings: {
+      RATE_LIMIT_USER_READ: '10000',
+      RATE_LIMIT_USER_FACTORS_READ: '10000',
+      RATE_LIMIT_TENANT_READ: '10000',
+      RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+      REDIS_URL: lab.url,
+      ...settings,
+    },
     tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds } },
   });
   const { gateways } = world;

@@ -24,7 +24,13 @@ const begin = async (flags: string[], settings: Record<string, string> = {}): Pr
   server = await startRedis(flags);
   world = await startWorld({
     gateways: 2,
-    settings: { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_USER_WRITE: '10000', REDIS_URL: server.url, ...settings },
+    settings: {
+      RATE_LIMIT_USER_READ: '10000',
+      RATE_LIMIT_USER_FACTORS_READ: '10000',
+      RATE_LIMIT_USER_WRITE: '10000',
+      REDIS_URL: server.url,
+      ...settings,
+    },
     tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: 3 } },
     log,
   });
@@ -69,7 +75,7 @@ test.each(['0', '30'])(
     expect((await leaving.call('GET', '/auth/profile')).status).toBe(401);
     // The budget is still that of all gateways, not each one's share.
     for (const { gateway } of at.gateways) {
-      expect((await gateway.metrics.expose()).text).not.toContain('admitted_alone');
+      expect((await gateway.metrics.expose()).text).not.toContain('admitted_degraded');
       expect(await gateway.ready()).toBe(true);
     }
 

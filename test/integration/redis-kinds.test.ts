@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createBudget } from '../../src/gateway/limiter/budget.ts';
+import { createLimiter } from '../../src/gateway/limiter/limiter.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
 import type { Redis } from '../../src/gateway/redis/client.ts';
 import { createEvents } from '../../src/gateway/session/events.ts';
@@ -72,9 +72,9 @@ describe('Redis as it is run', () => {
     expect(await alive()).toBe(15);
     expect(await list.endNamed({ sub: 'one' })).toEqual({ known: true, ended: 15 });
     expect(await alive()).toBe(0);
-    const budget = createBudget({ plan: 'enterprise' }, redis);
-    toEnd.push(() => budget.close());
-    expect((await budget.take({ user: 'ann', cost: 'read' })).quota.read.remaining).toBe(4);
+    const limiter = createLimiter({ tenant: 'https://t.example/', plan: 'enterprise' }, redis);
+    toEnd.push(() => limiter.close());
+    expect((await limiter.take({ user: 'ann', bucket: 'authentication_methods_read' })).quota.remaining).toBe(4);
   }, 60_000);
 
   test('a password is given, and a wrong one is a store that cannot serve', async () => {

@@ -8,7 +8,13 @@ afterEach(async () => world.close());
 
 const methods = '/api/me/v1/authentication-methods';
 // The limits are not what these tests are about, and 20 calls at once would be over them; a kept answer would need no token.
-const roomy = { RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000', READ_KEEP_SECONDS: '0' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '10000',
+  RATE_LIMIT_USER_FACTORS_READ: '10000',
+  RATE_LIMIT_TENANT_READ: '10000',
+  RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+  READ_KEEP_SECONDS: '0',
+};
 const short = (seconds: number, more: TenantOptions = {}): TenantOptions => ({
   tokens: { accessTokenSeconds: seconds },
   limits: { enforced: false },

@@ -36,7 +36,7 @@ const told = (answer: Seen): number => {
 };
 
 describe('a 429 of the token endpoint', () => {
-  beforeAll(start(1, { RATE_LIMIT_USER_READ: '1000' }));
+  beforeAll(start(1, { RATE_LIMIT_USER_READ: '1000', RATE_LIMIT_USER_FACTORS_READ: '1000' }));
   afterAll(async () => world.close());
 
   const busy = async (value: string): Promise<Seen> => {

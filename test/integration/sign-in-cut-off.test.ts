@@ -16,6 +16,7 @@ beforeAll(async () => {
       REDIS_URL: `redis://127.0.0.1:${relay.port}`,
       RATE_LIMIT_USER_WRITE: '1000',
       RATE_LIMIT_USER_READ: '1000',
+      RATE_LIMIT_USER_FACTORS_READ: '1000',
     },
     tenant: { limits: { enforced: false } },
   });

@@ -82,7 +82,13 @@ test.each(['0', '30'])(
   async (keep) => {
     world = await startWorld({
       gateways: 2,
-      settings: { READ_KEEP_SECONDS: keep, RATE_LIMIT_USER_READ: '10000', RATE_LIMIT_TENANT_READ: '10000' },
+      settings: {
+        READ_KEEP_SECONDS: keep,
+        RATE_LIMIT_USER_READ: '10000',
+        RATE_LIMIT_USER_FACTORS_READ: '10000',
+        RATE_LIMIT_TENANT_READ: '10000',
+        RATE_LIMIT_TENANT_FACTORS_READ: '10000',
+      },
       tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: 3 } },
     });
     const person = world.person();

@@ -17,6 +17,7 @@ beforeAll(async () => {
       AUTH0_PASSKEYS: 'true',
       RATE_LIMIT_USER_WRITE: '1000',
       RATE_LIMIT_USER_READ: '1000',
+      RATE_LIMIT_USER_FACTORS_READ: '1000',
     },
     tenant: { limits: { enforced: false }, passkeys_on_canonical_domain: true },
   });

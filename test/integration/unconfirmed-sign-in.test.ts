@@ -11,7 +11,12 @@ afterEach(async () => world.close());
 
 type Position = NonNullable<TenantOptions['switches']>;
 const methods = '/api/me/v1/authentication-methods';
-const roomy = { RATE_LIMIT_USER_READ: '1000', RATE_LIMIT_USER_WRITE: '1000', RATE_LIMIT_USER_FILTERED: '1000' };
+const roomy = {
+  RATE_LIMIT_USER_READ: '1000',
+  RATE_LIMIT_USER_FACTORS_READ: '1000',
+  RATE_LIMIT_USER_WRITE: '1000',
+  RATE_LIMIT_USER_FILTERED: '1000',
+};
 const grants = [
   'authorization_code',
   'refresh_token',

@@ -17,6 +17,7 @@ beforeAll(async () => {
       AUTH0_SCOPE: `openid profile email offline_access ${scopes.filter((scope) => scope !== 'update:me:connected_accounts').join(' ')}`,
       AUTH0_PLAN: 'private-10000',
       RATE_LIMIT_USER_READ: '1000',
+      RATE_LIMIT_USER_FACTORS_READ: '1000',
       RATE_LIMIT_USER_WRITE: '1000',
       RATE_LIMIT_USER_FILTERED: '1000',
       // What the tenant says is to come through each time.

@@ -51,14 +51,14 @@ test('a POST that surely never reached the API is sent again', async () => {
 test("the session shows the user's own numbers only, and spends nothing on telling them", async () => {
   for (let turn = 0; turn < 3; turn++) await person.call('GET', '/api/me/v1/factors', undefined, { 'cache-control': 'no-cache' });
   const { quota } = (await person.call('GET', '/auth/session')).json() as { quota: Record<string, Record<string, number>> };
-  expect(Object.keys(quota).sort()).toEqual(['filtered', 'read', 'write']);
-  for (const numbers of Object.values(quota))
-    expect(Object.keys(numbers).sort()).toEqual(['limit', 'remaining', 'resetSeconds', 'windowSeconds']);
+  expect(Object.keys(quota)).toHaveLength(9);
+  for (const numbers of Object.values(quota)) expect(Object.keys(numbers).sort()).toEqual(['limit', 'remaining', 'resetIn']);
   // Of plan enterprise: 5 a minute for a user; the tenant's 25 a second are nowhere.
-  expect(quota['read']).toMatchObject({ limit: 5, remaining: 2, windowSeconds: 60 });
-  expect(quota['write']).toMatchObject({ limit: 5, remaining: 5 });
+  expect(quota['factors_read']).toMatchObject({ limit: 5, remaining: 2 });
+  expect(quota['authentication_methods_read']).toMatchObject({ limit: 5, remaining: 5 });
+  expect(quota['authentication_methods_write']).toMatchObject({ limit: 5, remaining: 5 });
   const again = (await person.call('GET', '/auth/session')).json() as { quota: Record<string, Record<string, number>> };
-  expect(again.quota['read']?.['remaining']).toBe(2);
+  expect(again.quota['factors_read']?.['remaining']).toBe(2);
 });
 
 test('it is not sent twice either where no answers are kept', async () => {

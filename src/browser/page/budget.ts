@@ -1,10 +1,20 @@
-import type { Allowance, CostClass, Session } from '../index.ts';
+import type { Allowance, BucketName, Session } from '../index.ts';
 import { el, place } from './dom.ts';
 import { stretch } from './when.ts';
 
-const rows: [CostClass, string][] = [
-  ['write', 'Changes'],
-  ['read', 'Look-ups'],
+const rows: [BucketName, string][] = [
+  ['authentication_methods_write', 'Changes'],
+  ['authentication_methods_read', 'Look-ups'],
+  ['factors_read', 'Kinds to add'],
+  ['connected_accounts_create_flow', 'Connecting'],
+  ['connected_accounts_read_accounts', 'Connected accounts'],
+  ['connected_accounts_read_connections', 'Accounts to connect'],
+  ['connected_accounts_write', 'Disconnecting'],
+];
+/** These are shown always, the others once something of them is spent. */
+const always: readonly BucketName[] = [
+  'authentication_methods_write',
+  'authentication_methods_read',
 ];
 
 /** Few enough to count are shown one by one. */
@@ -17,39 +27,43 @@ const pips = ({ limit, remaining }: Allowance): HTMLElement =>
     ),
   );
 
-const state = ({ limit, remaining, resetSeconds }: Allowance): string => {
+const spent = (allowance: Allowance | undefined): boolean =>
+  allowance !== undefined && allowance.remaining < allowance.limit;
+
+const state = ({ limit, remaining, resetIn }: Allowance): string => {
   if (remaining >= limit) return 'all free';
-  return `${remaining === 0 ? 'the next one' : 'full again'} in ${stretch(Math.max(1, resetSeconds))}`;
+  return `${remaining === 0 ? 'the next one' : 'full again'} in ${stretch(Math.max(1, resetIn))}`;
 };
 
 /** Seconds until these numbers are no longer true by themselves; undefined when all is free. */
 export function trueFor(quota: Session['quota']): number | undefined {
-  const spent = rows.flatMap(([cost]) =>
-    quota?.[cost] && quota[cost].remaining < quota[cost].limit ? [quota[cost].resetSeconds] : [],
+  const times = rows.flatMap(([bucket]) =>
+    spent(quota?.[bucket]) ? [quota?.[bucket]?.resetIn ?? 0] : [],
   );
-  return spent.length === 0 ? undefined : Math.max(1, Math.min(...spent));
+  return times.length === 0 ? undefined : Math.max(1, Math.min(...times));
 }
 
 /** What the user may still do this minute, by the gateway's count. */
 export function showBudget(quota: Session['quota']): void {
-  const known = rows.flatMap(([cost, name]) =>
-    quota?.[cost] ? [{ name, cost, allowance: quota[cost] }] : [],
-  );
+  const known = rows.flatMap(([bucket, name]) => {
+    const allowance = quota?.[bucket];
+    const shown = allowance && (always.includes(bucket) || spent(allowance));
+    return shown ? [{ name, bucket, allowance }] : [];
+  });
   place('budget-card').hidden = known.length === 0;
   if (known.length === 0) return;
-  const slowest = Math.max(...known.map(({ allowance }) => allowance.windowSeconds));
   place('budget').replaceChildren(
     el(
       'dl',
       { class: 'budget' },
-      ...known.map(({ name, cost, allowance }) =>
+      ...known.map(({ name, bucket, allowance }) =>
         el(
           'div',
           {},
           el('dt', {}, name),
           el(
             'dd',
-            { 'data-test': `budget-${cost}` },
+            { 'data-test': `budget-${bucket}` },
             el('b', {}, `${allowance.remaining} of ${allowance.limit}`),
             pips(allowance),
             el('small', {}, state(allowance)),
@@ -60,7 +74,7 @@ export function showBudget(quota: Session['quota']): void {
     el(
       'p',
       { class: 'quiet' },
-      `Auth0 allows each account this much every ${slowest === 60 ? 'minute' : stretch(slowest)}. What is over waits its turn here; it is not lost.`,
+      `Auth0 allows each account this much every minute. What is over waits its turn here; it is not lost.`,
     ),
   );
 }

@@ -4,7 +4,7 @@ import { createFewATurn } from '../http/few-a-turn.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
 import { crossSite } from '../http/same-origin.ts';
-import type { Budget } from '../limiter/budget.ts';
+import type { Limiter } from '../limiter/limiter.ts';
 import type { ScriptPipeline } from '../redis/client.ts';
 import { checkBodyHead, readBody } from './body.ts';
 import type { BodyLimits } from './body.ts';
@@ -31,7 +31,7 @@ export interface AccountParts<C extends Caller> {
   readonly publicPath?: string;
   readonly callers: Callers<C>;
   readonly tokens: Tokens<C>;
-  readonly budget: Budget;
+  readonly limiter: Limiter;
   readonly challenge: Challenge<C>;
   /** Told when a change went through. */
   readonly changed?: (caller: C) => void;
@@ -71,7 +71,7 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
     upstream,
     publicPath = '/api/me',
     tokens,
-    budget,
+    limiter,
     challenge,
     metrics,
     connectMs = 2_000,
@@ -82,9 +82,9 @@ export function createAccount<C extends Caller>(parts: AccountParts<C>): Account
   const limits: BodyLimits = { bytes: 65_536, ms: answerMs, ...parts.body };
   const host = new URL(upstream).host;
   const forward = createForward({ upstream, connectMs, answerMs });
-  const exchange = createExchange({ upstream, tokens, budget, forward, metrics });
+  const exchange = createExchange({ upstream, tokens, limiter, forward, metrics });
   const reads = keep && keep.forMs > 0 ? createReads({ store: keep.store, keepMs: keep.forMs, metrics }) : undefined;
-  const early = createEarly({ publicPath, callers: parts.callers, budget, keep: reads && keep, chain: parts.chain });
+  const early = createEarly({ publicPath, callers: parts.callers, limiter, keep: reads && keep, chain: parts.chain });
   const writes = keep && createIdempotency({ changes: keep.changes, answers: keep.store, waitMs: answerMs, publicPath });
 
   const stepUpFor =

@@ -1,8 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Failure } from '../http/errors.ts';
-import type { Ahead } from '../limiter/ahead.ts';
-import type { Budget } from '../limiter/budget.ts';
-import type { Refused as Verdict } from '../limiter/verdict.ts';
+import type { Limiter, Refused as Verdict } from '../limiter/limiter.ts';
+import type { Reservation } from '../limiter/queue.ts';
 import type { ScriptPipeline } from '../redis/client.ts';
 import { createRecent } from '../session/recent.ts';
 import type { Look } from './kept.ts';
@@ -20,7 +19,7 @@ export interface Early<C extends Caller> {
   readonly target: Target;
   /** What is kept, and where; undefined where nothing is kept at all. */
   readonly kept: { readonly vault: Vault; readonly look: Promise<Look> } | undefined;
-  readonly place: Ahead | undefined;
+  readonly place: Reservation | undefined;
   /** Gives back what was not taken up: to be called when the request is over, whatever came of it. */
   release(): void;
 }
@@ -53,11 +52,11 @@ const nobody: ReadonlySet<string> = new Set();
 export function createEarly<C extends Caller>(parts: {
   readonly publicPath: string;
   readonly callers: Callers<C>;
-  readonly budget: Budget;
+  readonly limiter: Limiter;
   readonly keep: Keep<C> | undefined;
   readonly chain: (() => ScriptPipeline) | undefined;
 }) {
-  const { publicPath, callers, budget, keep, chain } = parts;
+  const { publicPath, callers, limiter, keep, chain } = parts;
   const seen = createRecent<Known>(rememberedAtMost, knownMs);
   const refused = createRecent<Refused>(rememberedAtMost, 2 * refusedMs);
   const asking = new Set<string>();
@@ -69,12 +68,11 @@ export function createEarly<C extends Caller>(parts: {
       return undefined;
     }
   };
-  const sayAgain = (before: Refused, { by, retryAfterSeconds: seconds, quota }: Verdict, { cost }: Target): Failure => {
-    if (before.said?.seconds !== seconds)
-      before.said = { seconds, failure: limited(by, seconds, { quota, cost, headers: budget.headers }) };
+  const sayAgain = (before: Refused, { by, retryAfterSeconds: seconds, quota }: Verdict, { bucket }: Target): Failure => {
+    if (before.said?.seconds !== seconds) before.said = { seconds, failure: limited(by, seconds, { quota, bucket }) };
     return before.said.failure;
   };
-  const placeOf = (key: string, { operation, cost }: Target): string => `${key} ${operation.name} ${cost}`;
+  const placeOf = (key: string, { operation, bucket }: Target): string => `${key} ${operation.name} ${bucket}`;
 
   return {
     /**
@@ -91,11 +89,11 @@ export function createEarly<C extends Caller>(parts: {
       const { user } = known;
       const vault = keep && openVault(keep.seal, known.secret, { key: one.key, user }, target);
       const name = vault?.nameOf(target.url) ?? `${one.key} ${target.url}`;
-      const wish = { user, cost: target.cost, priority: 'first' } as const;
+      const wish = { user, bucket: target.bucket, priority: 'first' } as const;
       const again = asksAgain(req.headers);
       if (!again) {
         const before = refused.get(placeOf(one.key, target));
-        const verdict = before?.names?.has(name) === false && before.until > performance.now() ? budget.refusal(wish) : undefined;
+        const verdict = before?.names?.has(name) === false && before.until > performance.now() ? limiter.refusal(wish) : undefined;
         if (before !== undefined && verdict !== undefined) {
           res.locals.route = routeOf(publicPath, target);
           return sayAgain(before, verdict, target);
@@ -105,7 +103,7 @@ export function createEarly<C extends Caller>(parts: {
       const caller = one.find(trip);
       const look = vault && keep.store.look(vault.room, name, trip);
       // One place for all who read the same: the others join the first.
-      const place = again || asking.has(name) ? undefined : budget.ahead(wish, trip);
+      const place = again || asking.has(name) ? undefined : limiter.reserve(wish, trip);
       if (place !== undefined) asking.add(name);
       trip.send();
       // Whoever needs it hears of it; where the session is gone nobody does.

@@ -1,7 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { Budget, Priority } from '../limiter/budget.ts';
-import type { Admitted, Verdict } from '../limiter/verdict.ts';
+import { rateLimitHeaders } from '../limiter/headers.ts';
+import type { Admitted, Limiter, Priority, Verdict } from '../limiter/limiter.ts';
 import type { FreshToken } from '../tokens/fresh.ts';
 import { foreignAnswer, meaningOf } from './answer.ts';
 import { NoAnswer } from './call.ts';
@@ -39,7 +39,7 @@ const isProof = ({ operation: { name } }: Target): boolean => name.startsWith('c
 
 const priorityOf = (target: Target, again: boolean): Priority => {
   if (isProof(target)) return 'verify';
-  if (target.cost === 'write') return 'write';
+  if (target.operation.method !== 'GET') return 'write';
   return again ? 'refetch' : 'first';
 };
 
@@ -53,20 +53,20 @@ const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, s
 export function createExchange<C extends Caller>(parts: {
   readonly upstream: string;
   readonly tokens: Tokens<C>;
-  readonly budget: Budget;
+  readonly limiter: Limiter;
   readonly forward: Engine;
   readonly metrics: Metrics;
 }) {
-  const { upstream, tokens, budget, forward, metrics } = parts;
+  const { upstream, tokens, limiter, forward, metrics } = parts;
 
-  const told = ({ quota }: Verdict, { cost }: Target) => ({ quota, cost, headers: budget.headers });
+  const told = ({ quota }: Verdict, { bucket }: Target) => ({ quota, bucket });
 
   const admit = async ({ caller, target }: Turn<C>, { again, patient, place }: Manner, signal: AbortSignal): Promise<Admitted> => {
     const impatience = patient ? undefined : AbortSignal.timeout(impatienceMs);
     const either = impatience === undefined ? signal : AbortSignal.any([signal, impatience]);
     try {
-      const wish = { user: caller.user, cost: target.cost, priority: priorityOf(target, again), signal: either };
-      const verdict = await budget.take(place === undefined ? wish : { ...wish, ahead: place });
+      const wish = { user: caller.user, bucket: target.bucket, priority: priorityOf(target, again), signal: either };
+      const verdict = await limiter.take(place === undefined ? wish : { ...wish, reservation: place });
       if (!verdict.admitted) throw limited(verdict.by, verdict.retryAfterSeconds, told(verdict, target));
       return verdict;
     } catch (error) {
@@ -99,13 +99,14 @@ export function createExchange<C extends Caller>(parts: {
       const read = await forward(call, signal, (code, headers) => {
         metrics.upstreamSeconds.observe({ operation }, (performance.now() - began) / 1000);
         status = String(code);
-        closedSeconds = budget.feedback({ user: caller.user, cost: target.cost, status: code, headers });
+        closedSeconds = limiter.feedback({ user: caller.user, bucket: target.bucket, status: code, headers });
       });
       return { read, closedSeconds };
     } catch (error) {
-      if (!sent || (error instanceof NoAnswer && !error.sent)) verdict.giveBack();
+      if (!sent || (error instanceof NoAnswer && !error.sent)) verdict.refund();
       throw error;
     } finally {
+      verdict.settled();
       if (sent) metrics.upstreamRequests.inc({ operation, status });
     }
   };
@@ -115,12 +116,12 @@ export function createExchange<C extends Caller>(parts: {
     const verdict = await admit(turn, manner, signal);
     const brought = verdict.waitedMs > longWaitMs ? await manner.atHand?.() : undefined;
     if (brought !== undefined) {
-      verdict.giveBack();
+      verdict.refund();
       return brought;
     }
     const { read, closedSeconds } = await send(turn, verdict, signal);
     const meaning = meaningOf(read);
-    const passed: Fetched = { read, extra: budget.headers(verdict.quota, target.cost) };
+    const passed: Fetched = { read, extra: rateLimitHeaders(target.bucket, verdict.quota) };
     switch (meaning.kind) {
       case 'pass':
         return passed;

@@ -1,11 +1,11 @@
-import type { Ahead } from '../limiter/ahead.ts';
+import type { Reservation } from '../limiter/queue.ts';
 import type { Read } from './response.ts';
 
 /** How to ask for a place in the budget: `again` behind first reads; not `patient`: only a place that is free. `place`: a first read's, asked for already. */
 export interface Manner {
   readonly again: boolean;
   readonly patient: boolean;
-  readonly place?: Ahead | undefined;
+  readonly place?: Reservation | undefined;
   /** What has been kept by now, for one who had to wait. */
   readonly atHand?: () => Promise<Fetched | undefined>;
 }

@@ -1,19 +1,18 @@
-import type { CostClass } from '../../../config/plans.ts';
+import type { BucketName } from '../../../config/plans.ts';
 import { Failure } from '../http/errors.ts';
-import type { Quota } from '../limiter/quota.ts';
+import { rateLimitHeaders, type BucketQuota } from '../limiter/headers.ts';
 
 /** Says no for want of room: in the user's own budget `rate_limited` with their numbers, in the tenant's, which are nobody's business, `tenant_busy`. */
 export const limited = (
   by: 'user' | 'tenant',
   seconds: number,
   own: {
-    readonly quota: Quota;
-    readonly cost: CostClass;
-    readonly headers: (quota: Quota, cost: CostClass) => Readonly<Record<string, string>>;
+    readonly quota: BucketQuota;
+    readonly bucket: BucketName;
   },
 ): Failure =>
   by === 'user'
-    ? new Failure('rate_limited', { headers: { ...own.headers(own.quota, own.cost), 'Retry-After': String(seconds) } })
+    ? new Failure('rate_limited', { headers: { ...rateLimitHeaders(own.bucket, own.quota), 'Retry-After': String(seconds) } })
     : new Failure('tenant_busy', { headers: { 'Retry-After': String(seconds) } });
 
 /** Whether a failure is one of those. */

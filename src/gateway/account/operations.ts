@@ -1,4 +1,4 @@
-import type { CostClass } from '../../../config/plans.ts';
+import type { BucketName } from '../../../config/plans.ts';
 
 /** One operation of the My Account API. */
 export interface Operation {
@@ -7,94 +7,144 @@ export interface Operation {
   /** The path after `/me/v1`; `{id}` stands for one segment. */
   readonly path: string;
   readonly scope: string;
-  readonly cost: CostClass;
-  /** The query parameter that makes the call a filtered read, which has a bucket of its own. */
-  readonly filteredBy?: string;
+  /** Which of Auth0's buckets it takes from. */
+  readonly bucket: BucketName;
+  /** The query parameter with which it takes from another one. */
+  readonly filtered?: { readonly by: string; readonly bucket: BucketName };
+  /** Where Auth0's table does not say so, and the name of the bucket or a likeness is all there is. */
+  readonly bucketUnconfirmed?: true;
   /** Marked `planned` in Auth0's file: denied here until Auth0 releases it. */
   readonly planned?: true;
 }
 
 /** What Auth0 publishes of its My Account API. One line makes an operation pass; what is not here does not exist. */
 const table: readonly Operation[] = [
-  { name: 'getFactors', method: 'GET', path: '/factors', scope: 'read:me:factors', cost: 'read' },
+  { name: 'getFactors', method: 'GET', path: '/factors', scope: 'read:me:factors', bucket: 'factors_read' },
   {
     name: 'getAuthenticationMethods',
     method: 'GET',
     path: '/authentication-methods',
     scope: 'read:me:authentication_methods',
-    cost: 'read',
-    filteredBy: 'type',
+    bucket: 'authentication_methods_read',
+    filtered: { by: 'type', bucket: 'authentication_methods_read_filtered' },
   },
   {
     name: 'createAuthenticationMethod',
     method: 'POST',
     path: '/authentication-methods',
     scope: 'create:me:authentication_methods',
-    cost: 'write',
+    bucket: 'authentication_methods_write',
   },
   {
     name: 'getAuthenticationMethod',
     method: 'GET',
     path: '/authentication-methods/{id}',
     scope: 'read:me:authentication_methods',
-    cost: 'read',
+    bucket: 'authentication_methods_read',
   },
   {
     name: 'updateAuthenticationMethod',
     method: 'PATCH',
     path: '/authentication-methods/{id}',
     scope: 'update:me:authentication_methods',
-    cost: 'write',
+    bucket: 'authentication_methods_write',
+    bucketUnconfirmed: true,
   },
   {
     name: 'deleteAuthenticationMethod',
     method: 'DELETE',
     path: '/authentication-methods/{id}',
     scope: 'delete:me:authentication_methods',
-    cost: 'write',
+    bucket: 'authentication_methods_write',
   },
   {
     name: 'confirmAuthenticationMethod',
     method: 'POST',
     path: '/authentication-methods/{id}/verify',
     scope: 'create:me:authentication_methods',
-    cost: 'write',
+    bucket: 'authentication_methods_write',
   },
   {
     name: 'createConnectedAccountRequest',
     method: 'POST',
     path: '/connected-accounts/connect',
     scope: 'create:me:connected_accounts',
-    cost: 'write',
+    bucket: 'connected_accounts_create_flow',
+    bucketUnconfirmed: true,
   },
   {
     name: 'completeConnectedAccountRequest',
     method: 'POST',
     path: '/connected-accounts/complete',
     scope: 'create:me:connected_accounts',
-    cost: 'write',
+    bucket: 'connected_accounts_create_flow',
+    bucketUnconfirmed: true,
   },
-  { name: 'getConnectedAccounts', method: 'GET', path: '/connected-accounts/accounts', scope: 'read:me:connected_accounts', cost: 'read' },
+  {
+    name: 'getConnectedAccounts',
+    method: 'GET',
+    path: '/connected-accounts/accounts',
+    scope: 'read:me:connected_accounts',
+    bucket: 'connected_accounts_read_accounts',
+  },
   {
     name: 'getConnectedAccountsConnections',
     method: 'GET',
     path: '/connected-accounts/connections',
     scope: 'read:me:connected_accounts',
-    cost: 'read',
+    bucket: 'connected_accounts_read_connections',
   },
   {
     name: 'deleteConnectedAccount',
     method: 'DELETE',
     path: '/connected-accounts/accounts/{id}',
     scope: 'delete:me:connected_accounts',
-    cost: 'write',
+    bucket: 'connected_accounts_write',
+    bucketUnconfirmed: true,
   },
   // Beta, and published apart from the file.
-  { name: 'getProfile', method: 'GET', path: '/profile', scope: 'read:me:profile', cost: 'read' },
-  { name: 'updateProfile', method: 'PATCH', path: '/profile', scope: 'update:me:profile', cost: 'write' },
-  { name: 'getConsents', method: 'GET', path: '/consents', scope: 'read:me:consents', cost: 'read', planned: true },
-  { name: 'getConsent', method: 'GET', path: '/consents/{id}', scope: 'read:me:consents', cost: 'read', planned: true },
-  { name: 'getOrganizations', method: 'GET', path: '/organizations', scope: 'read:me:organizations', cost: 'read', planned: true },
+  {
+    name: 'getProfile',
+    method: 'GET',
+    path: '/profile',
+    scope: 'read:me:profile',
+    bucket: 'authentication_methods_read',
+    bucketUnconfirmed: true,
+  },
+  {
+    name: 'updateProfile',
+    method: 'PATCH',
+    path: '/profile',
+    scope: 'update:me:profile',
+    bucket: 'authentication_methods_write',
+    bucketUnconfirmed: true,
+  },
+  {
+    name: 'getConsents',
+    method: 'GET',
+    path: '/consents',
+    scope: 'read:me:consents',
+    bucket: 'authentication_methods_read',
+    bucketUnconfirmed: true,
+    planned: true,
+  },
+  {
+    name: 'getConsent',
+    method: 'GET',
+    path: '/consents/{id}',
+    scope: 'read:me:consents',
+    bucket: 'authentication_methods_read',
+    bucketUnconfirmed: true,
+    planned: true,
+  },
+  {
+    name: 'getOrganizations',
+    method: 'GET',
+    path: '/organizations',
+    scope: 'read:me:organizations',
+    bucket: 'organizations_read',
+    planned: true,
+  },
 ];
 
 /** Everything that passes this gateway. */

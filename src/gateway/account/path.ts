@@ -1,12 +1,12 @@
 import { Failure } from '../http/errors.ts';
-import type { CostClass } from '../../../config/plans.ts';
+import type { BucketName } from '../../../config/plans.ts';
 import { lookup } from './operations.ts';
 import type { Operation } from './operations.ts';
 
 /** A request that names an operation: what it is and the bytes that go to the API. */
 export interface Target {
   readonly operation: Operation;
-  readonly cost: CostClass;
+  readonly bucket: BucketName;
   /** Path and query at the API, as the browser wrote them after the gateway's own prefix: the same string was authorised. */
   readonly url: string;
   readonly query: string;
@@ -58,11 +58,12 @@ export function readTarget(method: string, requestTarget: string, prefix: string
   if (methods === undefined) throw new Failure('operation_not_found');
   const operation = methods.get(method);
   if (operation === undefined) throw new Failure('method_not_allowed', { headers: { Allow: [...methods.keys()].join(', ') } });
-  const filtered = operation.filteredBy !== undefined && query !== '' && new URLSearchParams(query).has(operation.filteredBy);
+  const { filtered } = operation;
+  const isFiltered = filtered !== undefined && query !== '' && new URLSearchParams(query).has(filtered.by);
   const at = literal === undefined ? operation.path.split('/').indexOf('{id}') - 1 : -1;
   return {
     operation,
-    cost: filtered ? 'filtered' : operation.cost,
+    bucket: isFiltered ? filtered.bucket : operation.bucket,
     url: `/me/v1${own}${query === '' ? '' : `?${query}`}`,
     query,
     id: at < 0 ? undefined : decoded[at],

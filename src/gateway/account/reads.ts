@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { Ahead } from '../limiter/ahead.ts';
+import type { Reservation } from '../limiter/queue.ts';
 import type { Fetch, Fetched, Manner } from './fetched.ts';
 import { isLimited } from './limited.ts';
 import type { KeptAnswer, KeptStore, Look } from './kept.ts';
@@ -17,7 +17,7 @@ export interface ReadWish {
   readonly signal: AbortSignal;
   readonly fetch: Fetch;
   /** What was looked up for it already, and a place for it. */
-  readonly early?: { readonly look: Promise<Look>; readonly place: Ahead | undefined } | undefined;
+  readonly early?: { readonly look: Promise<Look>; readonly place: Reservation | undefined } | undefined;
 }
 
 /** A kept answer that may be shown: how long ago the API was asked for it, and how long it is given without asking again. */

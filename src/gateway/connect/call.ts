@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import type { Budget } from '../limiter/budget.ts';
+import type { Limiter } from '../limiter/limiter.ts';
 import type { Session } from '../session/sessions.ts';
 import type { Challenge } from '../step-up/challenge.ts';
 import type { Fresh } from '../tokens/fresh.ts';
@@ -20,15 +20,15 @@ export type Call = (session: Session, path: `/${string}`, body: unknown, returnT
 export interface CallParts {
   readonly upstream: string;
   readonly answerMs: number;
-  readonly budget: Budget;
+  readonly limiter: Limiter;
   readonly fresh: Fresh;
   readonly challenge: Challenge;
 }
 
 /** Makes the call; a write is sent once more only where DPoP wanted a nonce, so that the first was not looked at. */
-export const createCall = ({ upstream, answerMs, budget, fresh, challenge }: CallParts): Call => {
+export const createCall = ({ upstream, answerMs, limiter, fresh, challenge }: CallParts): Call => {
   const once = async (session: Session, url: string, body: unknown, returnTo: string, again: boolean): Promise<Answer> => {
-    const verdict = await budget.take({ user: session.user, cost: 'write', priority: 'write' });
+    const verdict = await limiter.take({ user: session.user, bucket: 'connected_accounts_create_flow', priority: 'write' });
     if (!verdict.admitted) {
       const headers = { 'Retry-After': String(verdict.retryAfterSeconds) };
       throw new Failure(verdict.by === 'user' ? 'rate_limited' : 'tenant_busy', { headers, members: { returnTo } });
@@ -43,7 +43,7 @@ export const createCall = ({ upstream, answerMs, budget, fresh, challenge }: Cal
       if (!token.scope.includes(connectScope)) throw challenge({ session, scope: [connectScope], reason: 'insufficient_scope', returnTo });
       headers = await token.headers('POST', url);
     } catch (failure) {
-      verdict.giveBack();
+      verdict.refund();
       throw failure;
     }
     let response: Response;
@@ -58,12 +58,14 @@ export const createCall = ({ upstream, answerMs, budget, fresh, challenge }: Cal
       });
       text = await response.text();
     } catch (cause) {
+      verdict.settled();
       const late = cause instanceof Error && cause.name === 'TimeoutError';
       throw new Failure(late ? 'upstream_timeout' : 'upstream_unreachable', { cause, members: { returnTo } });
     }
+    verdict.settled();
     const { status } = response;
     const named = Object.fromEntries(response.headers);
-    const closedSeconds = budget.feedback({ user: session.user, cost: 'write', status, headers: named }) ?? 1;
+    const closedSeconds = limiter.feedback({ user: session.user, bucket: 'connected_accounts_create_flow', status, headers: named }) ?? 1;
     if (status === 429) {
       const wait = { 'Retry-After': String(closedSeconds) };
       const code = response.headers.has('x-auth0-error-kind') ? 'tenant_busy' : 'rate_limited';

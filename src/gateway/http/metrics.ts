@@ -16,9 +16,9 @@ export interface Metrics {
   readonly upstreamSeconds: Timing<'operation'>;
   readonly upstreamRateLimited: Tally<'kind'>;
   readonly reads: Tally<'outcome'>;
-  readonly budgetOffered: Tally<'class'>;
-  readonly budgetDecisions: Tally<'class' | 'decision'>;
-  readonly budgetWaitSeconds: Timing<'class'>;
+  readonly budgetOffered: Tally<'bucket'>;
+  readonly budgetDecisions: Tally<'bucket' | 'decision'>;
+  readonly budgetWaitSeconds: Timing<'bucket'>;
   readonly budgetFairness: Gauge;
   readonly tokenRefreshes: Tally<'outcome'>;
   readonly stepUps: Tally<'reason'>;
@@ -69,9 +69,9 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     upstreamSeconds: histogram('my_account_upstream_duration_seconds', 'Time until the My Account API began to answer', ['operation']),
     upstreamRateLimited: counter('my_account_upstream_rate_limited_total', '429 answers of the My Account API: user or tenant', ['kind']),
     reads: counter('my_account_reads_total', 'Reads by how they were answered', ['outcome']),
-    budgetOffered: counter('my_account_budget_offered_total', 'Requests that asked the limiter for a place', ['class']),
-    budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', ['class', 'decision']),
-    budgetWaitSeconds: histogram('my_account_budget_wait_seconds', 'Time spent in line for a slot', ['class']),
+    budgetOffered: counter('my_account_budget_offered_total', 'Requests that asked the limiter for a place', ['bucket']),
+    budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', ['bucket', 'decision']),
+    budgetWaitSeconds: histogram('my_account_budget_wait_seconds', 'Time spent in the queue for a slot', ['bucket']),
     budgetFairness: new Gauge({
       name: 'my_account_budget_fairness',
       help: 'Jain index over users, what each got of their fair share, last minute',

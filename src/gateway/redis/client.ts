@@ -1,7 +1,7 @@
 import { Failure } from '../http/errors.ts';
 import { createBatch, skipped, type KeyType } from './batch.ts';
 import type { Argument, Calls } from './batch.ts';
-import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, withDeadline } from './connection.ts';
+import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, sendCommand, withDeadline } from './connection.ts';
 import type { RedisTls } from './connection.ts';
 import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
 import { createDiagnostics, type RedisLog } from './diagnostics.ts';
@@ -20,6 +20,8 @@ export interface ScriptOptions {
   readonly allowOom?: boolean;
   /** What it keeps under each of its keys: a key of another type holds junk, and is deleted. */
   readonly keys?: readonly KeyType[];
+  /** What stands before each of its keys, in place of the client's own prefix. */
+  readonly keyPrefix?: string;
 }
 
 /**
@@ -79,7 +81,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const keyPrefix = options.keyPrefix ?? 'mab:';
   let closed = false;
   const connect = () => {
-    const made = openConnection({ url: options.url, keyPrefix, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+    const made = openConnection({ url: options.url, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
     keepOpen(made, () => closed);
     return made;
   };
@@ -157,14 +159,15 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const notWhenFull = batchOf(false);
 
   return {
-    command: (name, ...args) => run(() => main.call(name, ...args)),
-    commandBuffer: (name, ...args) => run(() => main.callBuffer(name, ...args)),
-    script(lua, { replies = 'text', allowOom = true, keys: types = [] } = {}) {
+    command: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'text', name, args)),
+    commandBuffer: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'bytes', name, args)),
+    script(lua, { replies = 'text', allowOom = true, keyPrefix: prefix = keyPrefix, keys: types = [] } = {}) {
       const batch = allowOom ? evenWhenFull : notWhenFull;
       const script = batch.add({ lua, keys: types });
       const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
-      return (keys, args, pipeline) =>
+      return (names, args, pipeline) =>
         new Promise((resolve, reject) => {
+          const keys = names.map((name) => prefix + name);
           const done = (reply: unknown): void => {
             if (reply === skipped) reject(notNeeded);
             else resolve(read(reply));
@@ -181,7 +184,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     },
     subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {
-      await run(() => main.call('PUBLISH', keyPrefix + channel, message));
+      await run(() => main.publish(keyPrefix + channel, message));
     },
     ready: () => main.status === 'ready',
     opened: readyWithin,

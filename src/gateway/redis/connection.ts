@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Command, Redis } from 'ioredis';
 import type { CommonRedisOptions, Result } from 'ioredis';
 import { readRedisAddress } from './address.ts';
 
@@ -24,7 +24,6 @@ export interface RedisTls {
 /** What a connection is opened with. */
 export interface ConnectionOptions {
   url: string;
-  keyPrefix: string;
   deadlineMs: number;
   tls?: RedisTls;
 }
@@ -57,7 +56,6 @@ export function openConnection(options: ConnectionOptions): Connection {
   const { username, password } = address;
   const tls = address.tls ? { tls: { ...options.tls } } : {};
   const common = {
-    keyPrefix: options.keyPrefix,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     connectTimeout: 2_000,
@@ -71,7 +69,6 @@ export function openConnection(options: ConnectionOptions): Connection {
   } satisfies CommonRedisOptions;
   if (address.kind === 'cluster') {
     return new Cluster(address.nodes, {
-      keyPrefix: options.keyPrefix,
       // Six tries 100 ms apart end before the caller's deadline: nothing is done long after it was given up.
       maxRedirections: 6,
       enableOfflineQueue: false,
@@ -124,6 +121,21 @@ const OURS = /^(ERR|WRONGTYPE|NOSCRIPT|CROSSSLOT|EXECABORT|BUSYKEY|BUSYGROUP)\b/
 export function meansUnavailable(error: unknown): boolean {
   return !(error instanceof Error && error.name === 'ReplyError' && OURS.test(error.message));
 }
+
+/**
+ * Sends one command with the prefix before each of its keys, which ioredis knows by the command.
+ * Strings of the reply are text, or bytes.
+ */
+export const sendCommand = (
+  connection: Connection,
+  keyPrefix: string,
+  replies: 'text' | 'bytes',
+  name: string,
+  args: readonly (string | Buffer | number)[],
+): Promise<unknown> =>
+  connection.sendCommand(
+    new Command(name, [...args], { keyPrefix, replyEncoding: replies === 'text' ? 'utf8' : null }),
+  ) as Promise<unknown>;
 
 /** Runs Lua with keys and arguments; strings of its reply are bytes, errors within it are values. */
 export type ScriptRunner = (lua: string, keys: readonly string[], args: readonly (string | Buffer | number)[]) => Promise<unknown>;

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
-import { openBudget, raw, startGateway, startRawUpstream, startUpstream } from './house.ts';
+import { openLimiter, raw, startGateway, startRawUpstream, startUpstream } from './house.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -24,8 +24,8 @@ describe('when the API', () => {
   test('is down: 502 at once, nothing told of where it is, and the place in the budget goes back', async () => {
     const gone = await startUpstream();
     await gone.close();
-    const spy = openBudget();
-    const gateway = own(await startGateway(gone.origin, { budget: spy.budget }));
+    const spy = openLimiter();
+    const gateway = own(await startGateway(gone.origin, { limiter: spy.limiter }));
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(502);
     expect(answer.body).toMatchObject({ code: 'upstream_unreachable' });
@@ -44,8 +44,8 @@ describe('when the API', () => {
 
   test('is silent: 504 after the answer deadline, its connection is closed and the place in the budget is spent', async () => {
     const upstream = own(await startUpstream(() => undefined));
-    const spy = openBudget();
-    const gateway = own(await startGateway(upstream.origin, { answerMs: 100, budget: spy.budget }));
+    const spy = openLimiter();
+    const gateway = own(await startGateway(upstream.origin, { answerMs: 100, limiter: spy.limiter }));
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(504);
     expect(answer.body).toMatchObject({ code: 'upstream_timeout' });
@@ -196,12 +196,12 @@ describe('when the browser leaves', () => {
 
   test('while it waits for a place: its wish is withdrawn and nothing is sent', async () => {
     const upstream = own(await startUpstream());
-    const spy = openBudget();
+    const spy = openLimiter();
     let withdrawn = false;
     const gateway = own(
       await startGateway(upstream.origin, {
-        budget: {
-          ...spy.budget,
+        limiter: {
+          ...spy.limiter,
           take: ({ signal }) =>
             new Promise((_resolve, reject) => {
               signal?.addEventListener('abort', () => {
@@ -221,8 +221,8 @@ describe('when the browser leaves', () => {
 
   test('in the middle of its own body: nothing is sent', async () => {
     const upstream = own(await startUpstream());
-    const spy = openBudget();
-    const gateway = own(await startGateway(upstream.origin, { budget: spy.budget }));
+    const spy = openLimiter();
+    const gateway = own(await startGateway(upstream.origin, { limiter: spy.limiter }));
     const go = await leave(
       gateway.port,
       'POST /api/me/v1/authentication-methods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"type"',

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
-import { openBudget, raw, startGateway, startUpstream } from './house.ts';
+import { openLimiter, raw, startGateway, startUpstream } from './house.ts';
 import type { Gateway, Upstream } from './house.ts';
 
 let upstream: Upstream;
 let gateway: Gateway;
-const { budget, asked, told } = openBudget();
+const { limiter, asked, told } = openLimiter();
 const json = (body: unknown, status = 200, headers: Record<string, string> = {}): Upstream['respond'] => {
   return (_req, res) => {
     res.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -15,7 +15,7 @@ const json = (body: unknown, status = 200, headers: Record<string, string> = {})
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  gateway = await startGateway(upstream.origin, { budget });
+  gateway = await startGateway(upstream.origin, { limiter });
 });
 afterAll(async () => {
   await gateway.close();
@@ -135,7 +135,7 @@ describe('what the API sees', () => {
 
   test('one connection for many reads, one for many writes', async () => {
     const own = await startUpstream(json({}));
-    const other = await startGateway(own.origin, { budget });
+    const other = await startGateway(own.origin, { limiter });
     for (let i = 0; i < 5; i++) await request(other.origin).get('/api/me/v1/factors');
     expect(own.sockets.size).toBe(1);
     for (let i = 0; i < 5; i++)
@@ -170,8 +170,8 @@ describe('what the browser gets', () => {
     expect(answer.body).toEqual({ factors: [{ type: 'totp' }] });
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.headers['vary']).toContain('Cookie');
-    expect(answer.headers['ratelimit']).toBe('"read";r=4;t=12');
-    expect(answer.headers['ratelimit-policy']).toBe('"read";q=5;w=60');
+    expect(answer.headers['ratelimit']).toBe('"factors_read";r=4;t=12');
+    expect(answer.headers['ratelimit-policy']).toBe('"factors_read";q=5;w=60');
     expect(JSON.stringify(answer.headers)).not.toContain('canary');
     for (const name of [
       'set-cookie',
@@ -242,9 +242,14 @@ test('every answer is told to the budget, with what the request was', async () =
   upstream.respond = json({}, 200, { 'x-ratelimit-remaining': '3' });
   await request(gateway.origin).get('/api/me/v1/authentication-methods?type=totp');
   await request(gateway.origin).post('/api/me/v1/authentication-methods/x/verify').send({});
-  expect(asked.map(({ user, cost, priority }) => ({ user, cost, priority }))).toEqual([
-    { user: 'user-1', cost: 'filtered', priority: 'first' },
-    { user: 'user-1', cost: 'write', priority: 'verify' },
+  expect(asked.map(({ user, bucket, priority }) => ({ user, bucket, priority }))).toEqual([
+    { user: 'user-1', bucket: 'authentication_methods_read_filtered', priority: 'first' },
+    { user: 'user-1', bucket: 'authentication_methods_write', priority: 'verify' },
   ]);
-  expect(told[0]).toMatchObject({ user: 'user-1', cost: 'filtered', status: 200, headers: { 'x-ratelimit-remaining': '3' } });
+  expect(told[0]).toMatchObject({
+    user: 'user-1',
+    bucket: 'authentication_methods_read_filtered',
+    status: 200,
+    headers: { 'x-ratelimit-remaining': '3' },
+  });
 });

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, Server, Ser
 import { connect, createServer as createRawServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import express from 'express';
-import { planOf } from '../../../config/plans.ts';
+import { bucketsOf } from '../../../config/plans.ts';
 import { createAccount } from '../../../src/gateway/account/account.ts';
 import type { AccountParts } from '../../../src/gateway/account/account.ts';
 import type { Caller, Callers, Tokens } from '../../../src/gateway/account/parts.ts';
@@ -15,10 +15,10 @@ import { createLog } from '../../../src/gateway/http/log.ts';
 import { createMetrics } from '../../../src/gateway/http/metrics.ts';
 import { requestId } from '../../../src/gateway/http/request-id.ts';
 import { wellFormed } from '../../../src/gateway/http/well-formed.ts';
-import type { Budget } from '../../../src/gateway/limiter/budget.ts';
-import { readLesson } from '../../../src/gateway/limiter/feedback.ts';
+import type { Limiter } from '../../../src/gateway/limiter/limiter.ts';
+import { readSignal } from '../../../src/gateway/limiter/feedback.ts';
 import { limitsOf } from '../../../src/gateway/limiter/limits.ts';
-import { rateLimitHeaders, secondsOf, type Quota } from '../../../src/gateway/limiter/quota.ts';
+import { secondsOf, type BucketQuota } from '../../../src/gateway/limiter/headers.ts';
 import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
 
 /** One request as the API saw it. */
@@ -98,8 +98,7 @@ export async function startRawUpstream(
   };
 }
 
-const bucket = { limit: 5, remaining: 4, resetSeconds: 12, windowSeconds: 60 };
-export const quota: Quota = { read: bucket, write: bucket, filtered: bucket };
+export const quota: BucketQuota = { limit: 5, remaining: 4, resetIn: 12 };
 
 export interface TestCaller extends Caller {
   readonly scopes: readonly string[];
@@ -114,30 +113,29 @@ export const from = (who: TestCaller | undefined): Callers<TestCaller> => ({
   foreign: () => undefined,
 });
 
-const plan = planOf('enterprise');
+const plan = bucketsOf('enterprise');
 
-/** A budget that admits everything, writes down what it was asked and told, and says for how long an answer closes a bucket. */
-export function openBudget() {
-  const asked: Parameters<Budget['take']>[0][] = [];
-  const told: Parameters<Budget['feedback']>[0][] = [];
+/** A limiter that admits everything, writes down what it was asked and told, and says for how long an answer closes a bucket. */
+export function openLimiter() {
+  const asked: Parameters<Limiter['take']>[0][] = [];
+  const told: Parameters<Limiter['feedback']>[0][] = [];
   let givenBack = 0;
-  const budget: Budget = {
+  const limiter: Limiter = {
     take: (wish) => {
       asked.push(wish);
-      return Promise.resolve({ admitted: true, quota, waitedMs: 0, giveBack: () => (givenBack += 1) });
+      return Promise.resolve({ admitted: true, quota, waitedMs: 0, settled: () => undefined, refund: () => (givenBack += 1) });
     },
-    ahead: () => undefined,
+    reserve: () => undefined,
     refusal: () => undefined,
     feedback: (answer) => {
       told.push(answer);
-      const lesson = readLesson(answer, plan, limitsOf(plan), undefined, Date.now());
+      const lesson = readSignal(answer, plan, limitsOf(plan), undefined, Date.now());
       return lesson !== undefined && 'retryMs' in lesson ? secondsOf(lesson.retryMs) : undefined;
     },
-    headers: rateLimitHeaders,
-    peek: () => Promise.resolve(quota),
+    peek: () => Promise.resolve({ authentication_methods_read: quota }),
     close: () => Promise.resolve(),
   };
-  return { budget, asked, told, givenBack: () => givenBack };
+  return { limiter, asked, told, givenBack: () => givenBack };
 }
 
 export const usable = (from: TestCaller): FreshToken => ({
@@ -170,7 +168,7 @@ export async function startGateway(upstream: string, parts: Partial<AccountParts
     upstream,
     callers: from(caller),
     tokens: tokensOf(usable),
-    budget: openBudget().budget,
+    limiter: openLimiter().limiter,
     challenge: ({ scope, reason, maxAge, returnTo }) =>
       new Failure('step_up_required', {
         members: {

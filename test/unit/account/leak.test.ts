@@ -5,8 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Budget } from '../../../src/gateway/limiter/budget.ts';
-import { openBudget, quota, startGateway, startRawUpstream } from './house.ts';
+import type { Limiter } from '../../../src/gateway/limiter/limiter.ts';
+import { openLimiter, quota, startGateway, startRawUpstream } from './house.ts';
 import type { Gateway } from './house.ts';
 
 setFlagsFromString('--expose-gc');
@@ -22,9 +22,9 @@ let impatient: Gateway;
 const agent = new Agent({ keepAlive: true, maxSockets: 100 });
 
 // Unlike the one of the other tests it keeps no list of what it was asked.
-const forgetful: Budget = {
-  ...openBudget().budget,
-  take: () => Promise.resolve({ admitted: true, quota, waitedMs: 0, giveBack: () => undefined }),
+const forgetful: Limiter = {
+  ...openLimiter().limiter,
+  take: () => Promise.resolve({ admitted: true, quota, waitedMs: 0, settled: () => undefined, refund: () => undefined }),
   feedback: () => undefined,
 };
 
@@ -35,11 +35,11 @@ beforeAll(async () => {
       if (fault === 'reset in the answer') socket.write(`${head}{"half":`, () => socket.resetAndDestroy());
     });
   });
-  gateway = await startGateway(upstream.origin, { budget: forgetful });
-  impatient = await startGateway(upstream.origin, { answerMs: 60, budget: forgetful });
+  gateway = await startGateway(upstream.origin, { limiter: forgetful });
+  impatient = await startGateway(upstream.origin, { answerMs: 60, limiter: forgetful });
   const closed = await startRawUpstream(() => undefined);
   await closed.close();
-  gone = await startGateway(closed.origin, { budget: forgetful });
+  gone = await startGateway(closed.origin, { limiter: forgetful });
 });
 afterAll(async () => {
   agent.destroy();

@@ -23,7 +23,7 @@ test.each([
   ['/a/{id}/b/{id}/c', ['a', 'x', 'b', 'y', 'c']],
 ])('an operation at %s is denied, and one line of the table makes it found', (path, segments) => {
   expect(lookup.segments(segments)).toBeUndefined();
-  const line: Operation = { name: 'invented', method: 'POST', path, scope: 'create:me:devices', cost: 'write' };
+  const line: Operation = { name: 'invented', method: 'POST', path, scope: 'create:me:devices', bucket: 'authentication_methods_write' };
   const extended = createLookup([...operations, line]);
   expect(extended.segments(segments)?.get('POST')).toBe(line);
   expect(extended.segments(segments)?.get('GET')).toBeUndefined();
@@ -31,7 +31,7 @@ test.each([
 });
 
 test('a literal segment wins over {id}, whichever line stands first', () => {
-  const line = (path: string): Operation => ({ name: path, method: 'GET', path, scope: 's', cost: 'read' });
+  const line = (path: string): Operation => ({ name: path, method: 'GET', path, scope: 's', bucket: 'authentication_methods_read' });
   const rows = ['/a/{id}', '/a/b', '/{id}/b', '/{id}/b/c', '/a/{id}/c'].map(line);
   for (const table of [rows, rows.toReversed()]) {
     const { segments } = createLookup(table);

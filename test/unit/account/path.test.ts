@@ -41,13 +41,13 @@ describe('an address that names an operation', () => {
   );
 
   test.each([
-    ['/api/me/v1/authentication-methods', 'read'],
-    ['/api/me/v1/authentication-methods?type=totp', 'filtered'],
-    ['/api/me/v1/authentication-methods?%74ype=totp', 'filtered'],
-    ['/api/me/v1/authentication-methods?types=totp', 'read'],
-    ['/api/me/v1/factors?type=totp', 'read'],
-  ])('%s costs a %s', (target, cost) => {
-    expect(readTarget('GET', target, '/api/me').cost).toBe(cost);
+    ['/api/me/v1/authentication-methods', 'authentication_methods_read'],
+    ['/api/me/v1/authentication-methods?type=totp', 'authentication_methods_read_filtered'],
+    ['/api/me/v1/authentication-methods?%74ype=totp', 'authentication_methods_read_filtered'],
+    ['/api/me/v1/authentication-methods?types=totp', 'authentication_methods_read'],
+    ['/api/me/v1/factors?type=totp', 'factors_read'],
+  ])('%s takes from %s', (target, bucket) => {
+    expect(readTarget('GET', target, '/api/me').bucket).toBe(bucket);
   });
 
   test('the id is decoded once, for our own use', () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import request from 'supertest';
 import { Failure } from '../../../src/gateway/http/errors.ts';
 import type { FreshToken } from '../../../src/gateway/tokens/fresh.ts';
-import { from, caller, openBudget, quota, raw, startGateway, startUpstream, tokensOf, usable } from './house.ts';
+import { from, caller, openLimiter, quota, raw, startGateway, startUpstream, tokensOf, usable } from './house.ts';
 import type { Gateway, Upstream } from './house.ts';
 
 let upstream: Upstream;
@@ -29,8 +29,8 @@ const problem = (status: number, headers: Record<string, string>, body: unknown)
 };
 describe('before anything is spent', () => {
   test('without a session: 401, and the API is not called', async () => {
-    const { budget, asked } = openBudget();
-    const gateway = await start({ callers: from(undefined), budget });
+    const { limiter, asked } = openLimiter();
+    const gateway = await start({ callers: from(undefined), limiter });
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(401);
     expect(answer.body).toMatchObject({ code: 'login_required', loginUrl: '/auth/login' });
@@ -39,8 +39,8 @@ describe('before anything is spent', () => {
   });
 
   test('an operation whose scope is not granted: step-up, for what the client says it will need as well, without a call', async () => {
-    const { budget, asked } = openBudget();
-    const gateway = await start({ callers: from({ ...caller, scopes: ['read:me:factors'] }), budget });
+    const { limiter, asked } = openLimiter();
+    const gateway = await start({ callers: from({ ...caller, scopes: ['read:me:factors'] }), limiter });
     const answer = await request(gateway.origin)
       .delete('/api/me/v1/authentication-methods/x')
       .set('auth0-scope', 'delete:me:authentication_methods read:me:authentication_methods read:me:factors offline_access evil:scope');
@@ -118,8 +118,8 @@ describe('before anything is spent', () => {
   });
 
   test('a body that never ends holds nothing but its own connection, and not for long', async () => {
-    const { budget, asked } = openBudget();
-    const gateway = await start({ budget, body: { ms: 150 } });
+    const { limiter, asked } = openLimiter();
+    const gateway = await start({ limiter, body: { ms: 150 } });
     const text = await raw(
       gateway.port,
       'POST /api/me/v1/authentication-methods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"type"',
@@ -132,21 +132,21 @@ describe('before anything is spent', () => {
 
 describe('when the budget says no', () => {
   const closed = (by: 'user' | 'tenant') => ({
-    ...openBudget().budget,
+    ...openLimiter().limiter,
     take: () => Promise.resolve({ admitted: false as const, by, retryAfterSeconds: 12, quota }),
   });
 
   test("the user's own limit is 429 with Retry-After and RateLimit", async () => {
-    const gateway = await start({ budget: closed('user') });
+    const gateway = await start({ limiter: closed('user') });
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(429);
     expect(answer.body).toMatchObject({ code: 'rate_limited', type: 'https://iana.org/assignments/http-problem-types#quota-exceeded' });
-    expect(answer.headers).toMatchObject({ 'retry-after': '12', ratelimit: '"read";r=4;t=12', 'ratelimit-policy': '"read";q=5;w=60' });
+    expect(answer.headers).toMatchObject({ 'retry-after': '12', ratelimit: '"factors_read";r=4;t=12', 'ratelimit-policy': '"factors_read";q=5;w=60' });
     expect(upstream.seen).toHaveLength(0);
   });
 
   test("the tenant's is 503 without its numbers", async () => {
-    const gateway = await start({ budget: closed('tenant') });
+    const gateway = await start({ limiter: closed('tenant') });
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(503);
     expect(answer.body).toMatchObject({ code: 'tenant_busy' });
@@ -161,8 +161,8 @@ describe('when there is no token', () => {
     ['the tenant cannot refresh now', { kind: 'passing', retryAfterSeconds: 3 }, 503, 'tenant_busy'],
     ['a refresh asks for MFA', { kind: 'step_up', reason: 'mfa_required' }, 403, 'step_up_required'],
   ])('%s: nothing is sent and the place in the budget goes back', async (_name, token, status, code) => {
-    const spy = openBudget();
-    const gateway = await start({ tokens: tokensOf(() => token), budget: spy.budget });
+    const spy = openLimiter();
+    const gateway = await start({ tokens: tokensOf(() => token), limiter: spy.limiter });
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject({ code });
@@ -225,8 +225,8 @@ describe('when the API refuses the token', () => {
       (of) => usable({ ...of, token: current }),
       () => (current = 'new'),
     );
-    const spy = openBudget();
-    const gateway = await start({ tokens, budget: spy.budget });
+    const spy = openLimiter();
+    const gateway = await start({ tokens, limiter: spy.limiter });
     expect((await request(gateway.origin).get('/api/me/v1/factors')).status).toBe(200);
     expect(upstream.seen.map((seen) => seen.headers.authorization)).toEqual(['Bearer old', 'Bearer new']);
     expect(spy.asked).toHaveLength(2);

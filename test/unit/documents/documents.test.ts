@@ -81,9 +81,9 @@ test('docs/errors.md explains every failure under its own heading, with its stat
 
 test('docs/routes.md lists the operations as they are forwarded', () => {
   const written = rows('docs/routes.md').map((cells) => cells.join(' | '));
-  const wanted = operations.map(({ method, path, scope, cost, filteredBy }) => {
-    const filtered = filteredBy === undefined ? '' : '; with `?type=` filtered';
-    return `\`${method} ${path}\` | \`${scope}\` | ${cost}${filtered}`;
+  const wanted = operations.map(({ method, path, scope, bucket, filtered }) => {
+    const other = filtered === undefined ? '' : `; with \`?type=\` \`${filtered.bucket}\``;
+    return `\`${method} ${path}\` | \`${scope}\` | \`${bucket}\`${other}`;
   });
   expect(wanted.filter((row) => !written.includes(row))).toEqual([]);
 });
@@ -97,12 +97,14 @@ test('docs/routes.md lists the routes of the gateway', () => {
 });
 
 test("docs/rate-limits.md gives the plans' numbers", () => {
-  const line = ({ read, write, filtered }: Record<'read' | 'write' | 'filtered', number>): string => `${read}, ${write}, ${filtered}`;
-  const written = rows('docs/rate-limits.md');
-  const wrong = Object.entries(plans).filter(([name, { tenantPerSecond, userPerMinute }]) => {
-    const row = written.find(([names]) => names?.split(', ').includes(`\`${name}\``));
-    return row?.[1] !== line(tenantPerSecond) || row[2] !== line(userPerMinute);
-  });
+  const [head = [], ...written] = rows('docs/rate-limits.md');
+  const column = (name: string): number => head.findIndex((names) => names.split(', ').includes(`\`${name}\``));
+  const wrong = Object.entries(plans).flatMap(([name, buckets]) =>
+    Object.entries(buckets).filter(([bucket, { tenantPerSecond, userPerMinute }]) => {
+      const row = written.find(([first]) => first === `\`${bucket}\``);
+      return row?.[column(name)] !== `${tenantPerSecond} / ${userPerMinute}`;
+    }),
+  );
   expect(wrong).toEqual([]);
 });
 

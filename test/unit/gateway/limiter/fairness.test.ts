@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createMetrics } from '../../../../src/gateway/http/metrics.ts';
 import { createFairness } from '../../../../src/gateway/limiter/fairness.ts';
-import { measureBudget } from '../../../../src/gateway/limiter/measure.ts';
+import { measureLimiter } from '../../../../src/gateway/limiter/metrics.ts';
 
 const play = (bound?: number) => {
   let now = 0;
@@ -57,17 +57,17 @@ describe('fairness of the last minute', () => {
 
 test('what the budget does is told as metrics, and no user with it', async () => {
   const metrics = createMetrics();
-  const told = measureBudget(metrics, () => 0);
-  for (const user of ['ann', 'bob']) told({ kind: 'offered', cost: 'read', user });
-  told({ kind: 'admitted', cost: 'read', user: 'ann', waitedMs: 20, alone: false });
-  told({ kind: 'refused', cost: 'read', by: 'tenant' });
-  told({ kind: 'limited', cost: 'read', by: 'user' });
+  const told = measureLimiter(metrics, () => 0);
+  for (const user of ['ann', 'bob']) told({ kind: 'offered', bucket: 'authentication_methods_read', user });
+  told({ kind: 'admitted', bucket: 'authentication_methods_read', user: 'ann', waitedMs: 20, degraded: false });
+  told({ kind: 'refused', bucket: 'authentication_methods_read', by: 'tenant' });
+  told({ kind: 'limited', bucket: 'authentication_methods_read', by: 'user' });
   const { text } = await metrics.expose();
   for (const line of [
-    'my_account_budget_offered_total{class="read"} 2',
-    'my_account_budget_decisions_total{class="read",decision="admitted"} 1',
-    'my_account_budget_decisions_total{class="read",decision="refused_tenant"} 1',
-    'my_account_budget_wait_seconds_count{class="read"} 1',
+    'my_account_budget_offered_total{bucket="authentication_methods_read"} 2',
+    'my_account_budget_decisions_total{bucket="authentication_methods_read",decision="admitted"} 1',
+    'my_account_budget_decisions_total{bucket="authentication_methods_read",decision="refused_tenant"} 1',
+    'my_account_budget_wait_seconds_count{bucket="authentication_methods_read"} 1',
     'my_account_upstream_rate_limited_total{kind="user"} 1',
     'my_account_budget_fairness 0.5',
   ])

@@ -1,22 +1,33 @@
 import { describe, expect, test } from '@jest/globals';
-import { planOf } from '../../../../config/plans.ts';
+import { bucketsOf } from '../../../../config/plans.ts';
 import type { PlanName } from '../../../../config/plans.ts';
-import { readLesson } from '../../../../src/gateway/limiter/feedback.ts';
+import { readSignal } from '../../../../src/gateway/limiter/feedback.ts';
 import { limitsOf } from '../../../../src/gateway/limiter/limits.ts';
 
 const now = Date.UTC(2026, 10, 23, 12);
 const seconds = (ahead: number) => String(now / 1_000 + ahead);
 const read = (plan: PlanName, status: number, headers: Record<string, string>, expected?: number, clock = now) =>
-  readLesson({ user: 'ann', cost: 'read', status, headers }, planOf(plan), limitsOf(planOf(plan)), expected, clock);
+  readSignal(
+    { user: 'ann', bucket: 'authentication_methods_read', status, headers },
+    bucketsOf(plan),
+    limitsOf(bucketsOf(plan)),
+    expected,
+    clock,
+  );
 
-describe('what an answer of the API teaches', () => {
+describe('what an answer of the API tells', () => {
   test('a 429 that names its kind is the tenant’s, any other the user’s', () => {
     expect(read('enterprise', 429, { 'retry-after': '1', 'x-auth0-error-kind': 'global-rate-limit' })).toEqual({
       kind: 'tenant-limited',
-      cost: 'read',
+      bucket: 'authentication_methods_read',
       retryMs: 1_000,
     });
-    expect(read('enterprise', 429, { 'retry-after': '12' })).toEqual({ kind: 'user-limited', cost: 'read', user: 'ann', retryMs: 12_000 });
+    expect(read('enterprise', 429, { 'retry-after': '12' })).toEqual({
+      kind: 'user-limited',
+      bucket: 'authentication_methods_read',
+      user: 'ann',
+      retryMs: 12_000,
+    });
   });
 
   test('a 429 that says nothing of when closes the user for the time of one token', () => {
@@ -34,14 +45,19 @@ describe('what an answer of the API teaches', () => {
   test('that others spend the tenant’s budget, when less is left than we leave there', () => {
     expect(read('enterprise', 200, { 'x-ratelimit-limit': '25', 'x-ratelimit-remaining': '1', 'x-ratelimit-reset': seconds(1) })).toEqual({
       kind: 'tenant-low',
-      cost: 'read',
+      bucket: 'authentication_methods_read',
       remaining: 1,
     });
   });
 
   test('that a user spent elsewhere, when less is left than we know of', () => {
     const headers = { 'x-ratelimit-limit': '5', 'x-ratelimit-remaining': '1', 'x-ratelimit-reset': seconds(48) };
-    expect(read('enterprise', 200, headers, 3.4)).toEqual({ kind: 'user-low', cost: 'read', user: 'ann', remaining: 1 });
+    expect(read('enterprise', 200, headers, 3.4)).toEqual({
+      kind: 'user-low',
+      bucket: 'authentication_methods_read',
+      user: 'ann',
+      remaining: 1,
+    });
   });
 
   test('whose bucket it is where both limits are the same number: by how far its reset lies ahead', () => {

@@ -9,7 +9,7 @@ let closed = false;
 beforeEach(async () => {
   closed = false;
   server = await startRedis();
-  connection = openConnection({ url: server.url, keyPrefix: '', deadlineMs: 500 });
+  connection = openConnection({ url: server.url, deadlineMs: 500 });
   connection.on('error', () => undefined);
   keepOpen(connection, () => closed);
   expect(await until(() => connection.status === 'ready', 5_000)).toBe(true);

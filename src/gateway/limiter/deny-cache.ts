@@ -1,10 +1,10 @@
-import type { Outcome } from './line.ts';
+import type { Outcome } from './queue.ts';
 
 type Refusal = Extract<Outcome, { kind: 'refused' }>;
 
-/** Refusals that still hold, by user, class and priority. */
-export interface Refusals {
-  /** The refusal that still holds, its wait shortened by the time gone by. */
+/** Refusals that still hold, by user, bucket and priority. */
+export interface DenyCache {
+  /** Returns the refusal that still holds, its wait shortened by the time gone by. */
   find(key: string): Refusal | undefined;
   /** Keeps a refusal for as long as it cannot change; `maxWaitMs` before its end a request could already wait for its slot. */
   keep(key: string, refusal: Refusal, maxWaitMs: number): void;
@@ -12,14 +12,16 @@ export interface Refusals {
 }
 
 /** Floods are cheap: once a bucket is known to be empty, no question is asked until it could hold a token; others can only take some. Bounded. */
-export function createRefusals(now: () => number, bound: number): Refusals {
+export function createDenyCache(now: () => number, bound: number): DenyCache {
   const kept = new Map<string, { refusal: Refusal; at: number; until: number }>();
   return {
     find(key) {
       const found = kept.get(key);
       if (!found) return undefined;
       const time = now();
-      if (time < found.until) return { ...found.refusal, retryMs: found.refusal.retryMs - (time - found.at) };
+      if (time < found.until) {
+        return { ...found.refusal, retryMs: found.refusal.retryMs - (time - found.at) };
+      }
       kept.delete(key);
       return undefined;
     },
