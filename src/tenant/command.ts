@@ -6,7 +6,7 @@ import { SettingsError } from './state/settings.ts';
 const usage = `Usage: npm run tenant -- [options]
 
   --port N        listen on this port (default 4000; 0 picks a free one)
-  --host ADDRESS  listen on this address (default 127.0.0.1)
+  --host ADDRESS  listen on this address (default localhost)
   --issuer URL    the public origin, when it is not where the tenant listens
   --plan NAME     whose rate limits hold: free, essentials, professional, enterprise, private-100, …
   --config FILE   settings, users, clients, grants as JSON (docs/tenant.md)
@@ -64,7 +64,13 @@ export async function runTenant(
   const wanted = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );
-  const tenant = await startTenant({ port: 4000, control: false, ...file, ...wanted });
+  const tenant = await startTenant({
+    host: 'localhost',
+    port: 4000,
+    control: false,
+    ...file,
+    ...wanted,
+  });
   const client = tenant.settings().clients[0];
   if (values.json === true) {
     const { client_id, client_secret } = client ?? {};

@@ -86,6 +86,11 @@ export function createRouter(
         response,
       });
     }
+    // What a tenant answers where pushed requests are off is UNCONFIRMED.
+    if (path === '/oauth/par' && !state.settings().pushed_authorization_requests) {
+      sendOAuthError(response, 404, 'not_found', 'Not Found');
+      return undefined;
+    }
     if (formEndpoints.includes(path) && request.method === 'POST')
       return callToken(request, response, origin);
     if (path === '/userinfo' && isApiToken(request))
@@ -119,10 +124,7 @@ export function createRouter(
         path,
       )
     ) {
-      const document = discoveryDocument(
-        origin,
-        state.settings().oidc_logout.rp_logout_end_session_endpoint_discovery,
-      );
+      const document = discoveryDocument(origin, state.settings());
       sendJson(response, 200, document, {
         'access-control-allow-origin': '*',
         'cache-control': 'public, max-age=15',

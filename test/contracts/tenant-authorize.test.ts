@@ -4,7 +4,7 @@ import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { createBrowser, type Page } from '../helpers/browser-jar.ts';
 import { callback, claimsOf, createApplication } from '../helpers/tenant-application.ts';
 
-const app = createApplication();
+const app = createApplication({ organization_usage: 'allow' });
 const strict = createApplication({ client_id: 'strict', organization_usage: 'require' });
 const plain = createApplication({ client_id: 'plain', organization_usage: 'deny' });
 const ungranted = createApplication({ client_id: 'ungranted' });

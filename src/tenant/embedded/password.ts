@@ -1,4 +1,5 @@
 import type { TokenEndpointGrantContext } from 'oidc-provider';
+import { findClient } from '../oidc/clients.ts';
 import { scopeList, type Parts } from '../oidc/context.ts';
 import type { DemandMfa } from '../oidc/refresh.ts';
 import { TokenError } from '../oidc/resources.ts';
@@ -43,6 +44,10 @@ export function passwordGrant(parts: Parts, demandMfa: DemandMfa) {
     ]);
     if (!connections.has(realm))
       throw new TokenError(403, 'invalid_request', 'unknown or invalid realm');
+
+    const enabled = findClient(settings, client.clientId)?.connections;
+    if (enabled !== undefined && !enabled.includes(realm))
+      throw new TokenError(403, 'unauthorized_client', 'the connection was disabled');
 
     const key = `password ${username.toLowerCase()} ${addressOf(ctx)}`;
     if (settings.limits.enforced && !state.buckets.look(key, wrongPasswords).allowed) {

@@ -22,6 +22,8 @@ export interface Store {
   /** The browser sessions at the tenant, all users. */
   sessions(): AdapterPayload[];
   dropSession(uid: string): void;
+  /** Lets a browser session live for so many seconds from now; false when there is none. */
+  extendSession(uid: string, seconds: number): boolean;
   clear(): void;
 }
 
@@ -136,6 +138,17 @@ export function createStore(state: State): Store {
       [...of('Session').keys()]
         .map((id) => read('Session', id))
         .filter((session) => session !== undefined),
+    extendSession(uid, seconds) {
+      for (const [id, entry] of of('Session')) {
+        if (entry.payload['uid'] !== uid || read('Session', id) === undefined) continue;
+        const payload = aged(entry.payload, offset() - entry.offset);
+        entry.payload = { ...payload, exp: Math.floor(Date.now() / 1000) + seconds };
+        entry.offset = offset();
+        entry.expiresAt = state.clock.now() + seconds * 1000;
+        return true;
+      }
+      return false;
+    },
     dropSession(uid) {
       for (const [id, entry] of of('Session'))
         if (entry.payload.uid === uid) of('Session').delete(id);

@@ -5,7 +5,15 @@ import type { UserRecord } from '../state/users.ts';
  * The scopes every sign-in may ask for, whatever the API (`scopes_supported` of Auth0's discovery
  * document).
  */
-export const identityScopes = ['openid', 'profile', 'offline_access', 'email', 'phone', 'address'];
+export const identityScopes = [
+  'openid',
+  'profile',
+  'offline_access',
+  'online_access',
+  'email',
+  'phone',
+  'address',
+];
 
 /** The scopes an application may be granted on the My Account API today. */
 export const myAccountScopes = [
@@ -30,6 +38,8 @@ export interface Api {
   clientPolicy: 'require_client_grant' | 'allow_all' | 'deny_all';
   rbac: boolean;
   skipConsent: boolean;
+  /** Whether it takes online refresh tokens (beta). */
+  onlineAccess: boolean;
   tokenSeconds: number;
 }
 
@@ -52,6 +62,7 @@ export function findApi(
       clientPolicy: 'deny_all',
       rbac: me.rbac,
       skipConsent: me.skip_consent,
+      onlineAccess: me.allow_online_access,
       tokenSeconds: settings.tokens.accessTokenSeconds,
     };
   }
@@ -65,6 +76,7 @@ export function findApi(
       ...open,
       rbac: false,
       skipConsent: true,
+      onlineAccess: false,
       tokenSeconds: 600,
     };
   }
@@ -79,6 +91,7 @@ export function findApi(
         clientPolicy: server.client_policy,
         rbac: server.rbac,
         skipConsent: server.skip_consent,
+        onlineAccess: server.allow_online_access,
         tokenSeconds: server.token_seconds,
       };
 }

@@ -1,8 +1,14 @@
+import type { Settings } from '../state/settings.ts';
+
 /**
  * The discovery document of an Auth0 tenant for one origin, with the fields and in the order a real
  * one has them; the logout endpoint where it is to be found there.
  */
-export function discoveryDocument(origin: string, endSession: boolean): Record<string, unknown> {
+export function discoveryDocument(
+  origin: string,
+  { oidc_logout, pushed_authorization_requests: pushed }: Settings,
+): Record<string, unknown> {
+  const endSession = oidc_logout.rp_logout_end_session_endpoint_discovery;
   return {
     issuer: `${origin}/`,
     authorization_endpoint: `${origin}/authorize`,
@@ -76,7 +82,7 @@ export function discoveryDocument(origin: string, endSession: boolean): Record<s
     ...(endSession && { end_session_endpoint: `${origin}/oidc/logout` }),
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
-    pushed_authorization_request_endpoint: `${origin}/oauth/par`,
+    ...(pushed && { pushed_authorization_request_endpoint: `${origin}/oauth/par` }),
     request_object_signing_alg_values_supported: ['RS256', 'RS384', 'PS256'],
   };
 }

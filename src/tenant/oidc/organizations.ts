@@ -9,7 +9,10 @@ import { parameter, type Parts } from './context.ts';
 export function organizationRule({ state }: Parts) {
   return (ctx: KoaContextWithOIDC, organization: string | undefined): void => {
     const settings = state.settings();
-    const usage = findClient(settings, ctx.oidc.client?.clientId)?.organization_usage ?? 'allow';
+    const { connections } = findClient(settings, ctx.oidc.client?.clientId) ?? {};
+    if (connections?.length === 0)
+      throw new errors.InvalidRequest('no connections enabled for the client');
+    const usage = findClient(settings, ctx.oidc.client?.clientId)?.organization_usage ?? 'deny';
     if (organization === undefined) {
       if (usage === 'require')
         throw new errors.InvalidRequest('parameter organization is required for this client');

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { decodeJwt } from 'jose';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { accessTokenForm } from './access-token-form.ts';
-import { identityScopes } from './audiences.ts';
+import { findApi, identityScopes } from './audiences.ts';
 import { accountFinder, claimsByScope } from './claims.ts';
 import { findClient } from './clients.ts';
 import { scopeList, type GrantType, type Parts } from './context.ts';
@@ -73,6 +73,7 @@ export function createProvider(
       // oidc-provider drops offline_access without prompt=consent; Auth0 does not.
       audience: (ctx: KoaContextWithOIDC) => {
         restoreOfflineAccess(ctx);
+        judgeOnlineAccess(parts, ctx);
       },
       connection: null,
       organization: organizationRule(parts),
@@ -83,14 +84,15 @@ export function createProvider(
     loadExistingGrant: grantLoader(parts),
     rotateRefreshToken: refreshRules(parts, demandMfa),
     issueRefreshToken: (_ctx, client, source) =>
-      client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
+      client.grantTypeAllowed('refresh_token') &&
+      (source.scopes.has('offline_access') || source.scopes.has('online_access')),
     expiresWithSession: () => false,
     revokeGrantPolicy: revocationPolicy(parts),
     interactions: {
       policy: signInPolicy(parts),
       url: (ctx, { prompt, uid }) => `${pageFor(ctx, prompt)}?state=${uid}`,
     },
-    renderError: errorPage,
+    renderError: errorPage(state),
     formats: { customizers: { jwt: accessTokenForm(parts) } },
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 86_400,
@@ -177,3 +179,20 @@ function restoreOfflineAccess({ oidc, query }: KoaContextWithOIDC): void {
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
+
+/**
+ * Auth0, "Online Refresh Tokens": never together with `offline_access`, and dropped without a word
+ * where the API does not take them.
+ */
+function judgeOnlineAccess({ state, origins }: Parts, ctx: KoaContextWithOIDC): void {
+  const { params } = ctx.oidc;
+  const scopes = scopeList(params?.['scope']);
+  if (params === undefined || !scopes.includes('online_access')) return;
+  if (scopes.includes('offline_access')) {
+    throw new errors.InvalidRequest('online_access and offline_access exclude each other');
+  }
+  const audience = text(params['audience']);
+  const api = audience === undefined ? undefined : findApi(state.settings(), origins(), audience);
+  if (api?.onlineAccess === false)
+    params['scope'] = scopes.filter((scope) => scope !== 'online_access').join(' ');
+}

@@ -37,6 +37,10 @@ export function refreshRules(parts: Parts, demandMfa: DemandMfa) {
         grantId: grant.jti,
       }),
     );
+    if (login.scopes.includes('online_access')) {
+      extendSession(parts, login);
+      return false;
+    }
     return rotates(parts.state.settings(), findClient(parts.state.settings(), login.clientId));
   };
 }
@@ -111,6 +115,14 @@ function checkDefaultPolicy(
 }
 
 /**
+ * An online refresh token is good while the session at the tenant is, and each use extends that.
+ */
+function extendSession({ state, store }: Parts, { sid }: Login): void {
+  if (sid !== undefined && store.extendSession(sid, state.settings().tokens.sessionSeconds)) return;
+  throw new TokenError(403, 'invalid_grant', 'Unknown or invalid refresh token.');
+}
+
+/**
  * Whether a refresh gives a new refresh token: as the application says, else as the tenant does.
  */
 const rotates = ({ tokens }: Settings, client: ClientRecord | undefined): boolean =>
@@ -126,6 +138,9 @@ export function revocationPolicy({ state, store, logins }: Parts) {
   return (ctx: KoaContextWithOIDC): boolean => {
     const token = ctx.oidc.entities.RefreshToken;
     const login = logins.byGrant.get(token?.grantId ?? '');
+    // Revoking an online token ends the session it is bound to.
+    const online = ctx.oidc.route === 'revocation' && login?.scopes.includes('online_access');
+    if (online === true && login?.sid !== undefined) store.dropSession(login.sid);
     if (
       ctx.oidc.route !== 'revocation' ||
       login === undefined ||

@@ -18,6 +18,11 @@ export const clientSchema = z.strictObject({
    */
   web_origins: z.array(z.string()).default([]),
   allowed_origins: z.array(z.string()).default([]),
+  /**
+   * The connections its users may sign in with; without a list all of the tenant's, with an empty
+   * one none.
+   */
+  connections: z.array(z.string()).optional(),
   token_endpoint_auth_method: z
     .enum(['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'none'])
     .default('client_secret_post'),
@@ -49,7 +54,7 @@ export const clientSchema = z.strictObject({
   refresh_token_policies: z
     .array(z.strictObject({ audience: z.string().optional(), scope: z.array(z.string()) }))
     .default([]),
-  organization_usage: z.enum(['deny', 'allow', 'require']).default('allow'),
+  organization_usage: z.enum(['deny', 'allow', 'require']).default('deny'),
 });
 
 /**

@@ -19,6 +19,8 @@ const resourceServerSchema = z.strictObject({
   client_policy: accessPolicy.default('require_client_grant'),
   rbac: z.boolean().default(false),
   skip_consent: z.boolean().default(true),
+  /** Online refresh tokens (beta): the scope `online_access`. */
+  allow_online_access: z.boolean().default(true),
   token_seconds: lifetime.default(86_400),
 });
 
@@ -34,6 +36,8 @@ const myAccountSchema = z.strictObject({
   user_policy: accessPolicy.default('require_client_grant'),
   rbac: z.boolean().default(false),
   skip_consent: z.boolean().default(true),
+  /** Online refresh tokens (beta): the scope `online_access`. */
+  allow_online_access: z.boolean().default(true),
   /** The Default Policy: 2FA within the last 15 minutes, at login and at every refresh. */
   default_policy: z.enum(['none', 'require_2fa']).default('none'),
   default_policy_seconds: lifetime.default(900),
@@ -107,6 +111,10 @@ export const settingsSchema = z.strictObject({
   resource_servers: z.array(resourceServerSchema).default([]),
   /** The tenant's default audience, for authorization requests without one. */
   default_audience: z.string().optional(),
+  /** The tenant's own page for errors that go to no callback. */
+  error_page: z.strictObject({ url: z.url() }).optional(),
+  /** Pushed authorization requests (RFC 9126), at Auth0 a setting of the tenant. */
+  pushed_authorization_requests: z.boolean().default(true),
   /** The tenant's own list, for logout requests that name no application. */
   allowed_logout_urls: z.array(z.url()).default([]),
   /**
