@@ -1,5 +1,4 @@
-import type { RequestListener } from 'node:http';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/account.ts';
 import { createKeep } from './account/keep.ts';
@@ -10,22 +9,18 @@ import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
 import { createConnectStart, type Connecting } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
 import { createAnswerErrors } from './http/answer-errors.ts';
+import { createArrive } from './http/arrive.ts';
 import { tracked, type Background } from './http/background.ts';
 import { answeredWithin } from './http/deadline.ts';
-import { createDirect, inTurn } from './http/direct.ts';
-import { Failure } from './http/errors.ts';
 import { createHealth } from './http/health.ts';
 import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
-import { createObserve } from './http/observe.ts';
+import { createOwns, mountable, type Mountable } from './http/mountable.ts';
 import { otherMethod } from './http/other-method.ts';
-import { requestId } from './http/request-id.ts';
 import { createSameOrigin, foreign } from './http/same-origin.ts';
 import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
-import { traced } from './http/trace.ts';
 import { createUnanswered } from './http/unanswered.ts';
 import { createUpgrades, type TakeUpgrade, type Upgrades } from './http/upgrades.ts';
-import { wellFormed } from './http/well-formed.ts';
 import type { Limiter } from './limiter/limiter.ts';
 import { createBeginAnew } from './login/begin-anew.ts';
 import { createCallback } from './login/callback.ts';
@@ -54,6 +49,25 @@ import { createFresh } from './tokens/fresh.ts';
 import { createRefresh } from './tokens/refresh.ts';
 import { createEndFormer, createRevoke } from './tokens/revoke.ts';
 
+// What is asked of the gateway where it is part of another application; there all other addresses are its host's. A test holds it against the routes.
+const ownPaths = {
+  exact: [
+    ...['/api/me', '/healthz', '/readyz', '/auth/login', '/auth/callback', '/auth/step-up', '/auth/popup.js', '/auth/logout'],
+    ...[
+      '/auth/backchannel-logout',
+      '/auth/profile',
+      '/auth/session',
+      '/auth/sessions',
+      '/auth/events',
+      '/auth/connect',
+      '/auth/connect/callback',
+    ],
+  ],
+  under: ['/api/me/', '/auth/sessions/'],
+};
+// No page of the front end's is looked for here.
+const areas = /^\/(api|auth)([/?]|$)/i;
+
 /** What an application is put together from; whoever made a part also closes it. */
 export interface AppParts {
   readonly settings: Settings;
@@ -70,10 +84,13 @@ export interface AppParts {
 
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
+const except =
+  (away: RegExp, handler: RequestHandler): RequestHandler =>
+  (req, res, next) =>
+    away.test(req.url) ? next() : handler(req, res, next);
+
 /** Puts the gateway together: every route, in the order a request meets them. */
-export const createApp = (
-  parts: AppParts,
-): { app: Express; handler: RequestListener; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
+export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
   const { settings, auth0, store, limiter, background, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
@@ -142,7 +159,7 @@ export const createApp = (
   // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
-  const arrive = inTurn(requestId, traced, createObserve({ log, metrics }), wellFormed);
+  const arrive = createArrive({ log, metrics });
   app.use(arrive);
   // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
   const whole = (handler: RequestHandler): RequestHandler => tracked(background, handler);
@@ -209,18 +226,21 @@ export const createApp = (
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
   app.all('/auth/backchannel-logout', otherMethod('POST'));
-  app.use(['/auth', '/api'], () => {
-    throw new Failure('not_found');
-  });
-  if (parts.front !== undefined) app.use(parts.front.handle);
-  app.use(() => {
-    throw new Failure('not_found');
-  });
-  app.use(createAnswerErrors({ log, metrics }));
+  if (parts.front !== undefined) app.use(except(areas, parts.front.handle));
+  app.use(failed);
   const upgrades = createUpgrades({ log, metrics, always: flat(headers), front: parts.front?.upgrade });
+  const embedded = settings.AUTH0_PASSKEYS || settings.AUTH0_PASSWORD_REALM !== undefined;
+  const owns = createOwns({
+    ...ownPaths,
+    exact: [...ownPaths.exact, ...(settings.AUTH0_PASSWORD_REALM === undefined ? [] : ['/auth/password'])],
+    under: [...ownPaths.under, ...(embedded ? ['/auth/mfa/'] : []), ...(settings.AUTH0_PASSKEYS ? ['/auth/passkey/'] : [])],
+  });
   return {
-    app,
-    handler: createDirect({ prefix: '/api/me/', arrive, handle, failed, app, unanswered: createUnanswered({ arrive, failed }) }),
+    app: mountable({
+      app,
+      owns: (url) => owns(url) || (parts.front !== undefined && !areas.test(url)),
+      unanswered: createUnanswered({ arrive, failed }),
+    }),
     upgrade: upgrades.upgrade,
     drain() {
       streams.close();

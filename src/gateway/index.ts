@@ -1,7 +1,6 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'express';
-import type { Express } from 'express';
 import { bucketOverrides } from '../../config/rate-limits.ts';
 import { readSettings, type Settings } from '../../config/settings.ts';
 import { createApp } from './app.ts';
@@ -9,6 +8,7 @@ import { createAuth0 } from './auth0/client.ts';
 import { createBackground } from './http/background.ts';
 import { createFront } from './http/front.ts';
 import { createLog, type Log } from './http/log.ts';
+import type { Mountable } from './http/mountable.ts';
 import { createDevServer, type DevServer } from './http/dev-server.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createLimiter } from './limiter/limiter.ts';
@@ -23,9 +23,7 @@ export type { Settings } from '../../config/settings.ts';
 
 /** A gateway to mount into an Express application, to listen with, or to hand to supertest. */
 export interface Gateway {
-  readonly app: Express;
-  /** Answers as `app` does, at less cost for the API's requests: for a server of its own. */
-  readonly handler: RequestListener;
+  readonly app: Mountable;
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -88,12 +86,11 @@ export const createGateway = (
   const ready = async (): Promise<boolean> => !leaving && ((await health?.serves()) ?? true);
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
   const background = createBackground();
-  const { app, handler, upgrade, drain, close } = createApp({
+  const { app, upgrade, drain, close } = createApp({
     ...{ redis, settings, auth0, store, limiter, background, log, metrics, ready, front },
   });
   return {
     app,
-    handler,
     upgrade,
     settings,
     metrics,

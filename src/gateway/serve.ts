@@ -13,7 +13,7 @@ import { refuseUpgrade } from './http/upgrades.ts';
 
 /** What can be served: an application and what runs beside it. */
 export interface Servable {
-  readonly handler: RequestListener;
+  readonly app: RequestListener;
   readonly settings: Settings;
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   readonly metrics: Metrics;
@@ -100,7 +100,7 @@ const untilQuiet = async (server: Server): Promise<void> => {
 
 /** Listens on PORT, and on ADMIN_PORT for health and metrics; rejects with the system's error when an address is taken. */
 export const serve = async (gateway: Servable): Promise<Served> => {
-  const { settings, handler, metrics, log } = gateway;
+  const { settings, app, metrics, log } = gateway;
   const admin = express().disable('x-powered-by');
   admin.use(createHealth(gateway.ready));
   admin.get('/metrics', async (_req, res) => {
@@ -111,7 +111,7 @@ export const serve = async (gateway: Servable): Promise<Served> => {
   const front = createServer({ ...deadlines, keepAliveTimeout: keepAliveMs, maxHeaderSize: 16_384, optimizeEmptyRequests: true });
   front.setTimeout(idleMs);
   const leave = closeAfterAnswers(front);
-  front.on('request', handler);
+  front.on('request', app);
   // An upgrade that nobody takes would stay open for ever.
   front.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!gateway.upgrade(req, socket, head)) refuseUpgrade(socket, new Failure('not_found'), randomUUID());

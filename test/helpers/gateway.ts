@@ -1,4 +1,4 @@
-import { createServer, request as send, type Server } from 'node:http';
+import { createServer, request as send, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../src/gateway/http/log.ts';
 import { createGateway, type Gateway } from '../../src/gateway/index.ts';
@@ -62,12 +62,20 @@ export async function startAlternating(port = 0): Promise<Alternating> {
   };
 }
 
-/** Starts a gateway in this process on a port of localhost, with these settings (by their environment names). The caller closes it. */
-export async function startGateway(settings: Record<string, string>, port = 0, log?: Log): Promise<Listening> {
+/**
+ * Starts a gateway in this process on a port of localhost, with these settings (by their environment names), as a guest of the
+ * application that `host` makes where it is given. The caller closes it.
+ */
+export async function startGateway(
+  settings: Record<string, string>,
+  port = 0,
+  log?: Log,
+  host?: (gateway: Gateway) => RequestListener,
+): Promise<Listening> {
   const chosen = port === 0 ? await freePort() : port;
   const url = `http://localhost:${chosen}`;
   const gateway = createGateway({ LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings }, log === undefined ? {} : { log });
-  const server = createServer(gateway.handler);
+  const server = createServer(host?.(gateway) ?? gateway.app);
   await new Promise<void>((resolve) => server.listen(chosen, 'localhost', resolve));
   return {
     url,

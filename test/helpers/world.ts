@@ -1,5 +1,7 @@
 import { startTenant, type Tenant, type TenantOptions } from '../../src/tenant/index.ts';
 import { freePort, startAlternating, startGateway, type Alternating, type Listening } from './gateway.ts';
+import type { RequestListener } from 'node:http';
+import type { Gateway } from '../../src/gateway/index.ts';
 import type { Wire } from './wire.ts';
 import type { Log } from '../../src/gateway/http/log.ts';
 import { createPerson, type Credentials, type Person } from './person.ts';
@@ -29,6 +31,8 @@ export const startWorld = async (
     /** Stands between gateways and tenant, whose public origin it then is, and keeps the secrets that cross. */
     wire?: Wire;
     log?: Log;
+    /** The application that the gateways are guests of. */
+    host?: (gateway: Gateway) => RequestListener;
     /** Scopes of the My Account API that a refresh may ask for beyond those of the login (multi-resource refresh tokens). */
     refreshPolicy?: string[];
     /** Members of the application's record at the tenant that differ; with `jwks` it has no secret. */
@@ -81,6 +85,7 @@ export const startWorld = async (
         },
         0,
         options.log,
+        options.host,
       ),
     ),
   );

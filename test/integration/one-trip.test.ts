@@ -142,7 +142,7 @@ describe('a flood', () => {
         turns.set(turn, (turns.get(turn) ?? 0) + 1);
         return Reflect.apply(writeHead, res, of) as typeof res;
       };
-      world.gateways[0]?.gateway.handler(req, res);
+      world.gateways[0]?.gateway.app(req, res);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');

@@ -9,6 +9,13 @@ import { sendProblem } from './problem.ts';
 /** Which member of a failure says where a person goes instead of reading a problem document. */
 const wayOn: Partial<Record<Failure['code'], string>> = { login_required: 'loginUrl', step_up_required: 'stepUpUrl' };
 
+// What was said of an answer that is not given now: of a file, or of another server's answer (RFC 9110 section 8). Its length over a page of ours would
+// make two answers of one.
+const ofAnotherAnswer = [
+  ...['content-length', 'transfer-encoding', 'trailer', 'content-encoding', 'content-range', 'content-language', 'content-location'],
+  ...['content-disposition', 'accept-ranges', 'etag', 'last-modified', 'expires', 'age', 'location', 'link'],
+];
+
 /**
  * The last handler: a `Failure` becomes a problem (script), a redirect to sign-in or step-up, or a readable page (navigation). Anything else
  * is logged whole and answered 500 `internal`, empty of internals. An answer already begun is broken off, so no half answer looks whole.
@@ -32,6 +39,7 @@ export function createAnswerErrors(parts: {
       res.destroy();
       return;
     }
+    for (const name of ofAnotherAnswer) if (res.hasHeader(name)) res.removeHeader(name);
     const navigation = isNavigation(req);
     if (failure.code === 'login_required' && failure.members['loginUrl'] === undefined) {
       const returnTo = navigation && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
