@@ -17,6 +17,7 @@ import type { Log } from './http/log.ts';
 import type { Metrics } from './http/metrics.ts';
 import { createOwns, mountable, type Mountable } from './http/mountable.ts';
 import { otherMethod } from './http/other-method.ts';
+import { areas, ownPaths } from './http/own-paths.ts';
 import { createSameOrigin, foreign } from './http/same-origin.ts';
 import { createSecurityHeaders, flat, securityHeaders } from './http/security-headers.ts';
 import { createUnanswered } from './http/unanswered.ts';
@@ -48,25 +49,6 @@ import { createStanding } from './step-up/standing.ts';
 import { createFresh } from './tokens/fresh.ts';
 import { createRefresh } from './tokens/refresh.ts';
 import { createEndFormer, createRevoke } from './tokens/revoke.ts';
-
-// What is asked of the gateway where it is part of another application; there all other addresses are its host's. A test holds it against the routes.
-const ownPaths = {
-  exact: [
-    ...['/api/me', '/healthz', '/readyz', '/auth/login', '/auth/callback', '/auth/step-up', '/auth/popup.js', '/auth/logout'],
-    ...[
-      '/auth/backchannel-logout',
-      '/auth/profile',
-      '/auth/session',
-      '/auth/sessions',
-      '/auth/events',
-      '/auth/connect',
-      '/auth/connect/callback',
-    ],
-  ],
-  under: ['/api/me/', '/auth/sessions/'],
-};
-// No page of the front end's is looked for here.
-const areas = /^\/(api|auth)([/?]|$)/i;
 
 /** What an application is put together from; whoever made a part also closes it. */
 export interface AppParts {
@@ -229,12 +211,7 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   if (parts.front !== undefined) app.use(except(areas, parts.front.handle));
   app.use(failed);
   const upgrades = createUpgrades({ log, metrics, always: flat(headers), front: parts.front?.upgrade });
-  const embedded = settings.AUTH0_PASSKEYS || settings.AUTH0_PASSWORD_REALM !== undefined;
-  const owns = createOwns({
-    ...ownPaths,
-    exact: [...ownPaths.exact, ...(settings.AUTH0_PASSWORD_REALM === undefined ? [] : ['/auth/password'])],
-    under: [...ownPaths.under, ...(embedded ? ['/auth/mfa/'] : []), ...(settings.AUTH0_PASSKEYS ? ['/auth/passkey/'] : [])],
-  });
+  const owns = createOwns(ownPaths(settings));
   return {
     app: mountable({
       app,

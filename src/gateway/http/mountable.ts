@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Express, Request, Response } from 'express';
+import type { OwnPaths } from './own-paths.ts';
 
 type Next = (error?: unknown) => void;
 
@@ -12,12 +13,6 @@ export interface Mountable {
   (req: IncomingMessage, res: ServerResponse, next?: Next): void;
   /** Its routes, for whoever wants to list them. */
   readonly router: Express['router'];
-}
-
-/** Which requests are the gateway's: by exact path and by the beginning of a path, in lower case, since routes match whatever the case of their letters. */
-export interface OwnPaths {
-  readonly exact: readonly string[];
-  readonly under: readonly string[];
 }
 
 const pathOf = (url: string): string => {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Failure } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { areas } from './own-paths.ts';
 import { problemOf } from './problem.ts';
 
 /** Takes an upgrade and answers it in the end, or refuses it: with an answer of HTTP, after which the connection closes. */
@@ -17,8 +18,6 @@ export interface Upgrades {
   close(): void;
 }
 
-// Express matches its routes whatever the case of their letters.
-const own = /^\/(api|auth)([/?]|$)/i;
 const lingerMs = 1_000;
 const unheard = (): void => undefined;
 
@@ -52,7 +51,7 @@ export const createUpgrades = (parts: {
   let closed = false;
   return {
     upgrade(req, socket, head) {
-      const owned = own.test(req.url ?? '');
+      const owned = areas.test(req.url ?? '');
       if (!owned && front === undefined) return false;
       const requestId = randomUUID();
       let refused = false;
