@@ -41,7 +41,7 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
           tellLeft?.();
         },
         popup: () => Promise.resolve(false),
-        shelf: {
+        storage: {
           getItem: (key) => kept.get(key) ?? null,
           setItem: (key, value) => void kept.set(key, value),
           removeItem: (key) => void kept.delete(key),

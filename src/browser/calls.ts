@@ -1,10 +1,10 @@
 import type { Answer, Args, OperationName } from './api.ts';
-import { operations, scopesAround } from './operations.ts';
+import { operations, relatedScopes } from './operations.ts';
 import type { Action } from './pending.ts';
 import { ProblemError } from './problem.ts';
-import type { createStepUp, Who } from './step-up.ts';
+import type { createStepUp, PageUser } from './step-up.ts';
 import type { Exchange } from './transport.ts';
-import { countDown, mayRepeatAfter, type Pause, type Waiting } from './wait.ts';
+import { countDown, retryDelay, type Pause, type Waiting } from './wait.ts';
 
 /** What may be said with a single call. */
 export interface CallOptions {
@@ -16,7 +16,7 @@ export interface CallOptions {
 }
 
 /** The header that says whose page this is. */
-export const named = ({ handle }: Who): Record<string, string> =>
+export const userHeader = ({ handle }: PageUser): Record<string, string> =>
   handle === undefined ? {} : { 'x-account-user': handle };
 
 /**
@@ -38,12 +38,12 @@ export function createCalls(parts: {
     operation: Name,
     args: Args<Name>,
     { signal, fresh }: CallOptions,
-    as: Who,
+    as: PageUser,
   ): Promise<Answer<Name>> {
     const { path, ...call } = operations[operation](...args);
-    const scope = scopesAround({ path, ...call });
+    const scope = relatedScopes({ path, ...call });
     const headers = {
-      ...named(as),
+      ...userHeader(as),
       ...(fresh === true && { 'cache-control': 'no-cache' }),
       ...(scope !== undefined && { 'auth0-scope': scope }),
     };
@@ -58,18 +58,18 @@ export function createCalls(parts: {
   }
 
   /** Sends, and while the answer is "not yet" waits and sends again, as long as that may be. */
-  async function inTurn<Name extends OperationName>(
+  async function callWithRetry<Name extends OperationName>(
     operation: Name,
     args: Args<Name>,
     call: CallOptions,
-    as: Who,
+    as: PageUser,
   ): Promise<Answer<Name>> {
     const reads = operations[operation](...args).method === 'GET';
     for (let patience = call.waitAtMost ?? waitAtMost; ;) {
       try {
         return await send(operation, args, call, as);
       } catch (error) {
-        const seconds = error instanceof ProblemError ? mayRepeatAfter(error, reads) : undefined;
+        const seconds = error instanceof ProblemError ? retryDelay(error, reads) : undefined;
         if (!(error instanceof ProblemError) || seconds === undefined || seconds > patience)
           throw error;
         patience -= seconds;
@@ -84,16 +84,16 @@ export function createCalls(parts: {
     operation: Name,
     args: Args<Name>,
     options: CallOptions,
-    as: Who,
+    as: PageUser,
   ): Promise<Answer<Name>> {
     try {
-      return await inTurn(operation, args, options, as);
+      return await callWithRetry(operation, args, options, as);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== 'step_up_required') throw error;
       await stepUp.go({ operation, args } as Action, as, error);
-      return inTurn(operation, args, options, as);
+      return callWithRetry(operation, args, options, as);
     }
   }
 
-  return { call, inTurn };
+  return { call, callWithRetry };
 }

@@ -1,9 +1,9 @@
 import type { Answer, Args, OperationName } from './api.ts';
-import { createCalls, named, type CallOptions } from './calls.ts';
-import { createPending, type Action, type Shelf } from './pending.ts';
+import { createCalls, userHeader, type CallOptions } from './calls.ts';
+import { createPending, type Action, type KeyValueStore } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { OwnSession, Profile, Session } from './session.ts';
-import { createStepUp, type StepUpAsked, type StepUpChoice, type Who } from './step-up.ts';
+import { createStepUp, type StepUpAsked, type StepUpChoice, type PageUser } from './step-up.ts';
 import { createExchange } from './transport.ts';
 import type { Pause, Waiting } from './wait.ts';
 
@@ -11,13 +11,13 @@ import type { Pause, Waiting } from './wait.ts';
  * The page the client lives in: its address, and ways to leave it or to change what the address bar
  * shows.
  */
-export interface Surroundings {
+export interface Environment {
   here: () => string;
   navigate: (url: string) => void;
   showUrl: (url: string) => void;
   /** Opens a window and answers when it is done; false when it could not be opened. */
   popup: (url: string) => Promise<boolean>;
-  shelf: Shelf;
+  storage: KeyValueStore;
   fetch: typeof fetch;
   pause: Pause;
   now: () => number;
@@ -55,21 +55,21 @@ export type Resumed =
   | (Action & { problem: ProblemError; answer?: undefined });
 
 /**
- * The client over given surroundings: everything of `createClient` except that it knows no browser.
+ * The client over given environment: everything of `createClient` except that it knows no browser.
  */
-export function createClientIn(surroundings: Surroundings, options: ClientOptions = {}) {
+export function createClientIn(environment: Environment, options: ClientOptions = {}) {
   const { baseUrl = '/api/me', authUrl = '/auth', waitAtMost = 60, onWait } = options;
-  const { here, navigate, now } = surroundings;
-  const exchange = createExchange(surroundings.fetch, now);
-  const pending = createPending(surroundings.shelf, now);
-  const stepUp = createStepUp({ ...surroundings, pending, authUrl, ask: options.onStepUp });
+  const { here, navigate, now } = environment;
+  const exchange = createExchange(environment.fetch, now);
+  const pending = createPending(environment.storage, now);
+  const stepUp = createStepUp({ ...environment, pending, authUrl, ask: options.onStepUp });
   const absolute = (path: string): string => new URL(path, here()).href;
-  let shown: Who = {};
+  let shown: PageUser = {};
 
-  const { inTurn, call: callAs } = createCalls({
+  const { callWithRetry, call: callAs } = createCalls({
     exchange,
     address: (path) => absolute(baseUrl + path),
-    pause: surroundings.pause,
+    pause: environment.pause,
     stepUp,
     waitAtMost,
     onWait,
@@ -83,9 +83,9 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
   const auth = async (
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
-    as: Who = shown,
+    as: PageUser = shown,
   ): Promise<unknown> => {
-    const response = await exchange(absolute(authUrl + path), { method, headers: named(as) });
+    const response = await exchange(absolute(authUrl + path), { method, headers: userHeader(as) });
     return response.status === 204 ? undefined : response.json();
   };
 
@@ -195,7 +195,7 @@ export function createClientIn(surroundings: Surroundings, options: ClientOption
         return {
           operation,
           args,
-          answer: await inTurn(operation, args, options, shown),
+          answer: await callWithRetry(operation, args, options, shown),
         } as Resumed;
       } catch (error) {
         if (error instanceof ProblemError) return { ...action, problem: error };

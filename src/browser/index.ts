@@ -1,6 +1,6 @@
 // The client library of the gateway's front end: `import { createClient } from
 // 'my-account-bff/browser'`.
-import { createClientIn, type Client, type ClientOptions, type Surroundings } from './client.ts';
+import { createClientIn, type Client, type ClientOptions, type Environment } from './client.ts';
 import { openPopup } from './popup.ts';
 
 export type * from './account-profile.ts';
@@ -12,7 +12,7 @@ export type * from './session.ts';
 export type { StepUpAsked, StepUpChoice } from './step-up.ts';
 export type { Waiting } from './wait.ts';
 
-const pause: Surroundings['pause'] = (milliseconds, signal) =>
+const pause: Environment['pause'] = (milliseconds, signal) =>
   new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
@@ -42,7 +42,7 @@ export function createClient(
         history.replaceState(history.state, '', url);
       },
       popup: openPopup,
-      shelf: sessionStorage,
+      storage: sessionStorage,
       fetch: options.fetch ?? fetch.bind(globalThis),
       pause,
       now: () => Date.now(),

@@ -95,7 +95,7 @@ const changes = (kind: string, ...verbs: string[]): string =>
  * call (`auth0-scope`): whoever confirmed one change is not asked again for the next. Undefined for
  * reads.
  */
-export function scopesAround({ method, path }: Call): string | undefined {
+export function relatedScopes({ method, path }: Call): string | undefined {
   if (method === 'GET') return undefined;
   if (path === profile) return changes('profile', 'update');
   return path.startsWith(methods)

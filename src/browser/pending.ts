@@ -2,7 +2,7 @@ import type { Args, OperationName } from './api.ts';
 import { resumable } from './operations.ts';
 
 /** The part of `Storage` that is used; `sessionStorage` in a browser. */
-export interface Shelf {
+export interface KeyValueStore {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
@@ -41,9 +41,9 @@ const parse = (
  * marker it was kept under and by the user who asked for it. Actions that carry a secret are not
  * kept: `keep` then answers undefined.
  */
-export function createPending(shelf: Shelf, now: () => number) {
+export function createPending(storage: KeyValueStore, now: () => number) {
   const forget = (): void => {
-    shelf.removeItem(key);
+    storage.removeItem(key);
   };
   return {
     keep(action: Action, user: string | undefined): string | undefined {
@@ -52,11 +52,11 @@ export function createPending(shelf: Shelf, now: () => number) {
       const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
         byte.toString(16).padStart(2, '0'),
       ).join('');
-      shelf.setItem(key, JSON.stringify({ id, at: now(), user: user ?? null, action }));
+      storage.setItem(key, JSON.stringify({ id, at: now(), user: user ?? null, action }));
       return id;
     },
     take(id: string | null, user: string | undefined): Action | undefined {
-      const kept = parse(shelf.getItem(key));
+      const kept = parse(storage.getItem(key));
       forget();
       if (
         !kept ||

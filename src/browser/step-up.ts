@@ -24,7 +24,7 @@ export interface StepUpAsked {
 export type StepUpChoice = boolean | 'popup';
 
 /** Whose page this is: the subject, and the handle by which the gateway knows them. */
-export interface Who {
+export interface PageUser {
   sub?: string | undefined;
   handle?: string | undefined;
 }
@@ -72,7 +72,7 @@ export function createStepUp({
      * Leaves the page, so it answers never; after a popup it answers, and the action is to be tried
      * again. Throws `step_up_declined`.
      */
-    async go(action: Action, { sub, handle }: Who, problem: ProblemError): Promise<void> {
+    async go(action: Action, { sub, handle }: PageUser, problem: ProblemError): Promise<void> {
       const address =
         problem.stepUpUrl ??
         `${authUrl}/step-up?scope=${encodeURIComponent((problem.scope ?? []).join(' '))}`;
@@ -104,7 +104,7 @@ export function createStepUp({
     },
     /**
      * The action this page load is the return for, if it is one; the marker goes from the address
-     * bar and the action from the shelf.
+     * bar and the action from the storage.
      */
     back(user: string | undefined): Action | undefined {
       const url = new URL(here());

@@ -17,7 +17,7 @@ export type Pause = (milliseconds: number, signal: AbortSignal | undefined) => P
  * carried out and neither was what the gateway refused as `tenant_busy`, so those may be repeated
  * whatever they do; any other 503 only when the call just reads.
  */
-export function mayRepeatAfter(problem: ProblemError, reads: boolean): number | undefined {
+export function retryDelay(problem: ProblemError, reads: boolean): number | undefined {
   const neverDone = problem.status === 429 || problem.code === 'tenant_busy';
   return neverDone || (problem.status === 503 && reads) ? problem.retryAfterSeconds : undefined;
 }

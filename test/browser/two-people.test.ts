@@ -57,7 +57,7 @@ const watchFor = (one: string): string => `
 `;
 
 describe('User two signs in in a second tab while the first shows user one', () => {
-  let context: BrowserContext;
+  let context: BrowserContext | undefined;
   let first: Page;
   let second: Page;
   let complaints: string[];
@@ -79,7 +79,7 @@ describe('User two signs in in a second tab while the first shows user one', () 
     await second.goto(`${world.origin}/auth/login?prompt=login`);
     await answer(second, two);
   }, 60_000);
-  afterAll(async () => context.close());
+  afterAll(async () => context?.close());
 
   const changes = () =>
     world.tenant

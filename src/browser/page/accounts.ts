@@ -1,9 +1,11 @@
 import type { Client, ConnectedAccount, Session } from '../index.ts';
-import { ask } from './ask.ts';
-import { whileBusy } from './busy.ts';
-import { el, icon, place } from './dom.ts';
-import { fail, hush, tell } from './notice.ts';
-import { timeAgo } from './when.ts';
+import { keepConnecting, outcomeOf, takeConnecting, type Connecting } from './connecting.ts';
+import { openDialog } from './dialog.ts';
+import { el, icon, byId, whileBusy } from './dom.ts';
+import { providerName } from './messages.ts';
+import { clearNotices, showError, showFailure, showStatus } from './notice.ts';
+import { timeAgo } from './time.ts';
+import { userOf } from './view.ts';
 
 /**
  * The accounts at other services; shown when the session may read them, and read when the user
@@ -11,13 +13,13 @@ import { timeAgo } from './when.ts';
  */
 export function showAccounts(client: Client, session: Session): void {
   if (session.scopes?.includes('read:me:connected_accounts') !== true) return;
-  const box = place('accounts');
+  const box = byId('accounts');
   let accounts: ConnectedAccount[] = [];
-  place('accounts-card').hidden = false;
+  byId('accounts-card').hidden = false;
 
   const disconnect = async (account: ConnectedAccount): Promise<void> => {
-    const done = await ask({
-      title: `Disconnect ${account.connection}?`,
+    const done = await openDialog({
+      title: `Disconnect ${providerName(account.connection)}?`,
       test: 'disconnect-dialog',
       content: [
         el(
@@ -33,18 +35,18 @@ export function showAccounts(client: Client, session: Session): void {
     if (!done) return;
     accounts = accounts.filter(({ id }) => id !== account.id);
     render();
-    tell(`${account.connection} is disconnected.`);
+    showStatus(`${providerName(account.connection)} is disconnected.`);
   };
 
   const row = (account: ConnectedAccount): HTMLElement =>
     el(
       'li',
-      { 'data-test': 'account-row' },
+      { 'data-test': 'account-row', 'data-id': account.id, tabindex: '-1' },
       el('span', { class: 'mark' }, icon('link')),
       el(
         'div',
         { class: 'about' },
-        el('h3', {}, account.connection),
+        el('h3', {}, providerName(account.connection)),
         el(
           'p',
           { class: 'facts' },
@@ -62,12 +64,12 @@ export function showAccounts(client: Client, session: Session): void {
             class: 'small',
             'data-test': 'disconnect',
             onclick: () => {
-              hush();
+              clearNotices();
               void disconnect(account);
             },
           },
           'Disconnect',
-          el('span', { class: 'unseen' }, ` ${account.connection}`),
+          el('span', { class: 'unseen' }, ` ${providerName(account.connection)}`),
         ),
       ),
     );
@@ -87,11 +89,13 @@ export function showAccounts(client: Client, session: Session): void {
                 class: 'tile',
                 'data-test': `connect-${name}`,
                 onclick: () => {
-                  client.connectAccount(name);
+                  const before = accounts.map(({ id }) => id);
+                  const asked = { connection: name, user: userOf(session), before };
+                  client.connectAccount(name, keepConnecting(asked));
                 },
               },
               el('span', { class: 'mark' }, icon('link')),
-              el('b', {}, name),
+              el('b', {}, providerName(name)),
             ),
           ),
         );
@@ -101,7 +105,7 @@ export function showAccounts(client: Client, session: Session): void {
             : el('p', { class: 'empty' }, 'No service can be connected here.'),
         );
       } catch (error) {
-        fail(error);
+        showError(error);
       }
     });
 
@@ -120,23 +124,29 @@ export function showAccounts(client: Client, session: Session): void {
     );
   };
 
+  /** Reads the list, every page of it: a part is never shown as the whole. */
+  const read = async (fresh: boolean): Promise<void> => {
+    const all: ConnectedAccount[] = [];
+    let from: string | undefined;
+    do {
+      const page = await client.connectedAccounts.list(
+        { take: 20, ...(from === undefined ? {} : { from }) },
+        { fresh },
+      );
+      all.push(...page.accounts);
+      from = page.next;
+    } while (from !== undefined);
+    accounts = all;
+    render();
+  };
+
   const load = (button: HTMLButtonElement): Promise<void> =>
     whileBusy(button, async () => {
-      hush();
+      clearNotices();
       try {
-        accounts = [];
-        let from: string | undefined;
-        do {
-          const page = await client.connectedAccounts.list({
-            take: 20,
-            ...(from === undefined ? {} : { from }),
-          });
-          accounts.push(...page.accounts);
-          from = page.next;
-        } while (from !== undefined);
-        render();
+        await read(false);
       } catch (error) {
-        fail(error);
+        showError(error);
       }
     });
   const button: HTMLButtonElement = el(
@@ -145,4 +155,26 @@ export function showAccounts(client: Client, session: Session): void {
     'Show them',
   );
   box.replaceChildren(button);
+
+  /** Says what came of the way to a provider, and shows it. */
+  const sayOutcome = async (connecting: Connecting): Promise<void> => {
+    const name = providerName(connecting.connection);
+    try {
+      await read(true);
+    } catch (error) {
+      showError(error);
+      return;
+    }
+    const outcome = outcomeOf(connecting, accounts);
+    if (outcome.kind === 'not') {
+      showFailure(`${name} was not connected.`);
+      return;
+    }
+    showStatus(
+      outcome.kind === 'connected' ? `${name} is connected.` : `${name} is already connected.`,
+    );
+    box.querySelector<HTMLElement>(`[data-id="${CSS.escape(outcome.account.id)}"]`)?.focus();
+  };
+  const connecting = takeConnecting(userOf(session));
+  if (connecting !== undefined) void sayOutcome(connecting);
 }

@@ -1,7 +1,7 @@
 import type { Client, FactorType } from '../index.ts';
-import { el, icon, place } from './dom.ts';
+import { el, icon, byId } from './dom.ts';
 import type { Methods } from './methods.ts';
-import { explain, words } from './words.ts';
+import { explain, kindTexts } from './messages.ts';
 
 /**
  * Which factors the tenant offers is the same for everyone and rarely changes: it is kept for this
@@ -19,7 +19,7 @@ async function offered(client: Client): Promise<FactorType[]> {
 
 /** The ways that can be added here, of those the tenant has switched on. */
 export async function showAdd(client: Client, methods: Methods): Promise<void> {
-  const box = place('add');
+  const box = byId('add');
   box.replaceChildren(
     el(
       'div',
@@ -28,10 +28,10 @@ export async function showAdd(client: Client, methods: Methods): Promise<void> {
     ),
   );
   try {
-    const order = Object.keys(words) as FactorType[];
+    const order = Object.keys(kindTexts) as FactorType[];
     const types = new Set(await offered(client));
     const tiles = order
-      .filter((type) => types.has(type) && words[type].offer !== undefined)
+      .filter((type) => types.has(type) && kindTexts[type].offer !== undefined)
       .map((type) => tile(type, methods));
     box.replaceChildren(
       tiles.length > 0
@@ -56,7 +56,7 @@ export async function showAdd(client: Client, methods: Methods): Promise<void> {
 }
 
 function tile(type: FactorType, methods: Methods): HTMLElement {
-  const { name, offer, icon: picture } = words[type];
+  const { name, offer, icon: picture } = kindTexts[type];
   const button = el(
     'button',
     {

@@ -1,6 +1,6 @@
 import type { Allowance, BucketName, Session } from '../index.ts';
-import { el, place } from './dom.ts';
-import { stretch } from './when.ts';
+import { byId, el } from './dom.ts';
+import { formatDuration } from './time.ts';
 
 const rows: [BucketName, string][] = [
   ['authentication_methods_write', 'Changes'],
@@ -32,11 +32,11 @@ const spent = (allowance: Allowance | undefined): boolean =>
 
 const state = ({ limit, remaining, resetIn }: Allowance): string => {
   if (remaining >= limit) return 'all free';
-  return `${remaining === 0 ? 'the next one' : 'full again'} in ${stretch(Math.max(1, resetIn))}`;
+  return `${remaining === 0 ? 'the next one' : 'full again'} in ${formatDuration(Math.max(1, resetIn))}`;
 };
 
 /** Seconds until these numbers are no longer true by themselves; undefined when all is free. */
-export function trueFor(quota: Session['quota']): number | undefined {
+export function secondsUntilStale(quota: Session['quota']): number | undefined {
   const times = rows.flatMap(([bucket]) =>
     spent(quota?.[bucket]) ? [quota?.[bucket]?.resetIn ?? 0] : [],
   );
@@ -50,9 +50,9 @@ export function showBudget(quota: Session['quota']): void {
     const shown = allowance && (always.includes(bucket) || spent(allowance));
     return shown ? [{ name, bucket, allowance }] : [];
   });
-  place('budget-card').hidden = known.length === 0;
+  byId('budget-card').hidden = known.length === 0;
   if (known.length === 0) return;
-  place('budget').replaceChildren(
+  byId('budget').replaceChildren(
     el(
       'dl',
       { class: 'budget' },

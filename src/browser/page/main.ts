@@ -1,29 +1,25 @@
 import { ProblemError, type Session } from '../index.ts';
 import { showAccounts } from './accounts.ts';
 import { showAdd } from './add.ts';
-import { closeDialogs } from './ask.ts';
-import { showBudget, trueFor } from './budget.ts';
-import { whileBusy } from './busy.ts';
-import { el, icon, place } from './dom.ts';
-import { hear } from './hear.ts';
+import { closeDialogs } from './dialog.ts';
+import { showBudget, secondsUntilStale } from './budget.ts';
+import { el, icon, byId, whileBusy } from './dom.ts';
+import { followEvents } from './events.ts';
 import { createMethods } from './methods.ts';
-import { fail, hideWaiting, hush } from './notice.ts';
+import { showError, hideWaiting, clearNotices } from './notice.ts';
 import { showProfile, showWho } from './profile.ts';
 import { showSession } from './session-card.ts';
 import { createSessions } from './sessions.ts';
-import { createView } from './view.ts';
-import { createWatch } from './watch.ts';
-import { explain } from './words.ts';
+import { createView, userOf } from './view.ts';
+import { createPresence } from './presence.ts';
+import { explain } from './messages.ts';
 
 const farewells = {
   ended: 'Your session has ended. Sign in to go on where you were.',
   left: 'You are signed out.',
 };
 
-/** The same for all sessions of one user; a gateway that tells no handle tells at least who it is. */
-const userOf = ({ userHandle, user }: Session): string => userHandle ?? user.sub;
-
-const watch = createWatch({
+const presence = createPresence({
   reopen: () => void open(),
   recheck: () => void recheck(),
   ended: () => {
@@ -31,7 +27,7 @@ const watch = createWatch({
   },
   userChanged: () => void userChanged(),
 });
-let view = createView(watch.fetch);
+let view = createView(presence.fetch);
 let stopClock = (): void => undefined;
 let stopHearing = (): void => undefined;
 
@@ -44,17 +40,17 @@ function show(name: 'loading' | 'signed-out' | 'failed' | 'account' | 'changed')
   stopHearing();
   closeDialogs();
   hideWaiting();
-  const template = place(name);
+  const template = byId(name);
   if (!(template instanceof HTMLTemplateElement)) throw new Error(`#${name} is no template`);
-  place('view').replaceChildren(template.content.cloneNode(true));
-  place('view').ariaBusy = String(name === 'loading');
+  byId('view').replaceChildren(template.content.cloneNode(true));
+  byId('view').ariaBusy = String(name === 'loading');
   if (name !== 'account') showWho(undefined, signOut);
 }
 
 /** Ends the view there is and shows another in its place. */
-function turnTo(name: Parameters<typeof show>[0]): void {
+function switchTo(name: Parameters<typeof show>[0]): void {
   view.end();
-  view = createView(watch.fetch);
+  view = createView(presence.fetch);
   show(name);
 }
 
@@ -66,19 +62,19 @@ function signOut(): void {
   // First nothing private is left on the page, then the page is left: the browser may keep it as it
   // is for the back button.
   const { client } = view;
-  turnTo('loading');
+  switchTo('loading');
   sessionStorage.clear();
-  watch.tellOthers();
+  presence.tellOthers();
   client.logout();
 }
 
 function signedOut(why?: keyof typeof farewells): void {
-  turnTo('signed-out');
+  switchTo('signed-out');
   onClick('sign-in', () => {
     view.client.login();
   });
   if (why === undefined) return;
-  place('farewell').append(
+  byId('farewell').append(
     el(
       'p',
       { class: 'notice plain', 'data-test': 'farewell' },
@@ -86,44 +82,44 @@ function signedOut(why?: keyof typeof farewells): void {
       el('span', {}, farewells[why]),
     ),
   );
-  place('welcome').focus();
+  byId('welcome').focus();
 }
 
 function failed(error: unknown): void {
-  turnTo('failed');
-  place('failed-why').textContent = explain(error);
-  place('failed-title').focus();
+  switchTo('failed');
+  byId('failed-why').textContent = explain(error);
+  byId('failed-title').focus();
   onClick('retry', () => void open());
 }
 
 /** Says that somebody else is signed in here by now; nothing of the former user stays. */
 async function userChanged(): Promise<void> {
-  turnTo('changed');
+  switchTo('changed');
   sessionStorage.clear();
-  place('changed-title').focus();
+  byId('changed-title').focus();
   onClick('show-account', () => void open());
   try {
     const session = await view.client.session();
-    if (session) place('changed-who').textContent = session.user.email ?? session.user.name ?? '';
+    if (session) byId('changed-who').textContent = session.user.email ?? session.user.name ?? '';
     else signedOut();
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }
 }
 
-function showTimes(session: Session): void {
+function showSessionTimes(session: Session): void {
   stopClock();
   showBudget(session.quota);
   const staySignedIn = async (): Promise<void> => {
     const extended = await view.client.staySignedIn().catch((error: unknown) => {
-      fail(error);
+      showError(error);
       return session;
     });
-    if (extended) showTimes(extended);
+    if (extended) showSessionTimes(extended);
     else signedOut('ended');
   };
   const stopCountdown = showSession(session, { staySignedIn, ended: () => void recheck() });
-  const seconds = trueFor(session.quota);
+  const seconds = secondsUntilStale(session.quota);
   const again =
     seconds === undefined ? undefined : setTimeout(() => void recheck(), seconds * 1000);
   stopClock = () => {
@@ -139,7 +135,7 @@ async function recheck(): Promise<void> {
     const session = await view.client.session();
     if (!session) signedOut('ended');
     else if (userOf(session) !== view.user) await userChanged();
-    else showTimes(session);
+    else showSessionTimes(session);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }
@@ -151,19 +147,19 @@ async function account(session: Session): Promise<void> {
   view.user = userOf(session);
   showWho(session.user, signOut);
   showProfile(session.user);
-  showTimes(session);
+  showSessionTimes(session);
   const sessions = createSessions(client);
   const methods = createMethods(client, sessions.factorChanged);
   const reload = document.querySelector<HTMLButtonElement>('[data-test="reload"]');
   reload?.addEventListener('click', () => {
-    hush();
+    clearNotices();
     void whileBusy(reload, () => methods.load(true));
   });
   showAccounts(client, session);
-  stopHearing = hear({
+  stopHearing = followEvents({
     recheck: () => void recheck(),
     methodsChanged: () => {
-      if (!watch.changedHere()) void methods.load();
+      if (!presence.changedHere()) void methods.load();
     },
   });
   void sessions.load();
@@ -178,7 +174,7 @@ async function account(session: Session): Promise<void> {
 }
 
 async function open(): Promise<void> {
-  turnTo('loading');
+  switchTo('loading');
   try {
     const session = await view.client.session();
     if (session) await account(session);

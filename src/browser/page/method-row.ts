@@ -1,9 +1,9 @@
 import type { AuthenticationMethod, Client, FactorType } from '../index.ts';
-import { ask, field } from './ask.ts';
+import { openDialog, field } from './dialog.ts';
 import { el, icon } from './dom.ts';
-import { hush } from './notice.ts';
-import { timeAgo } from './when.ts';
-import { titleOf, words } from './words.ts';
+import { clearNotices } from './notice.ts';
+import { timeAgo } from './time.ts';
+import { titleOf, kindTexts } from './messages.ts';
 
 interface RowParts {
   client: Client;
@@ -25,10 +25,10 @@ const nameable: ReadonlySet<FactorType> = new Set<FactorType>([
 ]);
 
 /**
- * The browser a passkey was made with, in a few words: Auth0 keeps what the browser says of itself,
+ * The browser a passkey was made with, in a few kindTexts: Auth0 keeps what the browser says of itself,
  * sometimes shortened, sometimes whole.
  */
-function madeWith(userAgent: string): string {
+function describeUserAgent(userAgent: string): string {
   if (!userAgent.startsWith('Mozilla/')) return userAgent;
   const browser =
     /\b(Edg|OPR|Firefox|Chrome|Version)[A-Za-z]*\//.exec(
@@ -47,14 +47,14 @@ function madeWith(userAgent: string): string {
 /** What tells this method from another of its kind. */
 function facts(method: AuthenticationMethod): (string | HTMLElement)[] {
   const known: (string | HTMLElement)[] = [];
-  if (titleOf(method) !== words[method.type].name) known.push(words[method.type].name);
+  if (titleOf(method) !== kindTexts[method.type].name) known.push(kindTexts[method.type].name);
   if (method.type === 'email') known.push(method.email);
   if (method.type === 'phone')
     known.push(
       `${method.phone_number}, by ${method.preferred_authentication_method === 'voice' ? 'call' : 'text message'}`,
     );
   if (method.type === 'passkey') {
-    if (method.user_agent) known.push(madeWith(method.user_agent));
+    if (method.user_agent) known.push(describeUserAgent(method.user_agent));
     known.push(method.credential_backed_up ? 'Synced across your devices' : 'On one device');
   }
   known.push(el('span', {}, 'Added ', timeAgo(new Date(method.created_at))));
@@ -78,7 +78,7 @@ async function rename(method: AuthenticationMethod, { client, changed }: RowPart
     },
     'Such as “Work phone”.',
   );
-  const done = await ask({
+  const done = await openDialog({
     title: `Rename ${titleOf(method)}`,
     test: 'rename-dialog',
     content: [row],
@@ -107,11 +107,15 @@ async function remove(
   method: AuthenticationMethod,
   { client, removed, lastSecond }: RowParts,
 ): Promise<void> {
-  const done = await ask({
+  const done = await openDialog({
     title: `Remove ${titleOf(method)}?`,
     test: 'remove-dialog',
     content: [
-      el('p', {}, `${words[method.type].loss} This cannot be undone, but you can add it again.`),
+      el(
+        'p',
+        {},
+        `${kindTexts[method.type].loss} This cannot be undone, but you can add it again.`,
+      ),
       lastSecond(method) &&
         el(
           'p',
@@ -150,7 +154,7 @@ export function methodRow(method: AuthenticationMethod, parts: RowParts): HTMLEl
         class: 'small',
         'data-test': test,
         onclick: () => {
-          hush();
+          clearNotices();
           run(button);
         },
       },
@@ -167,7 +171,7 @@ export function methodRow(method: AuthenticationMethod, parts: RowParts): HTMLEl
       'data-id': method.id,
       'data-confirmed': String(finished),
     },
-    el('span', { class: 'mark' }, icon(words[method.type].icon)),
+    el('span', { class: 'mark' }, icon(kindTexts[method.type].icon)),
     el(
       'div',
       { class: 'about' },

@@ -1,10 +1,9 @@
 import type { AuthenticationMethod, Client, Enrolment, FactorType, Resumed } from '../index.ts';
-import { whileBusy } from './busy.ts';
-import { el, icon, place } from './dom.ts';
+import { el, icon, byId, whileBusy } from './dom.ts';
 import { beginEnrolment, finishEnrolment } from './enrol/begin.ts';
 import { methodRow } from './method-row.ts';
-import { fail, hush, tell } from './notice.ts';
-import { explain, titleOf, words } from './words.ts';
+import { showError, clearNotices, showStatus } from './notice.ts';
+import { explain, titleOf, kindTexts } from './messages.ts';
 
 const confirmed = (method: AuthenticationMethod): boolean =>
   !('confirmed' in method) || method.confirmed;
@@ -26,7 +25,7 @@ export type Methods = ReturnType<typeof createMethods>;
  */
 export function createMethods(client: Client, factorChanged: (said: string) => void) {
   let methods: AuthenticationMethod[] = [];
-  const box = place('methods');
+  const box = byId('methods');
 
   const render = (): void => {
     const seconds = methods.filter(
@@ -78,12 +77,12 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
   };
   const changed = (method: AuthenticationMethod): void => {
     keep(method);
-    tell(`Saved as “${titleOf(method)}”.`);
+    showStatus(`Saved as “${titleOf(method)}”.`);
   };
   const removed = (method: AuthenticationMethod): void => {
     methods = methods.filter(({ id }) => id !== method.id);
     render();
-    place('methods-title').focus();
+    byId('methods-title').focus();
     factorChanged(`${titleOf(method)} removed.`);
   };
 
@@ -101,7 +100,7 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
         .authentication_methods;
       render();
     } catch (error) {
-      if (methods.length > 0) fail(error);
+      if (methods.length > 0) showError(error);
       else box.replaceChildren(el('p', { class: 'empty', 'data-test': 'error' }, explain(error)));
     }
   };
@@ -112,7 +111,7 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
     if (added) keep(added);
     if (added)
       factorChanged(
-        type === 'password' ? 'Your password was changed.' : `${words[type].name} added.`,
+        type === 'password' ? 'Your password was changed.' : `${kindTexts[type].name} added.`,
       );
     // Given up half-way, Auth0 may keep an unfinished method; a second recovery code may have taken
     // the place of the first.
@@ -124,24 +123,24 @@ export function createMethods(client: Client, factorChanged: (said: string) => v
 
   const add = (type: FactorType, button: HTMLButtonElement): Promise<void> =>
     whileBusy(button, async () => {
-      hush();
+      clearNotices();
       try {
         const enrolment = await beginEnrolment(client, type);
         if (enrolment) await finish(type, enrolment);
       } catch (error) {
-        fail(error);
+        showError(error);
       }
     });
 
   /** Goes on with what was asked for before a step-up. */
   const carryOn = async (resumed: Resumed): Promise<void> => {
-    if (resumed.problem) fail(resumed.problem);
+    if (resumed.problem) showError(resumed.problem);
     else if (resumed.operation === 'authenticationMethods.create')
       await finish(resumed.args[0].type, resumed.answer);
     else if (resumed.operation === 'authenticationMethods.update')
-      tell(`Saved as “${titleOf(resumed.answer)}”.`);
+      showStatus(`Saved as “${titleOf(resumed.answer)}”.`);
     else if (resumed.operation === 'authenticationMethods.delete') factorChanged('Removed.');
-    else if (resumed.operation === 'connectedAccounts.delete') tell('Disconnected.');
+    else if (resumed.operation === 'connectedAccounts.delete') showStatus('Disconnected.');
   };
 
   return { load, add, carryOn };

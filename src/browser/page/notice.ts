@@ -1,16 +1,16 @@
 import { ProblemError, type Waiting } from '../index.ts';
-import { el, icon, place } from './dom.ts';
-import { explain } from './words.ts';
+import { el, icon, byId } from './dom.ts';
+import { explain } from './messages.ts';
 
 /**
  * Says what was done; read out by screen readers without taking the focus. An action, where there
  * is one, stands beside it.
  */
-export function tell(
+export function showStatus(
   text: string,
   action?: { label: string; test: string; run: () => void },
 ): void {
-  place('error').replaceChildren();
+  byId('error').replaceChildren();
   const button =
     action &&
     el(
@@ -18,7 +18,7 @@ export function tell(
       { type: 'button', class: 'link', 'data-test': action.test, onclick: action.run },
       action.label,
     );
-  place('status').replaceChildren(
+  byId('status').replaceChildren(
     el(
       'p',
       { class: 'notice good', 'data-test': 'status' },
@@ -28,20 +28,25 @@ export function tell(
   );
 }
 
-/** Says what failed, at once. What the user themselves gave up is no failure. */
-export function fail(error: unknown): void {
+/** Says what did not happen, in these words; read out at once. */
+export function showFailure(text: string): void {
+  byId('status').replaceChildren();
+  byId('error').replaceChildren(
+    el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)),
+  );
+}
+
+/** Says what failed. What the user themselves gave up is no failure. */
+export function showError(error: unknown): void {
   const text = problemText(error);
-  place('status').replaceChildren();
-  if (text !== undefined)
-    place('error').replaceChildren(
-      el('p', { class: 'notice bad', 'data-test': 'error' }, icon('alert'), el('span', {}, text)),
-    );
+  if (text === undefined) byId('status').replaceChildren();
+  else showFailure(text);
 }
 
 /** Takes away what was said before. */
-export function hush(): void {
-  place('status').replaceChildren();
-  place('error').replaceChildren();
+export function clearNotices(): void {
+  byId('status').replaceChildren();
+  byId('error').replaceChildren();
 }
 
 /** What to say of a failure, or undefined where the user chose not to go on. */

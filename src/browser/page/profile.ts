@@ -1,5 +1,5 @@
 import type { Profile } from '../index.ts';
-import { el, icon, place } from './dom.ts';
+import { el, icon, byId } from './dom.ts';
 
 const initials = (name: string): string =>
   name
@@ -15,7 +15,7 @@ const initials = (name: string): string =>
  */
 export function showProfile({ name, nickname, email, email_verified, sub }: Profile): void {
   const shown = name ?? nickname ?? email ?? sub;
-  place('profile').replaceChildren(
+  byId('profile').replaceChildren(
     el(
       'div',
       { class: 'profile', 'data-test': 'profile' },
@@ -38,7 +38,7 @@ export function showProfile({ name, nickname, email, email_verified, sub }: Prof
 
 /** Name and way out in the head of the page; without a profile the head is empty. */
 export function showWho(profile: Profile | undefined, signOut: () => void): void {
-  const who = place('who');
+  const who = byId('who');
   if (!profile) who.replaceChildren();
   else {
     who.replaceChildren(

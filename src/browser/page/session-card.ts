@@ -1,6 +1,6 @@
 import type { Session } from '../index.ts';
-import { el, icon, place } from './dom.ts';
-import { stretch, timeAgo } from './when.ts';
+import { el, icon, byId } from './dom.ts';
+import { formatDuration, timeAgo } from './time.ts';
 
 /** Below this many seconds the end is announced. */
 const soon = 120;
@@ -12,8 +12,8 @@ interface Parts {
 
 /** Coarse while there is time, so that the text stands still. */
 const coarse = (seconds: number): string => {
-  if (seconds > 3600) return stretch(Math.floor(seconds / 60) * 60);
-  return stretch(seconds > soon ? Math.ceil(seconds / 60) * 60 : seconds);
+  if (seconds > 3600) return formatDuration(Math.floor(seconds / 60) * 60);
+  return formatDuration(seconds > soon ? Math.ceil(seconds / 60) * 60 : seconds);
 };
 
 const stayButton = (staySignedIn: () => Promise<void>): HTMLElement =>
@@ -27,11 +27,11 @@ const stayButton = (staySignedIn: () => Promise<void>): HTMLElement =>
  * The warning near the end: read out once, counted down for the eye, gone when there is time again.
  */
 function warn(left: number, staySignedIn: () => Promise<void>): void {
-  const box = place('ending');
+  const box = byId('ending');
   if (left > soon) box.replaceChildren();
   else if (box.childElementCount === 0) {
     const count = el('b', { 'aria-hidden': 'true' });
-    const heard = el('span', { class: 'unseen' }, stretch(left));
+    const heard = el('span', { class: 'unseen' }, formatDuration(left));
     const text = el(
       'span',
       {},
@@ -44,7 +44,7 @@ function warn(left: number, staySignedIn: () => Promise<void>): void {
     box.append(el('p', { class: 'notice warn', 'data-test': 'ending' }, icon('clock'), text));
   }
   const count = box.querySelector('b');
-  if (count) count.textContent = stretch(left);
+  if (count) count.textContent = formatDuration(left);
 }
 
 /**
@@ -83,7 +83,7 @@ export function showSession(session: Session, { staySignedIn, ended }: Parts): (
   const signedIn =
     since !== undefined &&
     el('div', {}, el('dt', {}, 'Signed in'), el('dd', {}, timeAgo(new Date(since * 1000))));
-  const box = place('session');
+  const box = byId('session');
   const held = box.contains(document.activeElement);
   const stay = stayButton(staySignedIn);
   box.replaceChildren(

@@ -1,9 +1,8 @@
 import { ProblemError, type Client, type OwnSession } from '../index.ts';
-import { ask } from './ask.ts';
-import { whileBusy } from './busy.ts';
-import { el, icon, place } from './dom.ts';
-import { fail, hush, tell } from './notice.ts';
-import { timeAgo } from './when.ts';
+import { openDialog } from './dialog.ts';
+import { el, icon, byId, whileBusy } from './dom.ts';
+import { showError, clearNotices, showStatus } from './notice.ts';
+import { timeAgo } from './time.ts';
 
 /**
  * The user's sessions on other devices, where the gateway keeps such a list; without the route the
@@ -17,22 +16,22 @@ export function createSessions(client: Client) {
       await client.sessions.endOthers();
       sessions = sessions.filter(({ current }) => current);
       render();
-      tell('You are signed out everywhere else.');
+      showStatus('You are signed out everywhere else.');
     } catch (error) {
-      fail(error);
+      showError(error);
     }
   };
 
   const end = (session: OwnSession, button: HTMLButtonElement): Promise<void> =>
     whileBusy(button, async () => {
-      hush();
+      clearNotices();
       try {
         await client.sessions.end(session.id);
         sessions = sessions.filter(({ id }) => id !== session.id);
         render();
-        tell(`${session.device} is signed out.`);
+        showStatus(`${session.device} is signed out.`);
       } catch (error) {
-        fail(error);
+        showError(error);
       }
     });
 
@@ -72,10 +71,10 @@ export function createSessions(client: Client) {
   };
 
   const render = (): void => {
-    place('sessions-card').hidden = sessions.length === 0;
+    byId('sessions-card').hidden = sessions.length === 0;
     const others = sessions.filter(({ current }) => !current);
     const confirm = (): void => {
-      void ask({
+      void openDialog({
         title: 'Sign out everywhere else?',
         test: 'end-others-dialog',
         content: [
@@ -89,7 +88,7 @@ export function createSessions(client: Client) {
         run: endOthers,
       });
     };
-    place('sessions').replaceChildren(
+    byId('sessions').replaceChildren(
       el(
         'ul',
         { class: 'list', 'data-test': 'session-list' },
@@ -111,7 +110,7 @@ export function createSessions(client: Client) {
         sessions = (await client.sessions.list()).sessions;
         render();
       } catch (error) {
-        if (!(error instanceof ProblemError) || error.status !== 404) fail(error);
+        if (!(error instanceof ProblemError) || error.status !== 404) showError(error);
       }
     },
     /**
@@ -120,7 +119,7 @@ export function createSessions(client: Client) {
      */
     factorChanged: (said: string): void => {
       const others = sessions.some(({ current }) => !current);
-      tell(
+      showStatus(
         said,
         others
           ? {

@@ -1,6 +1,14 @@
-import { createClient, type Client } from '../index.ts';
+import {
+  createClient,
+  type Client,
+  type Session,
+  type StepUpAsked,
+  type StepUpChoice,
+} from '../index.ts';
+import { openDialog } from './dialog.ts';
+import { el } from './dom.ts';
+import { purposes } from './messages.ts';
 import { showWaiting } from './notice.ts';
-import { stepUpNotice } from './step-up-notice.ts';
 
 /** What is on the page from when it is shown until something else takes its place. */
 export interface View {
@@ -11,8 +19,38 @@ export interface View {
   end(): void;
 }
 
+/** Names the user of a session; a gateway that tells no handle tells at least the subject. */
+export const userOf = ({ userHandle, user }: Session): string => userHandle ?? user.sub;
+
 /** Never resolves: whoever waits for it is forgotten together with what they would have shown. */
 const never = new Promise<never>(() => undefined);
+
+/**
+ * Says why, before the user is asked to confirm who they are; false when they would rather not.
+ * What was typed in is never stored, so where leaving the page would lose it, a window opens in its
+ * place.
+ */
+async function stepUpNotice({ operation, resumes }: StepUpAsked): Promise<StepUpChoice> {
+  const way = resumes
+    ? 'You go to the sign-in page for a moment, confirm with your second step, and come back here. We then go on by ourselves with what you asked for.'
+    : 'A window opens in which you confirm with your second step. This page stays as it is and goes on afterwards.';
+  const goes = await openDialog({
+    title: 'First, confirm it is you',
+    test: 'step-up-notice',
+    content: [
+      el(
+        'p',
+        {},
+        `To ${purposes[operation] ?? 'do this'} we want to be sure that nobody else sits at your screen.`,
+      ),
+      el('p', { class: 'quiet' }, way),
+    ],
+    submit: { label: 'Continue', test: 'continue-step-up' },
+    cancel: 'Not now',
+    run: () => Promise.resolve(),
+  });
+  return goes && (resumes || 'popup');
+}
 
 /** Makes a view whose client fetches by `fetcher`. */
 export function createView(fetcher: typeof fetch): View {

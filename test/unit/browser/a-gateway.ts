@@ -55,11 +55,11 @@ export async function startAnswering(...answers: Answer[]) {
 }
 
 /**
- * One tab: an address, a shelf that lives as long as the tab, and the addresses it was sent to. Its
+ * One tab: an address, a storage that lives as long as the tab, and the addresses it was sent to. Its
  * clock stands still but for waits.
  */
 export function openTab(origin: string, path = '/account') {
-  const shelf = new Map<string, string>();
+  const storage = new Map<string, string>();
   const tab = {
     url: origin + path,
     wentTo: [] as string[],
@@ -81,10 +81,10 @@ export function openTab(origin: string, path = '/account') {
           if (tab.popupOpens) tab.popups.push(url);
           return Promise.resolve(tab.popupOpens);
         },
-        shelf: {
-          getItem: (key) => shelf.get(key) ?? null,
-          setItem: (key, value) => shelf.set(key, value),
-          removeItem: (key) => shelf.delete(key),
+        storage: {
+          getItem: (key) => storage.get(key) ?? null,
+          setItem: (key, value) => storage.set(key, value),
+          removeItem: (key) => storage.delete(key),
         },
         fetch,
         pause: (milliseconds, signal) => {
@@ -97,7 +97,7 @@ export function openTab(origin: string, path = '/account') {
       },
       options,
     );
-  return { tab, shelf, load };
+  return { tab, storage, load };
 }
 
 /**

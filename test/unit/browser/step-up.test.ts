@@ -107,7 +107,7 @@ test('Asked for a step-up again on return, the user is not sent away a second ti
 });
 
 test('A code, a password or a proof is never stored', async () => {
-  const { load, tab, shelf } = await given(asked);
+  const { load, tab, storage } = await given(asked);
   let resumes: boolean | undefined;
   const onStepUp = (step: { resumes: boolean }): boolean => {
     resumes = step.resumes;
@@ -119,41 +119,41 @@ test('A code, a password or a proof is never stored', async () => {
   });
   const to = await sentAway(tab);
   expect(resumes).toBe(false);
-  expect(shelf.size).toBe(0);
+  expect(storage.size).toBe(0);
   expect(to.searchParams.get('returnTo')).toBe('/account');
 });
 
 test('A user who declines stays, and nothing is kept', async () => {
-  const { load, tab, shelf } = await given(asked);
+  const { load, tab, storage } = await given(asked);
   await expect(
     load({ onStepUp: () => false }).authenticationMethods.delete('totp|dev_1'),
   ).rejects.toMatchObject({
     code: 'step_up_declined',
   });
   expect(tab.wentTo).toEqual([]);
-  expect(shelf.size).toBe(0);
+  expect(storage.size).toBe(0);
 });
 
 test('A step-up at another origin is refused', async () => {
-  const { load, tab, shelf } = await given({
+  const { load, tab, storage } = await given({
     ...asked,
     body: { ...asked.body, stepUpUrl: 'https://elsewhere.example/step-up' },
   });
   await expect(load().authenticationMethods.delete('totp|dev_1')).rejects.toThrow(TypeError);
   expect(tab.wentTo).toEqual([]);
-  expect(shelf.size).toBe(0);
+  expect(storage.size).toBe(0);
 });
 
 test('Signing out forgets what was pending', async () => {
-  const { load, shelf, tab, origin } = await sentAndBack();
-  expect(shelf.size).toBe(1);
+  const { load, storage, tab, origin } = await sentAndBack();
+  expect(storage.size).toBe(1);
   load().logout();
-  expect(shelf.size).toBe(0);
+  expect(storage.size).toBe(0);
   expect(tab.wentTo.at(-1)).toBe(`${origin}/auth/logout`);
 });
 
 test('In a popup the page stays, and the action goes on by itself with what was typed in', async () => {
-  const { load, tab, shelf, seen } = await given(asked, {
+  const { load, tab, storage, seen } = await given(asked, {
     status: 201,
     body: { id: 'totp|dev_1' },
   });
@@ -168,7 +168,7 @@ test('In a popup the page stays, and the action goes on by itself with what was 
   expect(new URL(tab.popups[0] ?? '').searchParams.get('display')).toBe('popup');
   expect(seen[1]?.body).toEqual(seen[0]?.body);
   expect(tab.wentTo).toEqual([]);
-  expect(shelf.size).toBe(0);
+  expect(storage.size).toBe(0);
 });
 
 test('A popup that confirmed nothing is not opened a second time', async () => {

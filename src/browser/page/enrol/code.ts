@@ -1,5 +1,5 @@
 import { ProblemError } from '../../index.ts';
-import { field } from '../ask.ts';
+import { field } from '../dialog.ts';
 
 /**
  * The field for a one-time code, and its check before anything is sent: a slip of the finger must
@@ -33,7 +33,7 @@ export function codeField(test: string, hint?: string) {
  * Longest wait, in seconds, that a typed code survives; past it the user is told to come back with
  * a new one.
  */
-export const codeLasts = 15;
+export const codeMaxWait = 15;
 
 /** What a refused code means; other failures keep their usual words. */
 export const explainCode =

@@ -1,7 +1,7 @@
 import type { AuthenticationMethod, Client, Enrolment, NewMethod } from '../../index.ts';
-import { ask, field } from '../ask.ts';
+import { openDialog, field } from '../dialog.ts';
 import { el } from '../dom.ts';
-import { codeField, codeLasts, explainCode } from './code.ts';
+import { codeField, codeMaxWait, explainCode } from './code.ts';
 
 /** Asks for the email address; answers the enrolment begun with it, or undefined. */
 export async function beginEmail(client: Client): Promise<Enrolment | undefined> {
@@ -13,7 +13,7 @@ export async function beginEmail(client: Client): Promise<Enrolment | undefined>
     autofocus: true,
   });
   let begun: Enrolment | undefined;
-  await ask({
+  await openDialog({
     title: 'Add an email address',
     test: 'email-dialog',
     content: [el('p', {}, 'We send a code to it, to see that it is yours.'), row],
@@ -69,7 +69,7 @@ export async function beginPhone(client: Client): Promise<Enrolment | undefined>
   );
   const number = (): string => input.value.replaceAll(/[\s().-]/g, '');
   let begun: Enrolment | undefined;
-  await ask({
+  await openDialog({
     title: 'Add a phone',
     test: 'phone-dialog',
     content: [row, ways],
@@ -99,7 +99,7 @@ export async function finishMessage(
 ): Promise<AuthenticationMethod | undefined> {
   const code = codeField(`${type}-code`);
   let added: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: type === 'email' ? 'Check your mail' : 'Check your phone',
     test: `${type}-code-dialog`,
     content: [el('p', {}, 'We sent a code. It can take a minute to arrive.'), code.row],
@@ -110,7 +110,7 @@ export async function finishMessage(
       added = await client.authenticationMethods.verify(
         id,
         { auth_session, otp_code: code.value() },
-        { signal, waitAtMost: codeLasts * 4 },
+        { signal, waitAtMost: codeMaxWait * 4 },
       );
     },
   });

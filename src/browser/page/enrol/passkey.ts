@@ -4,7 +4,7 @@ import {
   type PublicKeyCredentialCreationOptionsJSON,
 } from '@simplewebauthn/browser';
 import type { AuthenticationMethod, Client, Enrolment } from '../../index.ts';
-import { ask } from '../ask.ts';
+import { openDialog } from '../dialog.ts';
 import { el } from '../dom.ts';
 
 const reasons: Record<string, string> = {
@@ -24,7 +24,7 @@ export async function finishPasskey(
   { id, auth_session, authn_params_public_key }: Enrolment,
 ): Promise<AuthenticationMethod | undefined> {
   let added: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: 'Create a passkey',
     test: 'passkey-dialog',
     content: [

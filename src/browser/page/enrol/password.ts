@@ -1,5 +1,5 @@
 import type { AuthenticationMethod, Client, Enrolment, PasswordPolicy } from '../../index.ts';
-import { ask, field } from '../ask.ts';
+import { openDialog, field } from '../dialog.ts';
 import { el } from '../dom.ts';
 
 const kinds = {
@@ -50,7 +50,7 @@ export async function finishPassword(
   });
   const least = policy?.complexity.min_length ?? 1;
   let changed: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: 'Change your password',
     test: 'password-dialog',
     content: [

@@ -4,7 +4,7 @@ import {
   type Client,
   type Enrolment,
 } from '../../index.ts';
-import { ask } from '../ask.ts';
+import { openDialog } from '../dialog.ts';
 import { el } from '../dom.ts';
 import { drawQr } from '../qr.ts';
 
@@ -14,7 +14,7 @@ export async function finishPush(
   { id, auth_session, barcode_uri = '' }: Enrolment,
 ): Promise<AuthenticationMethod | undefined> {
   let added: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: 'Add push notifications',
     test: 'push-dialog',
     content: [

@@ -1,7 +1,7 @@
 import type { AuthenticationMethod, Client, Enrolment } from '../../index.ts';
-import { ask } from '../ask.ts';
+import { openDialog } from '../dialog.ts';
 import { el } from '../dom.ts';
-import { copyButton, downloadButton, secretText } from '../keep.ts';
+import { copyButton, downloadButton, secretText } from '../copy.ts';
 
 /** Shows a new recovery code, this once, and makes it count when the user says it is kept. */
 export async function finishRecoveryCode(
@@ -11,7 +11,7 @@ export async function finishRecoveryCode(
   const shown = secretText(recovery_code, 'recovery-code');
   const kept = el('input', { type: 'checkbox', 'data-test': 'recovery-code-kept' });
   let added: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: 'Your recovery code',
     test: 'recovery-code-dialog',
     content: [

@@ -1,9 +1,9 @@
 import type { AuthenticationMethod, Client, Enrolment } from '../../index.ts';
-import { ask } from '../ask.ts';
+import { openDialog } from '../dialog.ts';
 import { el } from '../dom.ts';
-import { copyButton, secretText } from '../keep.ts';
+import { copyButton, secretText } from '../copy.ts';
 import { drawQr } from '../qr.ts';
-import { codeField, codeLasts, explainCode } from './code.ts';
+import { codeField, codeMaxWait, explainCode } from './code.ts';
 
 /**
  * Shows the key of a new authenticator app, as a picture and as text, and confirms it with a first
@@ -17,7 +17,7 @@ export async function finishTotp(
   const shown = secretText(secret, 'totp-secret');
   const code = codeField('totp-code', 'The six digits your app shows right now.');
   let added: AuthenticationMethod | undefined;
-  await ask({
+  await openDialog({
     title: 'Add an authenticator app',
     test: 'totp-dialog',
     content: [
@@ -53,7 +53,7 @@ export async function finishTotp(
       added = await client.authenticationMethods.verify(
         id,
         { auth_session, otp_code: code.value() },
-        { signal, waitAtMost: codeLasts },
+        { signal, waitAtMost: codeMaxWait },
       );
     },
   });

@@ -1,9 +1,8 @@
-import { whileBusy } from './busy.ts';
-import { el, icon, type Child } from './dom.ts';
+import { el, icon, type Child, whileBusy } from './dom.ts';
 import { problemText } from './notice.ts';
 
-/** A dialog to be shown: its words, its fields, and the work behind its button. */
-export interface Question {
+/** A dialog to be shown: its kindTexts, its fields, and the work behind its button. */
+export interface DialogOptions {
   title: string;
   test: string;
   content: Child[];
@@ -34,7 +33,7 @@ let count = 0;
  * A modal dialog with one thing to do in it. Answers true once that is done, false when the user
  * turns away; focus goes back to where it was.
  */
-export function ask({
+export function openDialog({
   title,
   test,
   content,
@@ -43,7 +42,7 @@ export function ask({
   run,
   check,
   explain,
-}: Question): Promise<boolean> {
+}: DialogOptions): Promise<boolean> {
   const id = `dialog-${(count += 1)}`;
   const giveUp = new AbortController();
   let done = false;

@@ -24,7 +24,7 @@ const codeOf = async (response: Response): Promise<unknown> => {
  * Notices what can make the page untrue: the end of the session, here or in another tab, the back
  * button, a spent budget.
  */
-export function createWatch({ reopen, recheck, ended, userChanged }: Parts) {
+export function createPresence({ reopen, recheck, ended, userChanged }: Parts) {
   let soon: ReturnType<typeof setTimeout> | undefined;
   let changedAt = 0;
 

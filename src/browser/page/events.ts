@@ -13,7 +13,7 @@ interface Parts {
  * few connections to one origin over HTTP/1.1, and hidden tabs must not hold them all. Answers how
  * to stop.
  */
-export function hear({ recheck, methodsChanged }: Parts): () => void {
+export function followEvents({ recheck, methodsChanged }: Parts): () => void {
   let stream: EventSource | undefined;
   const follow = (): void => {
     stream?.close();

@@ -1,7 +1,7 @@
 import type { AuthenticationMethod, FactorType, OperationName } from '../index.ts';
 import { ProblemError } from '../index.ts';
 
-interface Words {
+interface KindTexts {
   name: string;
   icon: string;
   /**
@@ -14,7 +14,7 @@ interface Words {
 }
 
 /** How each kind of method is called here. */
-export const words: Record<FactorType, Words> = {
+export const kindTexts: Record<FactorType, KindTexts> = {
   passkey: {
     name: 'Passkey',
     icon: 'key',
@@ -66,7 +66,33 @@ export const words: Record<FactorType, Words> = {
 
 /** What the user would call this method: the name they gave it, or what kind it is. */
 export const titleOf = (method: AuthenticationMethod): string =>
-  ('name' in method && method.name) || words[method.type].name;
+  ('name' in method && method.name) || kindTexts[method.type].name;
+
+/** Providers by the name that Auth0's own connections and strategies have. */
+const providers: Readonly<Record<string, string>> = {
+  'google-oauth2': 'Google',
+  windowslive: 'Microsoft',
+  waad: 'Microsoft',
+  apple: 'Apple',
+  github: 'GitHub',
+  facebook: 'Facebook',
+  linkedin: 'LinkedIn',
+  slack: 'Slack',
+  'sign-in-with-slack': 'Slack',
+  dropbox: 'Dropbox',
+  salesforce: 'Salesforce',
+  box: 'Box',
+};
+
+/** What people call a provider; one that is not known here is called as the tenant does. */
+export const providerName = (connection: string): string =>
+  Object.hasOwn(providers, connection)
+    ? (providers[connection] ?? connection)
+    : connection
+        .split(/[\s_-]+/)
+        .filter((word) => word !== '')
+        .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+        .join(' ') || connection;
 
 /** What the user is about to do, to follow "To ..." */
 export const purposes: Partial<Record<OperationName, string>> = {

@@ -10,7 +10,7 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** "2 hours ago" for the last thirty days, then the date. */
-export function ago(time: Date, now = Date.now()): string {
+export function formatAgo(time: Date, now = Date.now()): string {
   const seconds = (now - time.getTime()) / 1000;
   if (seconds > 30 * 86_400) return date.format(time);
   const [unit, size] = units.find(([, size]) => seconds >= size) ?? ['minute', 60];
@@ -22,14 +22,14 @@ export function timeAgo(time: Date): HTMLTimeElement {
   const element = document.createElement('time');
   element.dateTime = time.toISOString();
   element.title = moment.format(time);
-  element.textContent = ago(time);
+  element.textContent = formatAgo(time);
   return element;
 }
 
 /**
  * A stretch of time in the two largest units that are not empty: "2 days 4 hours", "45 seconds".
  */
-export function stretch(seconds: number): string {
+export function formatDuration(seconds: number): string {
   const parts: string[] = [];
   let left = Math.max(0, Math.round(seconds));
   for (const [unit, size] of [...units, ['second', 1] as const]) {
