@@ -71,6 +71,10 @@ export const settings = {
       .default('mab'),
     meaning: "begins every key and channel in Redis but those of Auth0's limits, which gateways for one tenant share in any case",
   },
+  REDIS_WAIT_MS: {
+    check: whole(0, 4_000).optional(),
+    meaning: 'milliseconds a renewal waits for a replica to have it, 0: not at all; 3000 unless given with Sentinel and Cluster, else 0',
+  },
   INSTANCES: { check: whole(1, 1_000).default(1), meaning: 'how many gateways run side by side; more than one needs REDIS_URL' },
   PORT: { check: whole(0, 65_535).default(3_000), meaning: 'where it listens' },
   HOST: { check: z.string().default('::'), meaning: 'the address it listens on' },

@@ -53,7 +53,7 @@ export const createGateway = (
   const redis =
     settings.REDIS_URL === undefined
       ? undefined
-      : createRedis({ url: settings.REDIS_URL, keyPrefix: `${settings.REDIS_KEY_PREFIX}:` }, log);
+      : createRedis({ url: settings.REDIS_URL, keyPrefix: `${settings.REDIS_KEY_PREFIX}:`, waitMs: settings.REDIS_WAIT_MS }, log);
   if (redis === undefined) log.warn({ store: 'memory' }, 'REDIS_URL is not set: sessions and limits live in this process, and end with it');
   const store = redis === undefined ? createMemoryStore() : createRedisStore(redis);
   const auth0 = createAuth0({

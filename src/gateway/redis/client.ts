@@ -1,8 +1,10 @@
 import { Failure } from '../http/errors.ts';
+import { readRedisAddress } from './address.ts';
 import { createBatch, skipped, type KeyType } from './batch.ts';
 import type { Argument, Calls } from './batch.ts';
 import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, sendCommand, withDeadline } from './connection.ts';
 import type { RedisTls } from './connection.ts';
+import { createReplication } from './replication.ts';
 import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
 import { createDiagnostics, type RedisLog } from './diagnostics.ts';
 
@@ -51,6 +53,12 @@ export interface Redis {
   /** Calls the listener for every message on the channel; over a connection of its own, restored after losses (messages meanwhile are lost). */
   subscribe(channel: string, listener: (message: string) => void): ChannelSubscription;
   publish(channel: string, message: string): Promise<void>;
+  /**
+   * Waits until a replica has what was written under this key before, for `waitMs` at most; resolves
+   * too where there is none. Rejects `store_unavailable` when a failover came between: nobody knows
+   * whether what was written is still there.
+   */
+  replicated(key: string): Promise<void>;
   /** Whether commands can be sent this moment. */
   ready(): boolean;
   /** Waits for the first connection, for at most this long; false when it did not come. */
@@ -69,7 +77,11 @@ export interface RedisOptions {
   /** Every command answers or fails within this many milliseconds. */
   deadlineMs?: number;
   tls?: RedisTls;
+  /** How long `replicated` waits; 0: not at all. 3,000 unless given with Sentinel and Cluster, else 0. */
+  waitMs?: number | undefined;
 }
+
+const waitMsOf = (url: string): number => (['sentinel', 'cluster'].includes(readRedisAddress(url).kind) ? 3_000 : 0);
 
 /**
  * The door to Redis. Every command answers within the deadline (800 ms) or throws Failure `store_unavailable`; while the server is gone there is
@@ -80,16 +92,20 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const deadlineMs = options.deadlineMs ?? 800;
   const keyPrefix = options.keyPrefix ?? 'mab:';
   let closed = false;
-  const connect = () => {
-    const made = openConnection({ url: options.url, deadlineMs, ...(options.tls ? { tls: options.tls } : {}) });
+  const connect = (answersWithin = deadlineMs) => {
+    const made = openConnection({ url: options.url, deadlineMs: answersWithin, ...(options.tls ? { tls: options.tls } : {}) });
     keepOpen(made, () => closed);
     return made;
   };
   const main = connect();
-  const subscriber = createSubscriber(connect, deadlineMs, (error) => {
-    const reason = error instanceof Error ? error.message : 'unknown';
-    log.warn({ store: 'redis', reason }, 'a listener of a channel failed');
-  });
+  const subscriber = createSubscriber(
+    () => connect(),
+    deadlineMs,
+    (error) => {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      log.warn({ store: 'redis', reason }, 'a listener of a channel failed');
+    },
+  );
   let lostAt: number | undefined = performance.now();
   const diagnostics = createDiagnostics(log, () => closed);
   const waiting = new Set<() => void>();
@@ -158,6 +174,18 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const evenWhenFull = batchOf(true);
   const notWhenFull = batchOf(false);
 
+  const waitMs = options.waitMs ?? waitMsOf(options.url);
+  const markScript = evenWhenFull.add(markLua);
+  const mark = async (key: string, forMs: number): Promise<unknown> =>
+    new Promise((done, failed) => evenWhenFull.send([{ script: markScript, keys: [key], args: [forMs], done, failed }]));
+  const replication =
+    waitMs === 0
+      ? undefined
+      : createReplication({
+          ...{ connect: () => connect(waitMs + deadlineMs), mark, keyPrefix, waitMs },
+          refused: (error) => diagnostics.failed(error, 'command'),
+        });
+
   return {
     command: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'text', name, args)),
     commandBuffer: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'bytes', name, args)),
@@ -186,6 +214,11 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     async publish(channel, message) {
       await run(() => main.publish(keyPrefix + channel, message));
     },
+    async replicated(key) {
+      await replication?.replicated(key).catch((error: unknown) => {
+        throw unavailable(error);
+      });
+    },
     ready: () => main.status === 'ready',
     opened: readyWithin,
     onReady(listener) {
@@ -196,10 +229,13 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
       closed = true;
       main.disconnect();
       subscriber.close();
+      replication?.close();
       return Promise.resolve();
     },
   };
 }
+
+const markLua = `return function(KEYS, ARGV) redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) return 1 end`;
 
 const textOf = (reply: unknown): unknown => {
   if (reply instanceof Uint8Array) return reply.toString();

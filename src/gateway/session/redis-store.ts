@@ -9,6 +9,7 @@ const endsAtBytes = 6;
 // What is noted in a list and has not this form (see ticket.ts) is no session of ours.
 const sessionKey = /^[\w-]{1,64}$/;
 const sidName = /^([\w-]{1,64})\.([\w-]{1,64})$/;
+const endings = 3;
 
 /** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
 export const createRedisStore = (redis: Redis): Store => {
@@ -34,6 +35,22 @@ export const createRedisStore = (redis: Redis): Store => {
     return entry && { entry, now: Number(now), idleLeftMs: Number(left) };
   };
 
+  // What a failover must not undo: a token that is spent, its successor, an end.
+  const secured = async (key: string): Promise<void> => redis.replicated(`session:${key}`);
+  // An end is an end: it is repeated where a failover may have undone it.
+  const ended = async (key: string, ...args: Argument[]): Promise<boolean> => {
+    let was = false;
+    for (let left = endings; ; left -= 1) {
+      try {
+        was = word(await call(key, ...args)) === 'done' || was;
+        if (was) await secured(key);
+        return was;
+      } catch (failure) {
+        if (left === 0) throw failure;
+      }
+    }
+  };
+
   return {
     async now() {
       return Number(await run(['session:clock'], ['now']));
@@ -50,13 +67,17 @@ export const createRedisStore = (redis: Redis): Store => {
     async replace(key, entry, over) {
       const reply = await call(key, 'replace', over.generation, over.holder ?? '', writeEntry(entry));
       const outcome = word(reply);
+      if (outcome === 'replaced') await secured(key);
       if (outcome === 'replaced' || outcome === 'stale' || outcome === 'held') return outcome;
       return String(reply[1]) === 'passed_on' ? 'passed_on' : 'gone';
     },
     async lease(key, generation, holder, { leaseMs, leewayMs, writeMs }): Promise<Lease> {
       const reply = await call(key, 'lease', generation, leaseMs, writeMs, holder, leewayMs);
       const kind = word(reply);
-      if (kind === 'yours') return { kind, now: Number(reply[1]) };
+      if (kind === 'yours') {
+        await secured(key);
+        return { kind, now: Number(reply[1]) };
+      }
       if (kind === 'busy') {
         const since = Number(reply[2]);
         return { kind, waitMs: Number(reply[1]), sinceMs: since < 0 ? undefined : since };
@@ -75,13 +96,13 @@ export const createRedisStore = (redis: Redis): Store => {
       await call(key, 'settle', holder, pauseMs);
     },
     async end(key) {
-      return word(await call(key, 'end')) === 'done';
+      return ended(key, 'end');
     },
     async passOn(key, forMs) {
       return word(await call(key, 'pass on', forMs)) === 'done';
     },
     async bury(key, forMs) {
-      return word(await call(key, 'bury', forMs)) === 'done';
+      return ended(key, 'bury', forMs);
     },
     async take(key) {
       const [kind, value] = await call(key, 'take');
