@@ -173,9 +173,9 @@ const main = async (): Promise<void> => {
       },
       async cut() {
         const { relay } = any(gateways);
-        relay.leadTo(undefined);
+        relay.cut();
         await sleep(5_500 + randomInt(3_000));
-        relay.leadTo(redisPort);
+        relay.mend();
       },
       async restart() {
         for (const gateway of gateways) {

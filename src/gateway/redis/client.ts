@@ -175,7 +175,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const notWhenFull = batchOf(false);
 
   const waitMs = options.waitMs ?? waitMsOf(options.url);
-  const markScript = evenWhenFull.add(markLua);
+  const markScript = evenWhenFull.add({ lua: markLua, keys: ['string'] });
   const mark = async (key: string, forMs: number): Promise<unknown> =>
     new Promise((done, failed) => evenWhenFull.send([{ script: markScript, keys: [key], args: [forMs], done, failed }]));
   const replication =
