@@ -1,8 +1,10 @@
 import express, { type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
-import { createAccount } from './account/account.ts';
-import { createKeep } from './account/keep.ts';
-import { operations } from './account/operations.ts';
+import { createAccount } from './account/handler.ts';
+import { createCache } from './cache/cache.ts';
+import { createClient } from './my-account/client.ts';
+import { allScopes } from './my-account/operations.ts';
+import { createTransport } from './my-account/transport.ts';
 import type { Auth0 } from './auth0/auth0.ts';
 import { createLogoutTokens } from './auth0/logout-token.ts';
 import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
@@ -41,7 +43,7 @@ import { createSessionList } from './session/list.ts';
 import { createListAnswers } from './session/list-answers.ts';
 import { createPending } from './session/pending.ts';
 import { createSeal } from './session/seal.ts';
-import { createSessions, type Session } from './session/sessions.ts';
+import { createSessions } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
 import { createCallers, createUserHandles } from './session/user-handle.ts';
 import { createChallenge } from './step-up/challenge.ts';
@@ -111,21 +113,25 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
-  const knownScopes: ReadonlySet<string> = new Set(operations.map(({ scope }) => scope));
+  const knownScopes: ReadonlySet<string> = new Set(allScopes);
   const headers = securityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] });
-  const account = createAccount<Session>({
+  const upstream = settings.AUTH0_DOMAIN;
+  const answerMs = settings.UPSTREAM_ANSWER_TIMEOUT;
+  const publicPath = '/api/me';
+  const transport = createTransport({ upstream, connectMs: settings.UPSTREAM_CONNECT_TIMEOUT, answerMs });
+  const cache = createCache({ redis: parts.redis, secrets, seconds: settings.READ_KEEP_SECONDS });
+  const tokens = { scopes: standing.usable, declined: standing.declined, token: fresh.token, refused: fresh.refused };
+  const client = createClient({
+    ...{ upstream, publicPath, tokens, limiter, transport, metrics, answerMs, cache },
+    changed({ user }) {
+      events.publish(user, { type: 'method_changed' });
+    },
+  });
+  const account = createAccount({
+    ...{ client, upstream, publicPath, tokens, limiter, challenge, answerMs, cache },
     headers: flat(headers),
-    upstream: settings.AUTH0_DOMAIN,
-    callers: { ...createCallers(cookie, handles), foreign: (req) => foreign(req, origin) },
-    ...(parts.redis && { chain: parts.redis.pipeline }),
-    tokens: { scopes: standing.usable, declined: standing.declined, freshToken: fresh.token, refused: fresh.refused },
-    limiter,
-    challenge,
-    changed: ({ user }) => events.publish(user, { type: 'method_changed' }),
-    metrics,
-    ...createKeep({ redis: parts.redis, secrets, seconds: settings.READ_KEEP_SECONDS }),
-    connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
-    answerMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+    sessions: { ...createCallers(cookie, handles), crossSiteReason: (req) => foreign(req, origin) },
+    pipeline: parts.redis?.pipeline,
   });
   const sameOrigin = createSameOrigin({ origin });
   const status = createSessionStatus(async (session) => ({
@@ -145,17 +151,17 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   app.use(arrive);
   // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
   const whole = (handler: RequestHandler): RequestHandler => tracked(background, handler);
-  const change = whole(account.handle);
-  const handle: RequestHandler = (req, res, next) => (req.method === 'GET' ? account.handle : change)(req, res, next);
+  const change = whole(account);
+  const handle: RequestHandler = (req, res, next) => (req.method === 'GET' ? account : change)(req, res, next);
   const failed = createAnswerErrors({ log, metrics, headers: flat(headers) });
-  app.use('/api/me', handle, failed);
+  app.use(publicPath, handle, failed);
   app.use(createSecurityHeaders(headers));
   app.use(createHealth(parts.ready));
 
   const endFormer = createEndFormer({ sessions, revoke });
   const authorize = createAuthorize({ auth0, log });
   // An address may name several calls of Auth0's, each with a deadline of its own; none may hold a browser for longer.
-  app.use('/auth', answeredWithin(60_000 + settings.UPSTREAM_ANSWER_TIMEOUT, failed));
+  app.use('/auth', answeredWithin(60_000 + answerMs, failed));
   app.get('/auth/login', createLoginStart({ authorize, transactions, origin, scope: loginScope }));
   app.get(
     '/auth/callback',
@@ -187,13 +193,12 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, whole(listed.endOne));
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   const connect = {
-    ...{ upstream: settings.AUTH0_DOMAIN, answerMs: settings.UPSTREAM_ANSWER_TIMEOUT, origin, limiter, fresh, standing, challenge, log },
+    ...{ client, upstream, tokens, origin, challenge, log },
     seal: createSeal(secrets, 'connect state'),
     pending: createPending<Connecting>({
       ...{ store, origin, name: 'connect_', sameSite: 'lax', lifetimeMs: 600_000 },
       seal: createSeal(secrets, 'connect'),
     }),
-    changed: ({ user }: Session) => events.publish(user, { type: 'method_changed' }),
   };
   app.get('/auth/connect', attach, createConnectStart(connect));
   app.get('/auth/connect/callback', cookie.attach, whole(createConnectCallback(connect)), createConnectAnew(connect));
@@ -223,6 +228,6 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
       streams.close();
       upgrades.close();
     },
-    close: account.close,
+    close: transport.close,
   };
 };

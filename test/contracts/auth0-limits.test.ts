@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { bucketsOf, plans as gatewayPlans } from '../../config/plans.ts';
-import { operations as gatewayOperations } from '../../src/gateway/account/operations.ts';
+import { operations as gatewayOperations } from '../../src/gateway/my-account/operations.ts';
 import { operations } from '../../src/tenant/me/operations.ts';
 import { plans } from '../../src/tenant/state/plans.ts';
 import { startBench, tokenOf, type Bench } from './my-account-bench.ts';

@@ -18,14 +18,21 @@ beforeAll(async () => {
   tenant = await startTenant({
     control: true,
     limits: { enforced: false },
-    clients: [{ client_id: 'killed', client_secret: 'a-client-secret', callbacks: [`${front.url}/auth/callback`] }],
+    clients: [
+      {
+        client_id: 'killed',
+        client_secret: 'a-client-secret',
+        callbacks: [`${front.url}/auth/callback`],
+      },
+    ],
   });
   environment = {
     AUTH0_DOMAIN: tenant.url,
     AUTH0_CLIENT_ID: 'killed',
     AUTH0_CLIENT_SECRET: 'a-client-secret',
     AUTH0_SECRET: 'the secret of two gateways that share it',
-    AUTH0_SCOPE: 'openid offline_access create:me:authentication_methods read:me:authentication_methods',
+    AUTH0_SCOPE:
+      'openid offline_access create:me:authentication_methods read:me:authentication_methods',
     APP_BASE_URL: front.url,
     REDIS_URL: redis.url,
     RATE_LIMIT_USER_WRITE: '1000',
@@ -47,7 +54,10 @@ const gateway = async (): Promise<{ url: string; process: Running<unknown> }> =>
   return { url: `http://localhost:${port}`, process };
 };
 const sent = (from: number): number =>
-  tenant.requests(from).filter(({ method, path }) => method === 'POST' && path === '/me/v1/authentication-methods').length;
+  tenant
+    .requests(from)
+    .filter(({ method, path }) => method === 'POST' && path === '/me/v1/authentication-methods')
+    .length;
 const until = async (condition: () => boolean): Promise<void> => {
   for (let i = 0; i < 600 && !condition(); i += 1) await sleep(25);
   expect(condition()).toBe(true);
@@ -57,7 +67,10 @@ test('a named change whose gateway is killed in the middle is not made again by 
   const [dying, living] = await Promise.all([gateway(), gateway()]);
   front.targets([dying.url]);
   const [user] = tenant.users.add({ count: 1, password: 'of a user of this test' });
-  const person: Person = createPerson(front.url, { email: user?.email ?? '', password: 'of a user of this test' });
+  const person: Person = createPerson(front.url, {
+    email: user?.email ?? '',
+    password: 'of a user of this test',
+  });
   await person.signIn('/auth/session');
   const before = tenant.requests().at(-1)?.id ?? 0;
   const key = { 'idempotency-key': '"enrol-a-phone"' };
@@ -75,7 +88,10 @@ test('a named change whose gateway is killed in the middle is not made again by 
   for (let repeat = 0; repeat < 2; repeat += 1) {
     const began = performance.now();
     const answer = await change();
-    expect([answer.status, answer.json()]).toMatchObject([409, { code: 'outcome_unknown', lookAt: methods }]);
+    expect([answer.status, answer.json()]).toMatchObject([
+      409,
+      { code: 'outcome_unknown', lookAt: methods },
+    ]);
     expect(performance.now() - began).toBeLessThan(9_000);
   }
   expect(sent(before)).toBe(1);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Person, Seen } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
 
@@ -91,4 +91,57 @@ test('two callbacks at once with the same cookie complete it once', async () => 
   const both = await Promise.all([1, 2].map(async () => fetch(callback, { redirect: 'manual', headers: { cookie, accept: 'text/html' } })));
   expect(both.map(({ status }) => status).sort()).toEqual([303, 400]);
   expect(completed() - before).toBe(1);
+});
+
+test('what was read before it is not shown after it: the list has the account at once', async () => {
+  const list = '/api/me/v1/connected-accounts/accounts';
+  const before = await accounts();
+  const back = await answer(await person.visit(path, { headers: own }), 'allow');
+  expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
+  expect(await accounts()).toHaveLength(before.length + 1);
+  expect((await person.call('GET', list)).headers.get('cache-status')).toContain('hit');
+});
+
+const challenges: [string, number, Record<string, string>, unknown][] = [
+  ['more scope by header', 403, { 'www-authenticate': 'Bearer error="insufficient_scope"' }, {}],
+  ['more scope by body', 403, {}, { type: 'https://auth0.com/api-errors/A0E-403-0002', status: 403 }],
+  ['a fresher sign-in (RFC 9470)', 401, { 'www-authenticate': 'Bearer error="insufficient_user_authentication", max_age="60"' }, {}],
+];
+describe('a session that has the scope already', () => {
+  let apart: World;
+  beforeAll(async () => {
+    apart = await startWorld({
+      tenant: { limits: { enforced: false } },
+      settings: { AUTH0_SCOPE: 'openid offline_access read:me:factors create:me:connected_accounts', RATE_LIMIT_USER_WRITE: '1000' },
+    });
+  });
+  afterAll(async () => apart.close());
+
+  test.each(challenges)(
+    'asked for %s, it is led to a step-up that comes back to it, and keeps its token',
+    async (_what, status, headers, body) => {
+      const other = apart.person();
+      await other.signIn('/auth/session');
+      const refreshes = (): number =>
+        apart.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token').length;
+      const begun = refreshes();
+      apart.tenant.faults.add({ path: '/me/v1/connected-accounts/connect', status, headers, body });
+      const failed = await other.call('GET', path);
+      expect([failed.status, failed.json()]).toMatchObject([403, { code: 'step_up_required' }]);
+      const { stepUpUrl } = failed.json() as { stepUpUrl: string };
+      expect(new URL(stepUpUrl, apart.origin).searchParams.get('returnTo')).toContain('/auth/connect?connection=google-oauth2');
+      expect((await other.call('GET', '/api/me/v1/factors')).status).toBe(200);
+      expect(refreshes()).toBe(begun);
+    },
+  );
+
+  test('told to come again at a date thirty seconds ahead, it says thirty seconds', async () => {
+    const other = apart.person();
+    await other.signIn('/auth/session');
+    const date = new Date(Date.now() + 30_000).toUTCString();
+    apart.tenant.faults.add({ path: '/me/v1/connected-accounts/connect', status: 429, headers: { 'retry-after': date } });
+    const failed = await other.call('GET', path);
+    expect([failed.status, failed.json()]).toMatchObject([429, { code: 'rate_limited' }]);
+    expect(Number(failed.headers.get('retry-after'))).toBeGreaterThanOrEqual(25);
+  });
 });

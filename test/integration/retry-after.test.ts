@@ -5,7 +5,8 @@ import { startWorld, type World } from '../helpers/world.ts';
 
 const factors = '/api/me/v1/factors';
 const connect = '/auth/connect?connection=google-oauth2';
-const secondsAhead = (seconds: number): string => new Date(Date.now() + seconds * 1_000).toUTCString();
+const secondsAhead = (seconds: number): string =>
+  new Date(Date.now() + seconds * 1_000).toUTCString();
 
 let world: World;
 let person: Person;
@@ -16,7 +17,8 @@ const start =
     world = await startWorld({
       tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds: seconds } },
       settings: {
-        AUTH0_SCOPE: 'openid offline_access read:me:factors create:me:authentication_methods create:me:connected_accounts',
+        AUTH0_SCOPE:
+          'openid offline_access read:me:factors create:me:authentication_methods create:me:connected_accounts',
         READ_KEEP_SECONDS: '0',
         ...settings,
       },
@@ -26,7 +28,10 @@ beforeEach(async () => {
   world.tenant.faults.clear();
   users += 1;
   const [user] = world.tenant.users.add({ count: 1, password: `of user ${users} of this test` });
-  person = createPerson(world.origin, { email: user?.email ?? '', password: `of user ${users} of this test` });
+  person = createPerson(world.origin, {
+    email: user?.email ?? '',
+    password: `of user ${users} of this test`,
+  });
   await person.signIn('/auth/session');
 });
 const told = (answer: Seen): number => {
@@ -56,11 +61,14 @@ describe('a 429 of the token endpoint', () => {
     ['that no number holds', () => '1e300', 1, 1],
     ['as a date ten seconds ahead', () => secondsAhead(10), 8, 10],
     ['as a date of next year', () => secondsAhead(31_536_000), 30, 30],
-  ])('with a Retry-After %s is told no longer than until the next try', async (_what, value, least, most) => {
-    const seconds = told(await busy(value()));
-    expect(seconds).toBeGreaterThanOrEqual(least);
-    expect(seconds).toBeLessThanOrEqual(most);
-  });
+  ])(
+    'with a Retry-After %s is told no longer than until the next try',
+    async (_what, value, least, most) => {
+      const seconds = told(await busy(value()));
+      expect(seconds).toBeGreaterThanOrEqual(least);
+      expect(seconds).toBeLessThanOrEqual(most);
+    },
+  );
 
   test('with a Retry-After of an hour locks the session no longer than it was told', async () => {
     await busy('3600');
@@ -90,10 +98,18 @@ describe('a 429 of the API', () => {
     ['of an hour, when the bucket opens after two minutes', () => '3600', 119, 120],
     ['that no number holds', () => '1e300', 1, 15],
   ];
-  test.each(ways.flatMap(([name, ask]) => values.map(([what, ...rest]) => [name, what, ask, ...rest] as const)))(
+  test.each(
+    ways.flatMap(([name, ask]) =>
+      values.map(([what, ...rest]) => [name, what, ask, ...rest] as const),
+    ),
+  )(
     '%s: with a Retry-After %s is told as long as it is held',
     async (_name, _what, ask, value, least, most) => {
-      world.tenant.faults.add({ path: '/me/v1/', status: 429, headers: { 'retry-after': value() } });
+      world.tenant.faults.add({
+        path: '/me/v1/',
+        status: 429,
+        headers: { 'retry-after': value() },
+      });
       const first = await ask();
       expect([first.status, first.json()]).toMatchObject([429, { code: 'rate_limited' }]);
       expect(told(first)).toBeGreaterThanOrEqual(least);

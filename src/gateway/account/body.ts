@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure } from '../http/errors.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from '../my-account/operations.ts';
 
 /** How large a body may be, in bytes, and how long it may take to arrive, in milliseconds. */
 export interface BodyLimits {
@@ -16,17 +16,34 @@ const hangUp = { Connection: 'close' };
  * Checks the head of a request against its operation: no body on GET and DELETE (`invalid_request`), JSON on the others
  * (`unsupported_media_type`), no more than the limit announced (`body_too_large`).
  */
-export function checkBodyHead(req: IncomingMessage, operation: Operation, limits: BodyLimits): void {
+export function checkBodyHead(
+  req: IncomingMessage,
+  operation: Operation,
+  limits: BodyLimits,
+): void {
   const { headers } = req;
   const announced = headers['content-length'];
   if (operation.method === 'GET' || operation.method === 'DELETE') {
-    if (headers['transfer-encoding'] === undefined && (announced === undefined || announced === '0')) return;
-    throw new Failure('invalid_request', { detail: 'This operation takes no body.', headers: hangUp });
+    if (
+      headers['transfer-encoding'] === undefined &&
+      (announced === undefined || announced === '0')
+    )
+      return;
+    throw new Failure('invalid_request', {
+      detail: 'This operation takes no body.',
+      headers: hangUp,
+    });
   }
   if (announced !== undefined && Number(announced) > limits.bytes) throw tooLarge(limits);
   const encoding = headers['content-encoding'];
-  if (!json.test(headers['content-type'] ?? '') || (encoding !== undefined && encoding !== 'identity')) {
-    throw new Failure('unsupported_media_type', { detail: 'Send application/json in UTF-8, not compressed.', headers: hangUp });
+  if (
+    !json.test(headers['content-type'] ?? '') ||
+    (encoding !== undefined && encoding !== 'identity')
+  ) {
+    throw new Failure('unsupported_media_type', {
+      detail: 'Send application/json in UTF-8, not compressed.',
+      headers: hangUp,
+    });
   }
 }
 

@@ -1,91 +1,82 @@
+import type { Request } from 'express';
 import { Failure } from '../http/errors.ts';
-import type { Limiter } from '../limiter/limiter.ts';
+import { TruncatedResponse } from '../http/upstream-response.ts';
+import type { Client } from '../my-account/client.ts';
+import { upstreamHeaders } from '../my-account/headers.ts';
+import { targetOf } from '../my-account/target.ts';
 import type { Session } from '../session/sessions.ts';
 import type { Challenge } from '../step-up/challenge.ts';
-import type { Fresh } from '../tokens/fresh.ts';
 
-/** The scope of both steps of connecting an account. */
-export const connectScope = 'create:me:connected_accounts';
-
-/** What the My Account API answered to a write of this gateway's own. */
-export interface Answer {
+/** What the My Account API answered: its status, and the members of its body. */
+export interface ConnectResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Sends one write to the My Account API as this user; what the API says with another status than 401, 429 and 5xx comes back as it is. */
-export type Call = (session: Session, path: `/${string}`, body: unknown, returnTo: string) => Promise<Answer>;
+/**
+ * Sends one of the two steps of connecting an account as this session. Returns what the API says;
+ * throws Failure like the client, with `returnTo`, where a step-up leads back to as well.
+ */
+export type ConnectCall = (
+  req: Request,
+  session: Session,
+  members: Readonly<Record<string, unknown>>,
+  returnTo: string,
+) => Promise<ConnectResponse>;
 
-/** What a call needs: token, place in the budget, and the deadline in milliseconds for the whole of it. */
-export interface CallParts {
+/** What a call needs; `upstream` is the tenant's origin. */
+export interface ConnectCallParts {
+  readonly client: Client;
   readonly upstream: string;
-  readonly answerMs: number;
-  readonly limiter: Limiter;
-  readonly fresh: Fresh;
   readonly challenge: Challenge;
 }
 
-/** Makes the call; a write is sent once more only where DPoP wanted a nonce, so that the first was not looked at. */
-export const createCall = ({ upstream, answerMs, limiter, fresh, challenge }: CallParts): Call => {
-  const once = async (session: Session, url: string, body: unknown, returnTo: string, again: boolean): Promise<Answer> => {
-    const verdict = await limiter.take({ user: session.user, bucket: 'connected_accounts_create_flow', priority: 'write' });
-    if (!verdict.admitted) {
-      const headers = { 'Retry-After': String(verdict.retryAfterSeconds) };
-      throw new Failure(verdict.by === 'user' ? 'rate_limited' : 'tenant_busy', { headers, members: { returnTo } });
-    }
-    let headers: Record<string, string>;
+const steps = {
+  begin: targetOf('createConnectedAccountRequest'),
+  complete: targetOf('completeConnectedAccountRequest'),
+} as const;
+
+/** The scope of both steps of connecting an account. */
+export const connectScope = steps.begin.operation.scope;
+
+// What was begun is carried through, also when the browser leaves: its code would be spent.
+const never = new AbortController().signal;
+
+/** Makes the call of a step over the one client of the API. */
+export const createConnectCall = (
+  step: keyof typeof steps,
+  { client, upstream, challenge }: ConnectCallParts,
+): ConnectCall => {
+  const host = new URL(upstream).host;
+  const target = steps[step];
+  return async (req, session, members, returnTo) => {
+    const body = Buffer.from(JSON.stringify(members));
+    const { 'user-agent': agent, 'accept-language': language } = req.headers;
+    const shown = { accept: 'application/json', 'user-agent': agent, 'accept-language': language };
     try {
-      const token = await fresh.token(session, connectScope);
-      if (token.kind === 'ended') throw new Failure('login_required');
-      if (token.kind === 'passing')
-        throw new Failure('tenant_busy', { headers: { 'Retry-After': String(token.retryAfterSeconds) }, members: { returnTo } });
-      if (token.kind === 'step_up') throw challenge({ session, scope: [connectScope], reason: token.reason, returnTo });
-      if (!token.scope.includes(connectScope)) throw challenge({ session, scope: [connectScope], reason: 'insufficient_scope', returnTo });
-      headers = await token.headers('POST', url);
-    } catch (failure) {
-      verdict.refund();
+      const { response } = await client({
+        session,
+        target,
+        headers: upstreamHeaders(shown, { host, requestId: req.id, body }),
+        body,
+        stepUp: (why) => challenge({ ...why, session, scope: [target.operation.scope], returnTo }),
+        signal: never,
+      });
+      return { status: response.status, body: readObject(response.body) };
+    } catch (error) {
+      const failure =
+        error instanceof TruncatedResponse
+          ? new Failure('upstream_unreachable', { cause: error })
+          : error;
+      if (failure instanceof Failure) failure.members['returnTo'] ??= returnTo;
       throw failure;
     }
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(url, {
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify(body),
-        redirect: 'manual',
-        signal: AbortSignal.timeout(answerMs),
-      });
-      text = await response.text();
-    } catch (cause) {
-      verdict.settled();
-      const late = cause instanceof Error && cause.name === 'TimeoutError';
-      throw new Failure(late ? 'upstream_timeout' : 'upstream_unreachable', { cause, members: { returnTo } });
-    }
-    verdict.settled();
-    const { status } = response;
-    const named = Object.fromEntries(response.headers);
-    const closedSeconds = limiter.feedback({ user: session.user, bucket: 'connected_accounts_create_flow', status, headers: named }) ?? 1;
-    if (status === 429) {
-      const wait = { 'Retry-After': String(closedSeconds) };
-      const code = response.headers.has('x-auth0-error-kind') ? 'tenant_busy' : 'rate_limited';
-      throw new Failure(code, { headers: wait, members: { returnTo } });
-    }
-    if (status === 401) {
-      fresh.refused(session, { headers: named });
-      if (!again && /_dpop_nonce/.test(response.headers.get('www-authenticate') ?? '')) return once(session, url, body, returnTo, true);
-      throw new Failure('login_required');
-    }
-    if (status >= 500 || (status >= 300 && status < 400))
-      throw new Failure('upstream_unreachable', { cause: new Error(`status ${status}`), members: { returnTo } });
-    return { status, body: readObject(text) };
   };
-  return (session, path, body, returnTo) => once(session, `${upstream}/me/v1${path}`, body, returnTo, false);
 };
 
-const readObject = (text: string): Record<string, unknown> => {
+const readObject = (body: Buffer): Record<string, unknown> => {
   try {
-    const parsed: unknown = JSON.parse(text);
+    const parsed: unknown = JSON.parse(body.toString());
     return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
   } catch {
     return {};

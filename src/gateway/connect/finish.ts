@@ -1,7 +1,8 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import { redirect } from '../http/redirect.ts';
-import { createCall } from './call.ts';
+import { createConnectCall } from './call.ts';
+import { createResume } from './resume.ts';
 import type { ConnectParts } from './start.ts';
 
 const none = Buffer.alloc(0);
@@ -36,8 +37,9 @@ export const createConnectAnew = ({ seal, origin }: ConnectParts): ErrorRequestH
 
 /** Makes `GET /auth/connect/callback`: completes the connection with what only this server kept, and sends the browser back (303). */
 export const createConnectCallback = (parts: ConnectParts): RequestHandler => {
-  const { origin, pending, seal, log, changed } = parts;
-  const call = createCall(parts);
+  const { origin, pending, seal, log } = parts;
+  const call = createConnectCall('complete', parts);
+  const resume = createResume(seal);
 
   return async function finishConnect(req, res) {
     const query = new URL(req.originalUrl, origin).searchParams;
@@ -52,28 +54,36 @@ export const createConnectCallback = (parts: ConnectParts): RequestHandler => {
     if (known === undefined) throw failed('This was not begun here. Begin again.', 'unknown_state');
     const kept = await pending.take(req, res, known.slot);
     if (kept === undefined)
-      throw failed('It took too long, was finished already, or was begun in another browser. Begin again.', 'not_pending');
+      throw failed(
+        'It took too long, was finished already, or was begun in another browser. Begin again.',
+        'not_pending',
+      );
     const session = req.account;
     if (session === undefined)
-      throw new Failure('login_required', { members: { loginUrl: `/auth/login?${new URLSearchParams({ returnTo }).toString()}` } });
-    if (session.user !== kept.user) throw failed('You have signed in as another user meanwhile. Begin again.', 'another_user');
+      throw new Failure('login_required', {
+        members: { loginUrl: `/auth/login?${new URLSearchParams({ returnTo }).toString()}` },
+      });
+    if (session.user !== kept.user)
+      throw failed('You have signed in as another user meanwhile. Begin again.', 'another_user');
     const code = query.get('connect_code') ?? '';
     if (query.has('error') || !/^[\x21-\x7e]{1,256}$/.test(code))
       throw failed('The provider did not agree, or it was cancelled there.', 'refused_by_provider');
+    // What was begun is spent: a step-up leads to a new beginning.
+    const again = resume.address(session, { connection: known.connection, returnTo });
     const { status } = await call(
+      req,
       session,
-      '/connected-accounts/complete',
       {
         auth_session: kept.authSession,
         connect_code: code,
         redirect_uri: `${origin}/auth/connect/callback`,
         code_verifier: kept.verifier,
       },
-      returnTo,
+      again,
     );
     if (status === 409) throw failed('This account is connected already.', 'conflict');
-    if (status !== 200 && status !== 201) throw failed('Auth0 did not complete the connection. Begin again.', `status ${status}`);
-    changed(session);
+    if (status !== 200 && status !== 201)
+      throw failed('Auth0 did not complete the connection. Begin again.', `status ${status}`);
     redirect(res, 303, returnTo);
   };
 };

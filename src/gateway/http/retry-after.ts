@@ -19,7 +19,10 @@ export function readHttpDate(text: string): number | undefined {
  * Returns the whole seconds that an answer's `Retry-After` asks to wait (RFC 9110 section 10.2.3), from 0 to 3600, or undefined when it has none or
  * one that is neither seconds nor a date. A date is measured by the answer's own `Date`, since this machine's clock may be minutes off.
  */
-export function readRetryAfter(header: (name: string) => string | null | undefined, now: number = Date.now()): number | undefined {
+export function readRetryAfter(
+  header: (name: string) => string | null | undefined,
+  now: number = Date.now(),
+): number | undefined {
   const text = header('retry-after')?.trim() ?? '';
   if (/^\d+$/.test(text)) return Math.min(longestSeconds, Number(text));
   const until = readHttpDate(text);

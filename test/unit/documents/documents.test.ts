@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { plans } from '../../../config/plans.ts';
 import { failures } from '../../../src/gateway/http/errors.ts';
-import { operations } from '../../../src/gateway/account/operations.ts';
+import { operations } from '../../../src/gateway/my-account/operations.ts';
 import { root, text } from '../house/source.ts';
 
 const pages = [...readdirSync(root), ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) =>

@@ -8,7 +8,8 @@ const columns = [
   ['serve'],
   ['app'],
   ['login', 'embedded', 'connect', 'logout', 'account'],
-  ['tokens'],
+  ['my-account'],
+  ['tokens', 'cache'],
   ['session', 'limiter', 'step-up'],
   ['auth0'],
   // The failures this gateway answers with are a table in http; the door to Redis throws one of them, so it stands left of http.
