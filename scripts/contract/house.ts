@@ -36,7 +36,7 @@ interface GatewayOperation {
 
 const root = join(import.meta.dirname, '../..');
 /** Where the gateway's operations table may stand. */
-const tables = ['src/gateway/my-account/operations.ts', 'src/gateway/account/operations.ts'];
+const tables = ['src/gateway/my-account/operations.ts'];
 
 async function gatewayOperations(): Promise<Pick<House, 'gateway' | 'limits'>> {
   const file = tables.map((each) => join(root, each)).find((each) => existsSync(each));
