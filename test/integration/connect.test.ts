@@ -7,7 +7,10 @@ let person: Person;
 beforeAll(async () => {
   world = await startWorld({
     tenant: { limits: { enforced: false } },
-    settings: { RATE_LIMIT_USER_WRITE: '1000', RATE_LIMIT_USER_READ: '1000', RATE_LIMIT_USER_FACTORS_READ: '1000' },
+    settings: {
+      RATE_LIMIT_USER_CONNECTED_ACCOUNTS_CREATE_FLOW: '1000',
+      RATE_LIMIT_USER_CONNECTED_ACCOUNTS_READ_ACCOUNTS: '1000',
+    },
   });
   person = world.person();
   await person.signIn();
@@ -112,7 +115,10 @@ describe('a session that has the scope already', () => {
   beforeAll(async () => {
     apart = await startWorld({
       tenant: { limits: { enforced: false } },
-      settings: { AUTH0_SCOPE: 'openid offline_access read:me:factors create:me:connected_accounts', RATE_LIMIT_USER_WRITE: '1000' },
+      settings: {
+        AUTH0_SCOPE: 'openid offline_access read:me:factors create:me:connected_accounts',
+        RATE_LIMIT_USER_CONNECTED_ACCOUNTS_CREATE_FLOW: '1000',
+      },
     });
   });
   afterAll(async () => apart.close());
