@@ -98,3 +98,14 @@ export const folder = z.string().refine((value) => statSync(value, { throwIfNoEn
 
 /** A limit of requests, or nothing. */
 export const rate = whole(1, 1_000_000).optional();
+
+const signatures = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
+
+/** A list of signature algorithms with public keys (RFC 7518 section 3.1), RS256 alone by default. */
+export const algorithms = z
+  .string()
+  .default('RS256')
+  .transform((value) => value.split(',').map((each) => each.trim()))
+  .refine((list) => list.every((each) => signatures.includes(each)), {
+    error: `must be a list of: ${signatures.join(', ')}`,
+  });

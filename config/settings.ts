@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { domain, folder, onOff, optional, origin, proxies, redisUrl, secrets, signingKey, whole } from './checks.ts';
+import { algorithms, domain, folder, onOff, optional, origin, proxies, redisUrl, secrets, signingKey, whole } from './checks.ts';
 import { plans, type PlanName } from './plans.ts';
 import { rateLimitSettings } from './rate-limits.ts';
 
@@ -36,6 +36,10 @@ export const settings = {
   },
   AUTH0_PASSWORD_REALM: { check: optional, meaning: 'switches POST /auth/password on, for this database connection' },
   AUTH0_PASSKEYS: { check: onOff.default(false), meaning: 'switches the native passkey routes on (the tenant needs a custom domain)' },
+  ID_TOKEN_ALGORITHMS: {
+    check: algorithms,
+    meaning: 'which signatures of ID and logout tokens are taken, separated by commas',
+  },
   APP_BASE_URL: { check: origin, meaning: 'the public origin of the gateway' },
   AUTH0_PLAN: {
     check: z.enum(planNames, `must be one of: ${planNames.join(', ')}`).default('enterprise'),

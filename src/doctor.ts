@@ -50,6 +50,7 @@ export const examine = async (environment: Record<string, string | undefined>, s
     callback,
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
+    idTokenAlgorithms: settings.ID_TOKEN_ALGORITHMS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
     exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {

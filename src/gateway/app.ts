@@ -182,6 +182,7 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   const verify = createLogoutTokens({
     issuer: auth0.issuer,
     clientId: settings.AUTH0_CLIENT_ID,
+    algorithms: settings.ID_TOKEN_ALGORITHMS,
     ...{ metadata: auth0.metadata, skewSeconds: auth0.skewSeconds, timeoutMs: 3_000 },
   });
   const backChannel = { verify, list, marks: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT };

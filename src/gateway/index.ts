@@ -65,6 +65,7 @@ export const createGateway = (
     callback: `${settings.APP_BASE_URL}/auth/callback`,
     pushed: settings.AUTH0_PUSHED_AUTHORIZATION_REQUESTS,
     requestObjects: settings.AUTH0_REQUEST_OBJECTS,
+    idTokenAlgorithms: settings.ID_TOKEN_ALGORITHMS,
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
     exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {

@@ -61,6 +61,8 @@ export interface Auth0Options {
   readonly callback: string;
   readonly pushed: 'auto' | 'on' | 'off';
   readonly requestObjects: boolean;
+  /** The signature algorithms of ID tokens that are taken. */
+  readonly idTokenAlgorithms: readonly string[];
   readonly answerTimeoutMs: number;
   /** Until a refresh is answered: longer than anybody waits for it, since its token is spent. */
   readonly exchangeTimeoutMs: number;

@@ -7,13 +7,13 @@ import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
 import { createTenantClock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
 import { createDirect } from './direct.ts';
-import { OAuthError, sortRefreshFailure } from './grant.ts';
+import { clockToleranceSeconds, createIdTokens, createTenantKeys, isUnknownKey } from './id-token.ts';
+import { OAuthError, sortRefreshFailure, type Grant } from './grant.ts';
 import { commonGrant, fullGrant } from './read-grant.ts';
 import { createSend } from './send.ts';
 
-// Auth0, Redis and this machine may disagree by minutes. What must be exact is measured between two times of the same clock instead.
-const clockToleranceSeconds = 330;
 const retryDiscoveryMs = 1_000;
+const keysTimeoutMs = 3_000;
 
 /** Makes the one door to openid-client; discovery happens at first use, so the gateway starts while Auth0 is away. */
 export const createAuth0 = (options: Auth0Options): Auth0 => {
@@ -73,6 +73,31 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
   const dpopOption = (config: oidc.Configuration, pair: KeyPair | undefined): oidc.DPoPOptions =>
     pair === undefined ? {} : { DPoP: oidc.getDPoPHandle(config, pair) };
 
+  const verifyIdToken = createIdTokens({
+    ...{ issuer, clientId, algorithms: options.idTokenAlgorithms, skewSeconds: clock.skewSeconds },
+    keys: createTenantKeys({
+      metadata: async () => ({ ...(await configuration()).serverMetadata() }),
+      timeoutMs: Math.min(keysTimeoutMs, answerTimeoutMs),
+    }),
+  });
+  // openid-client checks a signature where that is switched on, with keys that each of its configurations fetches anew: after a token was spent is no
+  // time to find that they cannot be had. These are kept.
+  const verified = async (tokens: Parameters<typeof fullGrant>[0]): Promise<Grant> => {
+    const grant = fullGrant(tokens);
+    await verifyIdToken(grant.idToken);
+    return grant;
+  };
+  // A refresh need not bring an ID token. One that cannot be verified for want of keys is not taken, and the spent refresh token's successor is kept.
+  const believed = async (idToken: string | undefined): Promise<{ idToken?: string; sub?: string }> => {
+    if (idToken === undefined) return {};
+    try {
+      return { idToken, sub: (await verifyIdToken(idToken)).sub };
+    } catch (failure) {
+      // A key that is new at the tenant may not be had yet. Anything else is another's token: no user's, so nobody's session goes on with it.
+      return failure instanceof Failure || isUnknownKey(failure) ? {} : { sub: '' };
+    }
+  };
+
   return {
     issuer,
     audience,
@@ -113,7 +138,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
           dpopOption(config, dpop),
         ),
       );
-      return fullGrant(tokens);
+      return verified(tokens);
     },
     async refresh(token, { scope } = {}, dpop) {
       try {
@@ -125,7 +150,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
           config.timeout = 0;
           return ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
         });
-        return { kind: 'renewed', grant: { ...commonGrant(tokens), idToken: tokens.id_token, sub: tokens.claims()?.sub } };
+        return { kind: 'renewed', grant: { ...commonGrant(tokens), ...(await believed(tokens.id_token)) } };
       } catch (failure) {
         return sortRefreshFailure(failure);
       }
@@ -150,7 +175,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     async grant(type, parameters, { dpop, nested, forwardedFor } = {}) {
       // A configuration for this one request: what is added to it cannot reach another.
       const config = await configured((await configuration()).serverMetadata(), createSend(clock, { nested, forwardedFor }));
-      return fullGrant(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
+      return verified(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
     },
     direct: createDirect({
       domain,

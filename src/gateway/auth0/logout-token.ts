@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { Failure } from '../http/errors.ts';
+import { claimProblem, clockToleranceSeconds, createTenantKeys, keysAreAway } from './id-token.ts';
 
 /** Whom a logout token is about, and its own name; at least one of `sub` and `sid` is there. */
 export interface LogoutToken {
@@ -17,8 +18,9 @@ const event = 'http://schemas.openid.net/event/backchannel-logout';
 // Auth0 writes plain JWT where the standard asks for logout+jwt (RFC 8725 section 3.11); an ID token never has `events`, so neither is taken for the other.
 const types = new Set(['jwt', 'logout+jwt', 'application/logout+jwt']);
 const timely = new Set(['exp', 'nbf', 'iat']);
-const clockToleranceSeconds = 330;
 const longestLifeSeconds = 600;
+
+const untimely = 'it has expired or is not yet valid, or the clocks of Auth0 and of this gateway are too far apart';
 
 const refuse = (detail: string, cause?: unknown): Failure =>
   new Failure('invalid_request', { detail: `The logout token is refused: ${detail}.`, cause });
@@ -29,25 +31,24 @@ export const createLogoutTokens = (options: {
   clientId: string;
   metadata: () => Promise<Readonly<Record<string, unknown>>>;
   timeoutMs: number;
+  /** The signature algorithms that are taken; RS256 alone unless they are named. */
+  algorithms?: readonly string[];
   /** What to add to this machine's time for the tenant's. */
   skewSeconds?: () => number;
 }): VerifyLogoutToken => {
-  const { issuer, clientId, metadata, timeoutMs, skewSeconds = () => 0 } = options;
-  let keys: JWTVerifyGetKey | undefined;
-  const keyFor: JWTVerifyGetKey = async (header, token) => {
-    keys ??= createRemoteJWKSet(new URL(String((await metadata())['jwks_uri'])), { timeoutDuration: timeoutMs, [customFetch]: fetch });
-    return keys(header, token);
-  };
+  const { issuer, clientId, metadata, timeoutMs, algorithms = ['RS256'], skewSeconds = () => 0 } = options;
+  const keys = createTenantKeys({ metadata, timeoutMs });
 
   return async (token) => {
     let payload: JWTPayload;
+    const now = Date.now() / 1000 + skewSeconds();
     try {
-      const verified = await jwtVerify(token, keyFor, {
+      const verified = await jwtVerify(token, keys, {
         issuer,
         audience: clientId,
-        algorithms: ['RS256'],
+        algorithms: [...algorithms],
         clockTolerance: clockToleranceSeconds,
-        currentDate: new Date(Date.now() + skewSeconds() * 1000),
+        currentDate: new Date(now * 1000),
         requiredClaims: ['iat', 'exp', 'jti', 'events'],
       });
       if (!types.has((verified.protectedHeader.typ ?? '').toLowerCase())) throw refuse('its type is not that of a logout token');
@@ -57,11 +58,13 @@ export const createLogoutTokens = (options: {
       const late =
         cause instanceof errors.JWTExpired ||
         (cause instanceof errors.JWTClaimValidationFailed && cause.reason === 'check_failed' && timely.has(cause.claim));
-      if (late) throw refuse('it has expired or is not yet valid, or the clocks of Auth0 and of this gateway are too far apart', cause);
-      if (cause instanceof errors.JOSEError && !(cause instanceof errors.JWKSTimeout))
-        throw refuse('signature, issuer, audience or form are wrong', cause);
+      if (late) throw refuse(untimely, cause);
+      if (!keysAreAway(cause)) throw refuse('signature, issuer, audience or form are wrong', cause);
       throw new Failure('upstream_unreachable', { cause });
     }
+    const problem = claimProblem(payload, { clientId, now });
+    if (problem === 'iat') throw refuse(untimely);
+    if (problem !== undefined) throw refuse(`its ${problem} is wrong`);
     const { jti, sub, iat = 0, exp = 0 } = payload;
     const { sid, events, nonce } = payload;
     if (nonce !== undefined) throw refuse('it has a nonce');
