@@ -39,3 +39,31 @@ export const proofFor = async (
     .setIssuedAt(Math.floor(Date.now() / 1000) + (request.skewSeconds ?? 0))
     .sign(privateKey);
 };
+
+/** The nonce that each server asked for last (RFC 9449 section 9): a server's, not a user's. */
+export interface DpopNonces {
+  /** The one to use for a request to this address; undefined when none was asked for. */
+  of(url: string): string | undefined;
+  /** Told a 401: keeps the nonce of a challenge for one, and drops the one that did not help. True when it was such a challenge. */
+  refused(url: string, headers: Readonly<Record<string, string | string[] | undefined>>): boolean;
+}
+
+// RFC 9449 section 8.1: 1*NQCHAR. The length is ours: a proof travels in a header of every request.
+const nonceForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
+
+/** Makes the memory of nonces; only those of the origins named are kept. */
+export const createDpopNonces = (origins: readonly string[]): DpopNonces => {
+  const nonces = new Map<string, string>();
+  return {
+    of: (url) => nonces.get(new URL(url).origin),
+    refused(url, headers) {
+      const { origin } = new URL(url);
+      nonces.delete(origin);
+      const challenge = /_dpop_nonce/.test(String(headers['www-authenticate']));
+      const nonce = headers['dpop-nonce'];
+      const good = typeof nonce === 'string' && nonceForm.test(nonce) && origins.includes(origin);
+      if (challenge && good) nonces.set(origin, nonce);
+      return challenge;
+    },
+  };
+};

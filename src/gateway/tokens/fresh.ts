@@ -1,7 +1,7 @@
 import type { Auth0 } from '../auth0/auth0.ts';
 import type { AccessToken } from '../session/record.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
-import { proofFor } from './dpop.ts';
+import { createDpopNonces, proofFor } from './dpop.ts';
 import type { Refresh } from './refresh.ts';
 
 /** A token to send, or why there is none: step-up first, the session is over, or try again in a moment. */
@@ -46,8 +46,7 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
   const refused = new Map<string, { reason: string; until: number }>();
   const distrusted = new Set<string>();
   const tried = new Set<string>();
-  // A nonce is the server's, not a user's: nothing about a session is in it.
-  let nonce: string | undefined;
+  const nonces = createDpopNonces([new URL(auth0.audience).origin]);
 
   const current = (session: Session): AccessToken | undefined => session.record.tokens.find(({ audience }) => audience === auth0.audience);
 
@@ -58,6 +57,7 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       scope: token.scope,
       async headers(method, url) {
         if (dpop === undefined) return { authorization: `Bearer ${token.value}` };
+        const nonce = nonces.of(url);
         const proof = await proofFor(dpop, { method, url, token: token.value, nonce, skewSeconds: auth0.skewSeconds() });
         return { authorization: `DPoP ${token.value}`, dpop: proof };
       },
@@ -118,10 +118,8 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       return renewed(session, token !== undefined && now < token.expiresAt ? token : undefined);
     },
     refused(session, { headers }) {
-      const demanded = headers['dpop-nonce'];
-      if (typeof demanded === 'string') nonce = demanded;
       // Two requests may be asked for a nonce at once; neither says anything about the token.
-      if (session.record.dpop !== undefined && /_dpop_nonce/.test(String(headers['www-authenticate']))) return;
+      if (session.record.dpop !== undefined && nonces.refused(auth0.audience, headers)) return;
       remember(distrusted, nameOf(session));
     },
   };
