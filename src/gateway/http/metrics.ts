@@ -1,33 +1,32 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { droppedLines } from './log-destination.ts';
-import { createTally, createTiming, type Tally, type TextTiming, type Timing } from './tally.ts';
 
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What the gateway counts, by our names; labels take a bounded set of values each (never an id, a path or a scope as sent). */
 export interface Metrics {
   /** The text of `GET /metrics` and its content type. */
   expose(): Promise<{ contentType: string; text: string }>;
   readonly registry: Registry;
-  /** Runs this each time the metrics are asked for: for a value that is dear to keep up to date. */
-  beforeExpose(update: () => void): void;
-  readonly requestSeconds: Timing<'method' | 'route' | 'status'>;
-  readonly upstreamRequests: Tally<'operation' | 'status'>;
-  readonly upstreamSeconds: Timing<'operation'>;
-  readonly upstreamRateLimited: Tally<'kind'>;
-  readonly reads: Tally<'outcome'>;
-  readonly budgetOffered: Tally<'bucket'>;
-  readonly budgetDecisions: Tally<'bucket' | 'decision'>;
-  readonly budgetWaitSeconds: Timing<'bucket'>;
+  /** Runs this each time somebody collects, from the registry too: for a value that is dear to keep up to date. */
+  beforeCollect(update: () => void): void;
+  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly upstreamRequests: Counter<'operation' | 'status'>;
+  readonly upstreamSeconds: Histogram<'operation'>;
+  readonly upstreamRateLimited: Counter<'kind'>;
+  readonly reads: Counter<'outcome'>;
+  readonly budgetOffered: Counter<'bucket'>;
+  readonly budgetDecisions: Counter<'bucket' | 'decision'>;
+  readonly budgetWaitSeconds: Histogram<'bucket'>;
   readonly budgetFairness: Gauge;
-  readonly tokenRefreshes: Tally<'outcome'>;
-  readonly stepUps: Tally<'reason'>;
-  readonly sessions: Tally<'event'>;
-  readonly failures: Tally<'code'>;
+  readonly tokenRefreshes: Counter<'outcome'>;
+  readonly stepUps: Counter<'reason'>;
+  readonly sessions: Counter<'event'>;
+  readonly failures: Counter<'code'>;
   /** What the store held or said in no form of ours, by what it should have been; it was left out. */
-  readonly malformed: Tally<'what'>;
+  readonly malformed: Counter<'what'>;
   /** Exceptions and rejections that only the last net caught. */
-  readonly unforeseen: Tally<'origin'>;
+  readonly unforeseen: Counter<'origin'>;
 }
 
 /** Makes a registry of its own, so that two gateways in one process do not count each other's requests. */
@@ -45,24 +44,14 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
   });
   const updates: (() => void)[] = [];
-  const timings: { text(): string }[] = [];
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Tally<T> =>
-    createTally(registry, name, help, labelNames);
-  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): TextTiming<T> => {
-    const timing = createTiming(name, help, labelNames, seconds);
-    timings.push(timing);
-    return timing;
-  };
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers });
+  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> =>
+    new Histogram({ name, help, labelNames, buckets, registers });
   return {
     registry,
-    beforeExpose: (update) => void updates.push(update),
-    async expose() {
-      for (const update of updates) update();
-      return {
-        contentType: registry.contentType,
-        text: `${await registry.metrics()}\n${timings.map((timing) => timing.text()).join('\n')}`,
-      };
-    },
+    beforeCollect: (update) => void updates.push(update),
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     // The name and labels of OpenTelemetry's semantic conventions, so existing dashboards fit.
     requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', ['method', 'route', 'status']),
     upstreamRequests: counter('my_account_upstream_requests_total', 'Requests sent to the My Account API', ['operation', 'status']),
@@ -76,6 +65,9 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       name: 'my_account_budget_fairness',
       help: 'Jain index over users, what each got of their fair share, last minute',
       registers,
+      collect() {
+        for (const update of updates) update();
+      },
     }),
     tokenRefreshes: counter('my_account_token_refreshes_total', 'Refreshes of access tokens', ['outcome']),
     stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),

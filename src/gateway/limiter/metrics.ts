@@ -5,7 +5,7 @@ import type { LimiterEvent } from './limiter.ts';
 /** Counts what the limiter does, for `/metrics`: no user appears there, only how evenly all of them were served. */
 export function measureLimiter(metrics: Metrics, now: () => number = () => performance.now()): (event: LimiterEvent) => void {
   const fairness = createFairness(now);
-  metrics.beforeExpose(() => {
+  metrics.beforeCollect(() => {
     metrics.budgetFairness.set(fairness.index());
   });
   return (event) => {
