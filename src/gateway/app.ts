@@ -37,13 +37,14 @@ import { createLogout } from './logout/logout.ts';
 import { createProfile, createSessionStatus, createStaySignedIn, signedIn } from './session/answer.ts';
 import type { Redis } from './redis/client.ts';
 import { createEventStreams } from './session/event-stream.ts';
-import { createEvents } from './session/events.ts';
+import type { Events } from './session/events.ts';
+import type { Notices } from './session/notices.ts';
 import { createSessionCookie } from './session/attach.ts';
 import { createSessionList } from './session/list.ts';
 import { createListAnswers } from './session/list-answers.ts';
 import { createPending } from './session/pending.ts';
 import { createSeal } from './session/seal.ts';
-import { createSessions } from './session/sessions.ts';
+import { createSessions, type Session } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
 import { createCallers, createUserHandles } from './session/user-handle.ts';
 import { createChallenge } from './step-up/challenge.ts';
@@ -57,6 +58,8 @@ export interface AppParts {
   readonly settings: Settings;
   readonly auth0: Auth0;
   readonly store: Store;
+  readonly events: Events;
+  readonly notices: Notices;
   readonly limiter: Limiter;
   readonly background: Background;
   readonly log: Log;
@@ -75,7 +78,7 @@ const except =
 
 /** Puts the gateway together: every route, in the order a request meets them. */
 export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
-  const { settings, auth0, store, limiter, background, log, metrics } = parts;
+  const { settings, auth0, store, events, notices, limiter, background, log, metrics } = parts;
   const origin = settings.APP_BASE_URL;
   const https = origin.startsWith('https:');
   const secrets = settings.AUTH0_SECRET;
@@ -85,7 +88,6 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
   const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
 
-  const events = createEvents(parts.redis, { log, metrics });
   const listSeal = createSeal(secrets, 'session list');
   const revoke = createRevoke({ auth0, background, log });
   const kept = { store, listSeal, issuer: auth0.issuer, idleMs, events };
@@ -111,7 +113,9 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
   const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
-  const challenge = createChallenge({ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds });
+  const challenge = createChallenge<Session>({
+    ...{ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
+  });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
   const knownScopes: ReadonlySet<string> = new Set(allScopes);
   const headers = securityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] });
@@ -123,9 +127,7 @@ export const createApp = (parts: AppParts): { app: Mountable; upgrade: Upgrades[
   const tokens = { scopes: standing.usable, declined: standing.declined, token: fresh.token, refused: fresh.refused };
   const client = createClient({
     ...{ upstream, publicPath, tokens, limiter, transport, metrics, answerMs, cache },
-    changed({ user }) {
-      events.publish(user, { type: 'method_changed' });
-    },
+    changed: notices.methodChanged,
   });
   const account = createAccount({
     ...{ client, upstream, publicPath, tokens, limiter, challenge, answerMs, cache },

@@ -11,11 +11,13 @@ import { createLog, type Log } from './http/log.ts';
 import type { Mountable } from './http/mountable.ts';
 import { createDevServer, type DevServer } from './http/dev-server.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
-import { createLimiter } from './limiter/limiter.ts';
+import { createLimiter, type LimiterEvent } from './limiter/limiter.ts';
 import { measureLimiter } from './limiter/metrics.ts';
 import { createRedis } from './redis/client.ts';
 import { watchHealth } from './redis/health.ts';
+import { createEvents } from './session/events.ts';
 import { createMemoryStore } from './session/memory-store.ts';
+import { createNotices } from './session/notices.ts';
 import { createRedisStore } from './session/redis-store.ts';
 
 export { SettingsError } from '../../config/settings.ts';
@@ -72,13 +74,20 @@ export const createGateway = (
       log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
     },
   });
+  const events = createEvents(redis, { log, metrics });
+  const notices = createNotices(events);
+  const measure = measureLimiter(metrics);
+  const observe = (event: LimiterEvent): void => {
+    measure(event);
+    if (event.kind === 'refused' && event.by === 'user') notices.quotaRefused(event.user, event.retryMs);
+  };
   const limiter = createLimiter(
     {
       tenant: auth0.issuer,
       plan: settings.AUTH0_PLAN,
       overrides: bucketOverrides(settings),
       deadlineMs: settings.BUDGET_DEADLINE,
-      observe: measureLimiter(metrics),
+      observe,
     },
     redis,
   );
@@ -88,7 +97,7 @@ export const createGateway = (
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
   const background = createBackground();
   const { app, upgrade, drain, close } = createApp({
-    ...{ redis, settings, auth0, store, limiter, background, log, metrics, ready, front },
+    ...{ redis, settings, auth0, store, events, notices, limiter, background, log, metrics, ready, front },
   });
   return {
     app,
@@ -106,6 +115,7 @@ export const createGateway = (
       if (!(await background.settled(withinMs)))
         log.warn({ event: 'work_cut_off' }, 'stopped before all exchanges, revocations and writes were done: DRAIN_SECONDS is too short');
       close();
+      notices.close();
       await limiter.close();
       store.close();
       await redis?.close();

@@ -33,7 +33,7 @@ export interface AccountParts {
   readonly sessions: SessionLookup;
   readonly tokens: Pick<Tokens, 'scopes' | 'declined'>;
   readonly limiter: Limiter;
-  readonly challenge: Challenge;
+  readonly challenge: Challenge<Session>;
   /** Names and values that every answer carries, in turn. */
   readonly headers: readonly string[];
   readonly answerMs: number;

@@ -28,7 +28,7 @@ export type ConnectCall = (
 export interface ConnectCallParts {
   readonly client: Client;
   readonly upstream: string;
-  readonly challenge: Challenge;
+  readonly challenge: Challenge<Session>;
 }
 
 const steps = {

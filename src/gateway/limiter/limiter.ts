@@ -48,7 +48,14 @@ export type LimiterEvent =
       readonly waitedMs: number;
       readonly degraded: boolean;
     }
-  | { readonly kind: 'refused'; readonly bucket: BucketName; readonly by: 'user' | 'tenant' }
+  | {
+      readonly kind: 'refused';
+      readonly bucket: BucketName;
+      readonly user: string;
+      readonly by: 'user' | 'tenant';
+      /** Milliseconds after which one request could go. */
+      readonly retryMs: number;
+    }
   | { readonly kind: 'limited'; readonly bucket: BucketName; readonly by: 'user' | 'tenant' };
 
 /** Whether a request may go to the API. */
@@ -153,8 +160,8 @@ export function createLimiter(options: LimiterOptions, redis?: Redis): Limiter {
     });
   }
 
-  function refuse({ bucket }: LimitRequest, { by, retryMs, level }: Extract<Outcome, { kind: 'refused' }>): Refused {
-    observe({ kind: 'refused', bucket, by });
+  function refuse({ user, bucket }: LimitRequest, { by, retryMs, level }: Extract<Outcome, { kind: 'refused' }>): Refused {
+    observe({ kind: 'refused', bucket, user, by, retryMs });
     const quota = quotaOf(level, bucket, plan, limits);
     return { admitted: false, by, retryAfterSeconds: secondsOf(retryMs), quota };
   }

@@ -3,8 +3,8 @@ import type { Metrics } from '../http/metrics.ts';
 import type { Standee, Standing } from './standing.ts';
 
 /** What is asked of the user, and why. */
-export interface Demand {
-  readonly session: Standee;
+export interface Demand<S extends Standee = Standee> {
+  readonly session: S;
   readonly scope: readonly string[];
   readonly reason: string;
   /** A path to come back to; known on a navigation only, since pages send no referrer. */
@@ -13,7 +13,7 @@ export interface Demand {
 }
 
 /** Makes the answer that sends a user to step up: 403 `step_up_required` with `stepUpUrl`, which a navigation follows by itself. */
-export type Challenge = (demand: Demand) => Failure;
+export type Challenge<S extends Standee = Standee> = (demand: Demand<S>) => Failure;
 
 // The reasons there are; anything else Auth0 may say is counted as one, so that the metric stays bounded.
 const reasons = new Set([
@@ -35,9 +35,17 @@ const details: Readonly<Record<string, string>> = {
 // A step-up this recent that changed nothing at the API will not change anything the second time.
 const loopSeconds = 60;
 
-/** Makes challenges; `maxAgeSeconds` tells the page how long a confirmation will last. What one step-up could not mend is refused, not asked for again. */
-export const createChallenge = (parts: { standing: Standing; metrics: Metrics; maxAgeSeconds: number }): Challenge => {
-  const { standing, metrics, maxAgeSeconds } = parts;
+/**
+ * Makes challenges; `maxAgeSeconds` tells the page how long a confirmation will last, `needed` is called with each session that is asked for one. What
+ * one step-up could not mend is refused, not asked for again.
+ */
+export const createChallenge = <S extends Standee>(parts: {
+  standing: Standing;
+  metrics: Metrics;
+  maxAgeSeconds: number;
+  needed?: (session: S) => void;
+}): Challenge<S> => {
+  const { standing, metrics, maxAgeSeconds, needed } = parts;
   return ({ session, scope, reason, returnTo, maxAge }) => {
     const lacks = scope.map((each) => standing.lacks(session, each)).find((each) => each !== undefined);
     const sinceStepUp = maxAgeSeconds - (standing.freshFor(session) ?? 0);
@@ -51,6 +59,7 @@ export const createChallenge = (parts: { standing: Standing; metrics: Metrics; m
     const why = lacks ?? reason;
     const known = reasons.has(why) ? why : 'other';
     metrics.stepUps.inc({ reason: known });
+    needed?.(session);
     const query = new URLSearchParams({ ...(scope.length > 0 && { scope: scope.join(' ') }), ...(returnTo !== undefined && { returnTo }) });
     return new Failure('step_up_required', {
       detail: details[why] ?? 'Auth0 asks for a fresh confirmation that it is you. Confirm, then the action goes through.',
