@@ -62,7 +62,11 @@ export const createConnectCall = (
         stepUp: (why) => challenge({ ...why, session, scope: [target.operation.scope], returnTo }),
         signal: never,
       });
-      return { status: response.status, body: readObject(response.body) };
+      const { status } = response;
+      // What Auth0 says of itself is not said of the connection.
+      if (status >= 500)
+        throw new Failure('upstream_unreachable', { cause: new Error(`status ${status}`) });
+      return { status, body: readObject(response.body) };
     } catch (error) {
       const failure =
         error instanceof TruncatedResponse
