@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-export default defineConfig(globalIgnores(['dist/', '.cache/', 'coverage/', 'bench/results.json']), js.configs.recommended, {
+export default defineConfig(globalIgnores(['dist/', '.cache/', 'coverage/']), js.configs.recommended, {
   files: ['**/*.ts'],
   extends: [tseslint.configs.strictTypeChecked],
   languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

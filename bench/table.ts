@@ -17,16 +17,25 @@ export interface Findings {
   readonly tables: readonly Table[];
 }
 
-/** A benchmark: a short form for CI, and the whole. */
+/** A benchmark: a short form, and the whole. */
 export type Bench = (options: { quick: boolean; say: (line: string) => void }) => Promise<readonly Table[]>;
 
-/** All findings as one page of Markdown. */
-export function pageOf(findings: Readonly<Record<string, Findings>>): string {
-  const sections = Object.entries(findings).map(([name, { ranAt, quick, node, cpus, seconds, tables }]) => {
-    const head = `## ${name}\n\n${ranAt}, ${quick ? 'the quick form, ' : ''}${Math.round(seconds)} s, Node ${node}, ${cpus} cores.\n`;
-    return [head, ...tables.map(markdown)].join('\n');
-  });
-  return `# Benchmarks\n\nWritten by \`npm run bench\`. Compare what stands in one table: it was measured side by side, in one run, on one machine.\n\n${sections.join('\n')}`;
+const head =
+  '# Benchmarks\n\nWritten by `npm run bench`. Compare what stands in one table: it was measured side by side, in one run, on one machine.\n';
+
+/** The page of results with these findings in place of what it said of the same benchmarks before. */
+export function pageWith(page: string, findings: Readonly<Record<string, Findings>>): string {
+  const sections = new Map<string, string>();
+  for (const text of page.split(/^(?=## )/m)) {
+    const [, name] = /^## (.+)\n/.exec(text) ?? [];
+    if (name !== undefined) sections.set(name, text.trim());
+  }
+  for (const [name, { ranAt, quick, node, cpus, seconds, tables }] of Object.entries(findings)) {
+    const form = quick ? 'the quick form, ' : '';
+    const facts = `## ${name}\n\n${ranAt}, ${form}${Math.round(seconds)} s, Node ${node}, ${cpus} cores.\n`;
+    sections.set(name, [facts, ...tables.map(markdown)].join('\n').trim());
+  }
+  return `${[head.trim(), ...sections.values()].join('\n\n')}\n`;
 }
 
 /** One table as Markdown. */

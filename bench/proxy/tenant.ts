@@ -23,7 +23,7 @@ export interface BenchTenant {
 /** Starts it beside upstream and load. */
 export const openTenant = async (scene: Scene): Promise<BenchTenant> => {
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://localhost:${port}`;
   scene.owns(startOn(cores.around, process.execPath, ['src/main.ts', 'tenant', '--port', String(port), '--control']));
   await untilReady(`${url}/.well-known/openid-configuration`);
   const send = async (method: string, path: string, body: object): Promise<void> => {

@@ -68,7 +68,8 @@ export const openCrowd = async (
   const scopes = [...reading, ...(options.writing === true ? ['create:me:authentication_methods'] : [])];
   const scope = ['openid profile email offline_access', ...scopes].join(' ');
   const tenantPort = await freePort();
-  const tenant = `http://127.0.0.1:${tenantPort}`;
+  // As the tenant names itself: its issuer and its audience begin so.
+  const tenant = `http://localhost:${tenantPort}`;
   stage.program(['tenant', '--port', String(tenantPort), '--control']);
   await untilReady(`${tenant}/.well-known/openid-configuration`);
   await fetch(`${tenant}/_control/settings`, {

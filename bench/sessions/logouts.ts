@@ -46,7 +46,7 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
   const stage = openStage();
   const catcher = await startCatcher();
   const [tenantPort, redisPort, port] = [await freePort(), await freePort(), await freePort()];
-  const [tenant, origin] = [`http://127.0.0.1:${tenantPort}`, `http://localhost:${port}`];
+  const [tenant, origin] = [`http://localhost:${tenantPort}`, `http://localhost:${port}`];
   const redis = createRedis({ url: `redis://127.0.0.1:${redisPort}` }, { info: () => undefined, warn: () => undefined });
   try {
     stage.redis(['--port', String(redisPort), '--bind', '127.0.0.1']);

@@ -23,11 +23,10 @@ const ofAnotherAnswer = [
 export function createAnswerErrors(parts: {
   readonly log: Log;
   readonly metrics?: Metrics;
-  readonly loginPath?: string;
   /** Names and values that every answer carries, in turn, where no handler before this one has set them. */
   readonly headers?: readonly string[];
 }): ErrorRequestHandler {
-  const { log, metrics, loginPath = '/auth/login', headers: always = [] } = parts;
+  const { log, metrics, headers: always = [] } = parts;
   return function answerErrors(error: unknown, req, res, _next) {
     const failure = asFailure(error);
     metrics?.failures.inc({ code: failure.code });
@@ -43,7 +42,7 @@ export function createAnswerErrors(parts: {
     const navigation = isNavigation(req);
     if (failure.code === 'login_required' && failure.members['loginUrl'] === undefined) {
       const returnTo = navigation && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
-      failure.members['loginUrl'] = loginPath + returnTo;
+      failure.members['loginUrl'] = `/auth/login${returnTo}`;
     }
     if (!navigation) {
       sendProblem(res, failure, req.id, always);

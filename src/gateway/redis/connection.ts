@@ -12,13 +12,9 @@ declare module 'ioredis' {
   }
 }
 
-/** What node:tls takes for a rediss:// address. */
+/** Whom a rediss:// address is believed by, beside the authorities Node knows (PEM). */
 export interface RedisTls {
   ca?: string;
-  cert?: string;
-  key?: string;
-  servername?: string;
-  rejectUnauthorized?: boolean;
 }
 
 /** What a connection is opened with. */
