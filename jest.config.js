@@ -4,5 +4,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/helpers/strip-types.js' },
   testEnvironment: '<rootDir>/test/helpers/environment.js',
-  testTimeout: 30_000,
+  testSequencer: '<rootDir>/test/helpers/longest-first.js',
+  // Only a test that fails reaches it, however busy the machine is.
+  testTimeout: 240_000,
 };

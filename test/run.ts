@@ -5,6 +5,7 @@
 //   npm test -- --offline             (or TEST_NO_DOWNLOAD=1) download nothing: say what is missing and how to install it
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findChromium } from './machine/chromium.ts';
@@ -29,12 +30,13 @@ const checks: Record<string, string[]> = {
   lint: [bin('eslint/bin/eslint.js'), '.', '--max-warnings', '0'],
   format: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'],
 };
-const suites: Record<string, { folder: string; args: string[]; minutes: number }> = {
-  unit: { folder: 'test/unit/', args: ['--maxWorkers=2'], minutes: 5 },
-  contracts: { folder: 'test/contracts/', args: ['--maxWorkers=2'], minutes: 6 },
-  integration: { folder: 'test/integration/', args: ['--maxWorkers=2'], minutes: 10 },
-  browser: { folder: 'test/browser/', args: ['--runInBand'], minutes: 10 },
-};
+// What runs together shares its workers, and more of them than cores: most tests wait for a timer or for another process.
+const runs = [
+  { suites: ['unit', 'contracts', 'integration'], workers: Math.max(4, availableParallelism() * 3) },
+  { suites: ['browser'], workers: 1 },
+];
+const suites = runs.flatMap((run) => run.suites);
+const minutes = 30;
 const needsRedis = ['unit', 'contracts', 'integration', 'browser'];
 const needsChromium = ['browser'];
 
@@ -42,10 +44,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { only: { type: 'string', multiple: true }, offline: { type: 'boolean', default: false } },
 });
-const known = [...Object.keys(checks), ...Object.keys(suites)];
-const wanted = (values.only ?? (positionals.length > 0 ? [Object.keys(suites).join(',')] : [known.join(',')])).flatMap((list) =>
-  list.split(','),
-);
+const known = [...Object.keys(checks), ...suites];
+const wanted = (values.only ?? (positionals.length > 0 ? [suites.join(',')] : [known.join(',')])).flatMap((list) => list.split(','));
 const download = !values.offline && !process.env['TEST_NO_DOWNLOAD'];
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -67,15 +67,12 @@ function add(name: string, counts: Counts, seconds: number): void {
   say(lines.at(-1) ?? '');
 }
 
-await Promise.all(
-  Object.keys(checks)
+await Promise.all([
+  ...Object.keys(checks)
     .filter((name) => wanted.includes(name))
     .map(check),
-);
-const env = await prepare();
-// What the browser suite and the stack show is the page as it stands, not as it was built some time ago.
-if (env) await start([join(root, 'scripts/build.ts'), '--page'], { minutes: 2, quiet: true });
-if (env) for (const name of Object.keys(suites).filter((suite) => wanted.includes(suite))) await suite(name, env);
+  runSuites(),
+]);
 
 if (lines.length > 1) say(`\n${lines.join('\n')}`);
 const ran = total.passed + total.failed > 0;
@@ -89,7 +86,7 @@ function sum({ passed, failed, skipped }: Counts): string {
 
 async function check(name: string): Promise<void> {
   const started = performance.now();
-  const { code, output } = await start(checks[name] ?? [], { minutes: 5, quiet: true });
+  const { code, output } = await start(checks[name] ?? [], { minutes: 15, quiet: true });
   if (code !== 0) say(`\n${name}:\n${output.trimEnd()}`);
   add(name, { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, (performance.now() - started) / 1000);
 }
@@ -109,30 +106,61 @@ async function prepare(): Promise<NodeJS.ProcessEnv | undefined> {
   }
 }
 
-async function suite(name: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const { folder, args, minutes } = suites[name] ?? { folder: '', args: [], minutes: 1 };
-  const file = join(results, `${name}.json`);
-  const started = performance.now();
-  say(`\n${name}`);
-  const patterns = positionals.length > 0 ? positionals.map((pattern) => `${folder}.*${pattern}`) : [folder];
-  const options = ['--json', `--outputFile=${file}`, ...(positionals.length > 0 ? ['--passWithNoTests'] : [])];
-  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', bin('jest/bin/jest.js')];
-  const { code } = await start([...node, ...args, ...options, ...patterns], { minutes, quiet: false, env });
-  add(name, count(file, code), (performance.now() - started) / 1000);
+async function runSuites(): Promise<void> {
+  if (!suites.some((name) => wanted.includes(name))) return;
+  const env = await prepare();
+  if (env === undefined) return;
+  // What the browser suite and the stack show is the page as it stands, not as it was built some time ago.
+  await start([join(root, 'scripts/build.ts'), '--page'], { minutes: 5, quiet: true });
+  await Promise.all(
+    runs.map(async (run) => {
+      const names = run.suites.filter((name) => wanted.includes(name));
+      if (names.length > 0) await runJest(names, run.workers, env);
+    }),
+  );
 }
 
-/** What Jest counted; a file that could not be loaded is a failure, and so is a run that ended badly without one. */
-function count(file: string, code: number): Counts {
-  let report: Record<string, number>;
+async function runJest(names: string[], workers: number, env: NodeJS.ProcessEnv): Promise<void> {
+  const file = join(results, `${names.join('-')}.json`);
+  const started = performance.now();
+  const folders = `test/(${names.join('|')})/`;
+  const patterns = positionals.length > 0 ? positionals.map((each) => `${folders}.*${each}`) : [folders];
+  const jest = [bin('jest/bin/jest.js'), `--maxWorkers=${workers}`, '--json', `--outputFile=${file}`];
+  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const some = positionals.length > 0 ? ['--passWithNoTests'] : [];
+  const { code } = await start([...node, ...jest, ...some, ...patterns], { minutes, quiet: false, env });
+  const seconds = (performance.now() - started) / 1000;
+  const counts = count(file, names);
+  const red = [...counts.values()].some(({ failed }) => failed > 0);
+  // A run that ended badly without a failure of a test is one.
+  if (code !== 0 && !red) add(`the run of ${names.join(', ')}`, { passed: 0, failed: 1, skipped: 0 }, seconds);
+  for (const [name, of] of counts) add(name, of, seconds);
+}
+
+interface Report {
+  readonly testResults: {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: { readonly status: string }[];
+  }[];
+}
+
+/** What Jest counted of each suite; a file that could not be loaded is a failure. */
+function count(file: string, names: string[]): Map<string, Counts> {
+  const counts = new Map(names.map((name) => [name, { passed: 0, failed: 0, skipped: 0 }]));
+  let report: Report;
   try {
-    report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
+    report = JSON.parse(readFileSync(file, 'utf8')) as Report;
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return counts;
   }
-  const of = (name: string): number => report[name] ?? 0;
-  const failed = of('numFailedTests') + of('numRuntimeErrorTestSuites');
-  const skipped = of('numPendingTests') + of('numTodoTests');
-  return { passed: of('numPassedTests'), failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
+  for (const { name: path, status, assertionResults } of report.testResults) {
+    const of = counts.get(names.find((name) => path.includes(`/test/${name}/`)) ?? '');
+    if (of === undefined) continue;
+    for (const each of assertionResults) of[each.status === 'passed' || each.status === 'failed' ? each.status : 'skipped'] += 1;
+    if (status === 'failed' && !assertionResults.some((each) => each.status === 'failed')) of.failed += 1;
+  }
+  return counts;
 }
 
 /** Runs Node with these arguments in a process group of its own, and ends the whole group when its minutes are over. */

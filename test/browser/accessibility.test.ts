@@ -56,7 +56,7 @@ describe.each([
     });
     page = await context.newPage();
     page.setDefaultTimeout(10_000);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await demo.stop();

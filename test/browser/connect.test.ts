@@ -29,7 +29,7 @@ beforeAll(async () => {
       tenant: { limits: { enforced: false } },
     }),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await browser.close();
   await world.close();
@@ -48,7 +48,7 @@ beforeEach(async () => {
   await page.fill('[name=password]', 'the-password-of-someone-1');
   await page.locator('button[type=submit]').first().click();
   await connect();
-}, 60_000);
+});
 
 const connect = async (): Promise<void> => {
   await part('show-accounts').click();

@@ -43,7 +43,7 @@ export function liveThrough(
       browser = await startChromium();
       ({ page, complaints } = await openWindow(browser));
       keepAnswers(page, stage.origin, evidence);
-    }, 60_000);
+    });
     afterAll(async () => {
       await browser.close();
       await stage.close();

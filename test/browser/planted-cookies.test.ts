@@ -123,7 +123,7 @@ describe('a neighbour under the same domain, https', () => {
   let place: Neighbourhood;
   beforeAll(async () => {
     place = await settle('https', 'acct.test', name);
-  }, 60_000);
+  });
   afterAll(async () => place.close());
 
   test('cannot swap the session by a cookie of another name that holds it behind a space, on a longer path', async () => {
@@ -147,7 +147,7 @@ describe('a neighbour under the same domain, plain http on this machine', () => 
   let place: Neighbourhood;
   beforeAll(async () => {
     place = await settle('http', 'acct.localhost', name);
-  }, 60_000);
+  });
   afterAll(async () => place.close());
 
   // The tenant remembers its user: a second sign-in asks nothing.

@@ -34,7 +34,7 @@ beforeAll(async () => {
     ...two,
     methods: [{ type: 'totp', secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', name: 'Tablet of two' }],
   });
-}, 60_000);
+});
 afterAll(async () => {
   await browser.close();
   await world.close();
@@ -78,7 +78,7 @@ describe('User two signs in in a second tab while the first shows user one', () 
     second.setDefaultTimeout(10_000);
     await second.goto(`${world.origin}/auth/login?prompt=login`);
     await answer(second, two);
-  }, 60_000);
+  });
   afterAll(async () => context?.close());
 
   const changes = () =>

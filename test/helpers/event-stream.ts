@@ -1,6 +1,6 @@
 import { request } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Person } from './person.ts';
+import { until } from './until.ts';
 
 /** What came over an event stream so far, and whether it ended. */
 export interface Told {
@@ -21,6 +21,6 @@ export async function hang(at: string, person: Person): Promise<Told> {
     answer.once('end', () => (told.ended = true));
   });
   sent.once('error', () => (told.ended = true)).end();
-  for (let i = 0; i < 100 && told.text === ''; i += 1) await sleep(10);
+  await until(() => told.text !== '' || told.ended);
   return told;
 }

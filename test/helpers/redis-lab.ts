@@ -1,25 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedis, type Redis } from '../../src/gateway/redis/client.ts';
 import { certificate } from './certificate.ts';
 import { freePort, startRedis, type RedisServer } from './redis.ts';
+import { until } from './until.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
 
-/** Asks again every 50 ms until it holds, a failure counting as no; false when it did not within the time. */
-export const until = async (holds: () => Promise<boolean> | boolean, ms: number): Promise<boolean> => {
-  const end = performance.now() + ms;
-  while (performance.now() < end) {
-    if (await (async () => holds())().catch(() => false)) return true;
-    await sleep(50);
-  }
-  return false;
-};
-
-const must = async (holds: () => Promise<boolean> | boolean, ms: number, what: string): Promise<void> => {
-  if (!(await until(holds, ms))) throw new Error(`not within ${ms} ms: ${what}`);
+const must = async (holds: () => Promise<boolean> | boolean, what: string): Promise<void> => {
+  if (!(await until(holds))) throw new Error(`it never came true: ${what}`);
 };
 
 /** Redis as it is run in earnest: the address a gateway is given, the servers behind it, and the end of them all. */
@@ -73,7 +63,7 @@ export const startSentinels = async (): Promise<RedisLab & { readonly primary: N
     const atOnce = ['--repl-diskless-sync-delay', '0'];
     const primary = await lab.node(atOnce);
     const replica = await lab.node(['--replicaof', '127.0.0.1', String(primary.port), ...atOnce]);
-    await must(async () => /state=online/.test(String(await primary.ask('INFO', 'replication'))), 10_000, 'the replica is in sync');
+    await must(async () => /state=online/.test(String(await primary.ask('INFO', 'replication'))), 'the replica is in sync');
     const folder = lab.folder('sentinel');
     const config = join(folder, 'sentinel.conf');
     const watch = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 1`;
@@ -86,7 +76,6 @@ export const startSentinels = async (): Promise<RedisLab & { readonly primary: N
     await must(
       // Known to the Sentinel, and in good order: only then can the replica take over.
       async () => /slave-repl-offset,[1-9]/.test(String(await sentinel.ask('SENTINEL', 'replicas', 'mymaster'))),
-      15_000,
       'the Sentinel knows the replica',
     );
     return { url: `redis+sentinel://127.0.0.1:${sentinel.port}/mymaster`, primary, replica, stop: lab.stop };
@@ -119,16 +108,12 @@ export const startCluster = async (
     }
     for (const { port } of all) await masters[0]?.ask('CLUSTER', 'MEET', '127.0.0.1', port);
     const agreed = new RegExp(`cluster_state:ok[^]*cluster_slots_ok:16384[^]*cluster_known_nodes:${all.length}`);
-    for (const each of all) await must(async () => agreed.test(String(await each.ask('CLUSTER', 'INFO'))), 20_000, 'the nodes agree');
+    for (const each of all) await must(async () => agreed.test(String(await each.ask('CLUSTER', 'INFO'))), 'the nodes agree');
     for (const [index, replica] of replicas.entries()) {
       await replica.ask('CLUSTER', 'REPLICATE', String(await masters[index]?.ask('CLUSTER', 'MYID')));
     }
     for (const replica of replicas) {
-      await must(
-        async () => /master_link_status:up/.test(String(await replica.ask('INFO', 'replication'))),
-        20_000,
-        'a replica is in sync',
-      );
+      await must(async () => /master_link_status:up/.test(String(await replica.ask('INFO', 'replication'))), 'a replica is in sync');
     }
     const url = `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
     return { url, masters, replicas, stop: lab.stop };

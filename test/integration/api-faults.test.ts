@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { openLimiter, raw, startGateway, startRawUpstream, startUpstream } from '../helpers/api.ts';
+import { until } from '../helpers/until.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -13,10 +14,6 @@ afterEach(async () => {
 const own = <T extends { close(): Promise<void> }>(part: T): T => {
   closing.push(() => part.close());
   return part;
-};
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let i = 0; i < 200 && !condition(); i++) await sleep(10);
-  expect(condition()).toBe(true);
 };
 const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n';
 
@@ -36,12 +33,10 @@ describe('when the API', () => {
   test('does not accept the connection: 504 after the connect deadline', async () => {
     // A listening socket whose queue is full drops new connections in silence; an address that nobody routes does the same everywhere.
     const gateway = own(
-      await startGateway('http://192.0.2.1:9', { connectMs: 100, answerMs: 5_000 }),
+      await startGateway('http://192.0.2.1:9', { connectMs: 100, answerMs: 600_000 }),
     );
-    const began = performance.now();
     const answer = await request(gateway.origin).get('/api/me/v1/factors');
     expect([502, 504]).toContain(answer.status);
-    expect(performance.now() - began).toBeLessThan(3_000);
   });
 
   test('is silent: 504 after the answer deadline, its connection is closed and the place in the budget is spent', async () => {
@@ -54,7 +49,7 @@ describe('when the API', () => {
     expect(answer.status).toBe(504);
     expect(answer.body).toMatchObject({ code: 'upstream_timeout' });
     expect(spy.givenBack()).toBe(0);
-    await until(() => upstream.sockets.size === 0);
+    expect(await until(() => upstream.sockets.size === 0)).toBe(true);
   });
 
   test('never finishes its answer: 504, not a wait without end', async () => {
@@ -65,7 +60,7 @@ describe('when the API', () => {
     );
     const gateway = own(await startGateway(upstream.origin, { answerMs: 100 }));
     expect((await request(gateway.origin).get('/api/me/v1/factors')).status).toBe(504);
-    await until(() => upstream.sockets.size === 0);
+    expect(await until(() => upstream.sockets.size === 0)).toBe(true);
   });
 
   test('never finishes a long answer: the connection breaks', async () => {
@@ -81,7 +76,7 @@ describe('when the API', () => {
     await expect(request(gateway.origin).get('/api/me/v1/factors')).rejects.toThrow(
       /aborted|hang up/,
     );
-    await until(() => upstream.sockets.size === 0);
+    expect(await until(() => upstream.sockets.size === 0)).toBe(true);
   });
 
   const destroy = (socket: Socket): void => {
@@ -215,9 +210,9 @@ describe('when the browser leaves', () => {
     const upstream = own(await startUpstream(() => undefined));
     const gateway = own(await startGateway(upstream.origin));
     const go = await leave(gateway.port, get);
-    await until(() => upstream.seen.length === 1);
+    expect(await until(() => upstream.seen.length === 1)).toBe(true);
     go();
-    await until(() => upstream.sockets.size === 0);
+    expect(await until(() => upstream.sockets.size === 0)).toBe(true);
   });
 
   test('while the answer comes: the API is let go as well', async () => {
@@ -231,10 +226,10 @@ describe('when the browser leaves', () => {
     );
     const gateway = own(await startGateway(upstream.origin));
     const go = await leave(gateway.port, get);
-    await until(() => upstream.seen.length === 1);
+    expect(await until(() => upstream.seen.length === 1)).toBe(true);
     await sleep(20);
     go();
-    await until(() => upstream.sockets.size === 0);
+    expect(await until(() => upstream.sockets.size === 0)).toBe(true);
   });
 
   test('while it waits for a place: its wish is withdrawn and nothing is sent', async () => {
@@ -258,7 +253,7 @@ describe('when the browser leaves', () => {
     const go = await leave(gateway.port, get);
     await sleep(30);
     go();
-    await until(() => withdrawn);
+    expect(await until(() => withdrawn)).toBe(true);
     expect(upstream.seen).toHaveLength(0);
   });
 

@@ -19,7 +19,7 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis();
   redis = createRedis({ url: server.url }, createLog({ level: 'silent' }));
-  await redis.opened(5_000);
+  await redis.opened(60_000);
 });
 afterAll(async () => {
   await redis.close();
@@ -356,7 +356,7 @@ describe('reads', () => {
     } finally {
       server.thaw();
     }
-    expect(await redis.opened(5_000)).toBe(true);
+    expect(await redis.opened(60_000)).toBe(true);
   });
 
   test('are asked again when it cannot be known whether a write came between', async () => {
@@ -373,7 +373,7 @@ describe('reads', () => {
     } finally {
       server.thaw();
     }
-    expect(await redis.opened(5_000)).toBe(true);
+    expect(await redis.opened(60_000)).toBe(true);
   });
 
   test("of another session do not get this one's answers", async () => {

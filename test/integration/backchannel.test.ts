@@ -5,20 +5,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLogoutTokens, type VerifyLogoutToken } from '../../src/gateway/auth0/logout-token.ts';
 import { startWorld, type World } from '../helpers/world.ts';
+import { until } from '../helpers/until.ts';
 
 const event = 'http://schemas.openid.net/event/backchannel-logout';
 const route = '/auth/backchannel-logout';
 
 const post = async (world: World, body: string, type = 'application/x-www-form-urlencoded'): Promise<Response> =>
   fetch(world.origin + route, { method: 'POST', headers: { 'content-type': type }, body });
-const settle = async (good: () => Promise<boolean>): Promise<boolean> => {
-  for (let i = 0; i < 50; i += 1) {
-    if (await good()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 40));
-  }
-  return false;
-};
-
 describe('a logout at Auth0', () => {
   let world: World;
   beforeAll(async () => {
@@ -41,7 +34,7 @@ describe('a logout at Auth0', () => {
     await two.signIn();
     const cookie = await one.jar.getCookieString(world.origin);
     expect((await control({ email: world.user.email })).ok).toBe(true);
-    expect(await settle(async () => !(await authenticated(one)) && !(await authenticated(two)))).toBe(true);
+    expect(await until(async () => !(await authenticated(one)) && !(await authenticated(two)))).toBe(true);
     await two.signIn();
     expect(await authenticated(two)).toBe(true);
     expect((await fetch(`${world.origin}/auth/profile`, { headers: { cookie } })).status).toBe(401);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { freePort, startAlternating, type Alternating } from '../helpers/gateway.ts';
 import { createPerson, type Person } from '../helpers/person.ts';
 import { startProgram, type Running } from '../helpers/process.ts';
 import { startRedis, type RedisServer } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
 
 const methods = '/api/me/v1/authentication-methods';
 let front: Alternating;
@@ -58,11 +58,6 @@ const sent = (from: number): number =>
     .requests(from)
     .filter(({ method, path }) => method === 'POST' && path === '/me/v1/authentication-methods')
     .length;
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let i = 0; i < 600 && !condition(); i += 1) await sleep(25);
-  expect(condition()).toBe(true);
-};
-
 test('a named change whose gateway is killed in the middle is not made again by its repeat', async () => {
   const [dying, living] = await Promise.all([gateway(), gateway()]);
   front.targets([dying.url]);
@@ -79,10 +74,10 @@ test('a named change whose gateway is killed in the middle is not made again by 
   // The API has it, and takes its time.
   tenant.faults.add({ method: 'POST', path: '/me/v1/authentication-methods', delayMs: 2_000 });
   const first = change().catch(() => 'broken');
-  await until(() => tenant.faults.list().length === 0);
+  expect(await until(() => tenant.faults.list().length === 0)).toBe(true);
   await dying.process.kill();
   expect(await first).toBe('broken');
-  await until(() => sent(before) === 1);
+  expect(await until(() => sent(before) === 1)).toBe(true);
 
   front.targets([living.url]);
   for (let repeat = 0; repeat < 2; repeat += 1) {
@@ -98,4 +93,4 @@ test('a named change whose gateway is killed in the middle is not made again by 
   // The way on that the answer names.
   expect((await person.call('GET', methods)).status).toBe(200);
   await living.process.stop();
-}, 120_000);
+});

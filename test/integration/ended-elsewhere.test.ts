@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hang, type Told } from '../helpers/event-stream.ts';
 import type { Person } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
+import { until } from '../helpers/until.ts';
 
 let world: World;
 afterEach(async () => world.close());
@@ -19,10 +20,6 @@ const revocations = (): number[] =>
     .requests()
     .filter(({ path }) => path === '/oauth/revoke')
     .map(({ status }) => status);
-const until = async (good: () => boolean): Promise<boolean> => {
-  for (let i = 0; i < 300 && !good(); i += 1) await sleep(30);
-  return good();
-};
 const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
 const endOthers = async (person: Person): Promise<unknown> => (await person.call('DELETE', '/auth/sessions')).json();
 

@@ -1,15 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hang } from '../helpers/event-stream.ts';
 import { startWorld, type World } from '../helpers/world.ts';
+import { until } from '../helpers/until.ts';
 
 let world: World;
 afterEach(async () => world.close());
-
-const until = async (good: () => boolean): Promise<boolean> => {
-  for (let i = 0; i < 1_500 && !good(); i += 1) await sleep(20);
-  return good();
-};
 
 test.each([1, 2])('signing out in one tab ends the others over %i gateways, and nobody else', async (gateways) => {
   world = await startWorld({ gateways });
@@ -19,7 +14,7 @@ test.each([1, 2])('signing out in one tab ends the others over %i gateways, and 
   const [tab, tab2, stranger] = [await hang(world.origin, person), await hang(world.origin, person), await hang(world.origin, other)];
   expect([tab.status, tab2.status, stranger.status]).toEqual([200, 200, 200]);
   await person.call('POST', '/auth/logout');
-  await until(() => tab.ended && tab2.ended);
+  expect(await until(() => tab.ended && tab2.ended)).toBe(true);
   expect(tab.text).toContain('event: ended');
   expect(tab2.text).toContain('event: ended');
   // The same user's session in another browser is not this one.

@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { startGateway, type Listening } from '../helpers/gateway.ts';
 import type { Person } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
+import { until } from '../helpers/until.ts';
 
 let world: World;
 afterEach(async () => world.close());
@@ -15,10 +15,6 @@ const signedIn = async (): Promise<Person> => {
   return person;
 };
 const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
-const until = async (good: () => boolean): Promise<boolean> => {
-  for (let i = 0; i < 100 && !good(); i += 1) await sleep(30);
-  return good();
-};
 /** Whether the tenant still knows the browser: then it sends it back without a form. */
 const knownAtTenant = async (person: Person): Promise<boolean> => new URL((await person.visit('/auth/login')).url).origin === world.origin;
 

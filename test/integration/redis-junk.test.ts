@@ -88,5 +88,4 @@ test.each(kinds)(
     }
     expect(wrong).toEqual([]);
   },
-  60_000,
 );

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createRedis, type Redis } from '../../src/gateway/redis/client.ts';
 import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
-import { until } from '../helpers/redis-lab.ts';
+import { until } from '../helpers/until.ts';
 import { startRedis, type RedisServer } from '../helpers/redis.ts';
 import { startRelay } from '../helpers/relay.ts';
 
@@ -19,22 +19,22 @@ let [atPrimary, atReplica]: (Redis | undefined)[] = [];
 const open = async (url: string, more = {}): Promise<Redis> => {
   const opened = createRedis({ url, keyPrefix: '', ...more }, quiet);
   ends.push(async () => opened.close());
-  expect(await opened.opened(10_000)).toBe(true);
+  expect(await opened.opened(60_000)).toBe(true);
   return opened;
 };
 const follow = async (): Promise<void> => {
   await atReplica?.command('REPLICAOF', '127.0.0.1', primary.port);
-  expect(await until(async () => /state=online/.test(String(await atPrimary?.command('INFO', 'replication'))), 20_000)).toBe(true);
+  expect(await until(async () => /state=online/.test(String(await atPrimary?.command('INFO', 'replication'))))).toBe(true);
 };
 /** The replica becomes a primary of its own; the gateway does not know it yet, and writes to the old one. */
 const promote = async (): Promise<void> => {
   await atReplica?.command('REPLICAOF', 'NO', 'ONE');
-  expect(await until(async () => /connected_slaves:0/.test(String(await atPrimary?.command('INFO', 'replication'))), 20_000)).toBe(true);
+  expect(await until(async () => /connected_slaves:0/.test(String(await atPrimary?.command('INFO', 'replication'))))).toBe(true);
 };
 const switchOver = async (): Promise<void> => {
   relay.target(replica.port);
   relay.mend();
-  expect(await until(async () => (await redis.command('PING')) === 'PONG', 20_000)).toBe(true);
+  expect(await until(async () => (await redis.command('PING')) === 'PONG')).toBe(true);
 };
 /** What became of a promise so far, after the server has been asked a few things more. */
 const sofar = async (promise: Promise<unknown>): Promise<string> => {
@@ -53,7 +53,7 @@ beforeEach(async () => {
   relay = await startRelay(primary.port);
   ends = [async () => primary.stop(), async () => replica.stop(), async () => relay.close()];
   [atPrimary, atReplica] = [await open(primary.url), await open(replica.url)];
-}, 30_000);
+});
 afterEach(async () => {
   replica.thaw();
   for (const end of ends.reverse()) await end();
@@ -69,13 +69,13 @@ test('waits for the replica, however many ask, and not a moment longer', async (
   replica.thaw();
   await both;
   expect(await atReplica?.command('GET', 'a')).toBe('1');
-}, 60_000);
+});
 
 test('waits for nobody where there is no replica', async () => {
   redis = await open(`redis://127.0.0.1:${relay.port}`, { waitMs });
   await redis.replicated('a');
   await redis.replicated('a');
-}, 60_000);
+});
 
 test('a replica that went and did not come back is waited for once, so long as was said', async () => {
   await follow();
@@ -84,7 +84,7 @@ test('a replica that went and did not come back is waited for once, so long as w
   await promote();
   await redis.replicated('a');
   expect(await sofar(redis.replicated('a'))).toBe('done');
-}, 60_000);
+});
 
 test('what was written to the old primary after the new one was made fails, for all who wait', async () => {
   await follow();
@@ -102,7 +102,7 @@ test('what was written to the old primary after the new one was made fails, for 
   await Promise.all([expect(first).rejects.toMatchObject(failed), expect(second).rejects.toMatchObject(failed)]);
   expect(await redis.command('GET', 'a')).toBe(null);
   await redis.replicated('a');
-}, 60_000);
+});
 
 test('a renewal that the failover undid is said to have failed, and can be written again; an end is made again by itself', async () => {
   await follow();
@@ -124,4 +124,4 @@ test('a renewal that the failover undid is said to have failed, and can be writt
   expect(await store.read('renewed')).toMatchObject({ entry: { generation: 2 } });
   expect(await end).toBe(true);
   expect(await store.read('ended')).toBe(undefined);
-}, 60_000);
+});

@@ -6,7 +6,8 @@ import { freePort, startGateway } from '../helpers/gateway.ts';
 import { createPerson } from '../helpers/person.ts';
 import { runProgram, startProgram } from '../helpers/process.ts';
 import { startRedis } from '../helpers/redis.ts';
-import { startTlsRedis, until } from '../helpers/redis-lab.ts';
+import { startTlsRedis } from '../helpers/redis-lab.ts';
+import { until } from '../helpers/until.ts';
 import { startWorld } from '../helpers/world.ts';
 
 const toEnd: (() => Promise<unknown>)[] = [];
@@ -55,41 +56,37 @@ test('Redis with TLS and a password: a user signs in through it, and the passwor
     NODE_EXTRA_CA_CERTS: lab.ca,
     LOG_LEVEL: 'debug',
   });
-  expect(await until(async () => (await readiness(origin)) === 200, 5_000)).toBe(true);
+  expect(await until(async () => (await readiness(origin)) === 200)).toBe(true);
   const person = createPerson(origin, tenant.demoUser);
   await person.signIn('/auth/session');
   expect((await person.call('GET', '/api/me/v1/authentication-methods')).status).toBe(200);
   await person.visit('/auth/logout');
   expect((await person.call('GET', '/auth/profile')).status).toBe(401);
   expect(program.output()).not.toContain('canary');
-}, 30_000);
+});
 
 test.each([
   ['a wrong password', 'rediss://:canary-guessed@', true, 'mend the user and password in REDIS_URL'],
   ['no password', 'rediss://', true, 'mend the user and password in REDIS_URL'],
   ['a certificate nobody vouches for', `rediss://:${password}@`, false, 'NODE_EXTRA_CA_CERTS'],
-])(
-  '%s: not ready, and log and doctor say how to mend it, never the password',
-  async (_what, address, trusted, mend) => {
-    const lab = await startTlsRedis(['--requirepass', password]);
-    toEnd.push(lab.stop);
-    const { origin, settings } = await settled();
-    const wrong = { ...settings, REDIS_URL: `${address}127.0.0.1:${lab.port}`, ...(trusted && { NODE_EXTRA_CA_CERTS: lab.ca }) };
-    const program = await start(wrong);
-    expect(await until(() => program.output().includes(mend), 5_000)).toBe(true);
-    expect(await readiness(origin)).toBe(503);
-    await sleep(2_000);
-    // Told once, however many attempts there were.
-    expect(program.output().split(mend)).toHaveLength(2);
-    expect(program.output()).not.toContain('canary');
-    const { code, output } = await runProgram(['src/main.ts', 'doctor'], wrong);
-    expect(code).toBe(1);
-    expect(output).toContain('FAIL  REDIS_URL');
-    expect(output).toContain(mend);
-    expect(output).not.toContain('canary');
-  },
-  30_000,
-);
+])('%s: not ready, and log and doctor say how to mend it, never the password', async (_what, address, trusted, mend) => {
+  const lab = await startTlsRedis(['--requirepass', password]);
+  toEnd.push(lab.stop);
+  const { origin, settings } = await settled();
+  const wrong = { ...settings, REDIS_URL: `${address}127.0.0.1:${lab.port}`, ...(trusted && { NODE_EXTRA_CA_CERTS: lab.ca }) };
+  const program = await start(wrong);
+  expect(await until(() => program.output().includes(mend))).toBe(true);
+  expect(await readiness(origin)).toBe(503);
+  await sleep(2_000);
+  // Told once, however many attempts there were.
+  expect(program.output().split(mend)).toHaveLength(2);
+  expect(program.output()).not.toContain('canary');
+  const { code, output } = await runProgram(['src/main.ts', 'doctor'], wrong);
+  expect(code).toBe(1);
+  expect(output).toContain('FAIL  REDIS_URL');
+  expect(output).toContain(mend);
+  expect(output).not.toContain('canary');
+});
 
 describe('a read-only replica given by mistake', () => {
   test('is not ready; its users get 503 with the cookie kept; log and doctor name the mistake; when it becomes a primary all is well', async () => {
@@ -101,7 +98,7 @@ describe('a read-only replica given by mistake', () => {
     toEnd.push(async () => world.close());
     const person = world.person();
     await person.signIn();
-    expect(await until(async () => Number(await runRedis(replica.url, 'DBSIZE')) > 0, 10_000)).toBe(true);
+    expect(await until(async () => Number(await runRedis(replica.url, 'DBSIZE')) > 0)).toBe(true);
     const told: string[] = [];
     const tell = (fields: object, message: string): void => void told.push(`${JSON.stringify(fields)} ${message}`);
     const settings = {
@@ -115,7 +112,7 @@ describe('a read-only replica given by mistake', () => {
     const mistaken = await startGateway(settings, 0, { debug: tell, info: tell, warn: tell, error: tell });
     toEnd.push(async () => mistaken.close());
     const said = (): string[] => told.filter((line) => line.includes('this Redis is a read-only replica'));
-    expect(await until(() => said().length > 0, 5_000)).toBe(true);
+    expect(await until(() => said().length > 0)).toBe(true);
     expect((await fetch(`${mistaken.url}/readyz`)).status).toBe(503);
     const cookie = await person.jar.getCookieString(world.origin);
     const call = async (path: string) => fetch(mistaken.url + path, { headers: { cookie, 'x-csrf': '1' } });
@@ -134,9 +131,9 @@ describe('a read-only replica given by mistake', () => {
     expect(told.filter((line) => line.includes('lost the connection'))).toEqual([]);
 
     await runRedis(replica.url, 'REPLICAOF', 'NO', 'ONE');
-    expect(await until(async () => (await call('/api/me/v1/factors')).status === 200, 10_000)).toBe(true);
-    expect(await until(async () => (await fetch(`${mistaken.url}/readyz`)).status === 200, 5_000)).toBe(true);
-  }, 30_000);
+    expect(await until(async () => (await call('/api/me/v1/factors')).status === 200)).toBe(true);
+    expect(await until(async () => (await fetch(`${mistaken.url}/readyz`)).status === 200)).toBe(true);
+  });
 });
 
 test('another server than the address says: a Redis that is no Cluster, and none that is a Sentinel', async () => {
@@ -151,7 +148,7 @@ test('another server than the address says: a Redis that is no Cluster, and none
     expect(code).toBe(1);
     expect(output).toContain(mend);
   }
-}, 30_000);
+});
 
 test('a Redis in good order is found so by the doctor', async () => {
   const redis = await startRedis();
@@ -160,4 +157,4 @@ test('a Redis in good order is found so by the doctor', async () => {
   const { code, output } = await runProgram(['src/main.ts', 'doctor'], { ...settings, REDIS_URL: redis.url });
   expect(output).toContain('ok    Redis answers');
   expect(code).toBe(0);
-}, 30_000);
+});

@@ -80,17 +80,13 @@ const rounds = (Object.keys(moments) as (keyof typeof moments)[]).flatMap((momen
   Array.from({ length: moment === 'before' ? 2 : 8 }, (_, round) => [moment, round + 1] as const),
 );
 
-test.each(rounds)(
-  'a sign-in cut off (%s the exchange) begins anew by the page’s link, round %i',
-  async (moment) => {
-    const person = world.person();
-    const callback = await toTheDoor(person, await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'));
-    const page = await cutOff(person, callback, moments[moment]);
-    expect((await follow(person, page)).url).toBe(`${world.origin}/deep?x=1`);
-    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
-  },
-  40_000,
-);
+test.each(rounds)('a sign-in cut off (%s the exchange) begins anew by the page’s link, round %i', async (moment) => {
+  const person = world.person();
+  const callback = await toTheDoor(person, await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'));
+  const page = await cutOff(person, callback, moments[moment]);
+  expect((await follow(person, page)).url).toBe(`${world.origin}/deep?x=1`);
+  expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+});
 
 test.each(Array.from({ length: 4 }, (_, round) => round + 1))(
   'a step-up cut off after the exchange begins anew as a step-up by the page’s link, round %i',
@@ -110,37 +106,32 @@ test.each(Array.from({ length: 4 }, (_, round) => round + 1))(
     expect((await follow(person, page)).url).toBe(`${world.origin}/deep?x=1`);
     expect((await person.call(...create)).status).toBe(202);
   },
-  40_000,
 );
 
-test.each(['\r\nread\r\n', '\r\nend\r\n'])(
-  'a connection cut off at the callback (%j) begins anew by the page’s link',
-  async (verb) => {
-    const person = world.person();
-    await person.signIn();
-    const path = '/auth/connect?connection=google-oauth2&returnTo=%2Faccounts%3Ftab%3D1';
-    const answer = async (page: Seen, stopAt?: string): Promise<Seen> => {
-      const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
-      const form = { ticket, login: `${verb.trim()}@provider.example`, answer: 'allow' };
-      return person.visit(page.url, { method: 'POST', form, ...(stopAt !== undefined && { stopAt }) });
-    };
-    const provider = async (start: string): Promise<Seen> => toTheProvider(person, await person.visit(start, { headers: own }));
-    const { url } = await answer(await provider(path), `${world.origin}/auth/connect/callback`);
-    const page = await cutOff(person, url, verb);
-    let again = await person.visit(linkOf(page), { headers: own });
-    for (const end = Date.now() + 20_000; again.status === 503 && Date.now() < end;) {
-      await sleep(50);
-      again = await person.visit(linkOf(page), { headers: own });
-    }
-    const back = await answer(await toTheProvider(person, again));
-    expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
-    const { accounts } = (
-      await person.call('GET', '/api/me/v1/connected-accounts/accounts', undefined, { 'cache-control': 'no-cache' })
-    ).json() as { accounts: unknown[] };
-    expect(accounts.length).toBeGreaterThan(0);
-  },
-  40_000,
-);
+test.each(['\r\nread\r\n', '\r\nend\r\n'])('a connection cut off at the callback (%j) begins anew by the page’s link', async (verb) => {
+  const person = world.person();
+  await person.signIn();
+  const path = '/auth/connect?connection=google-oauth2&returnTo=%2Faccounts%3Ftab%3D1';
+  const answer = async (page: Seen, stopAt?: string): Promise<Seen> => {
+    const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
+    const form = { ticket, login: `${verb.trim()}@provider.example`, answer: 'allow' };
+    return person.visit(page.url, { method: 'POST', form, ...(stopAt !== undefined && { stopAt }) });
+  };
+  const provider = async (start: string): Promise<Seen> => toTheProvider(person, await person.visit(start, { headers: own }));
+  const { url } = await answer(await provider(path), `${world.origin}/auth/connect/callback`);
+  const page = await cutOff(person, url, verb);
+  let again = await person.visit(linkOf(page), { headers: own });
+  for (const end = Date.now() + 20_000; again.status === 503 && Date.now() < end;) {
+    await sleep(50);
+    again = await person.visit(linkOf(page), { headers: own });
+  }
+  const back = await answer(await toTheProvider(person, again));
+  expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
+  const { accounts } = (
+    await person.call('GET', '/api/me/v1/connected-accounts/accounts', undefined, { 'cache-control': 'no-cache' })
+  ).json() as { accounts: unknown[] };
+  expect(accounts.length).toBeGreaterThan(0);
+});
 
 /** Sends a callback as this browser, whose answer is then lost: no cookie of it arrives. */
 const loseAnswer = async (person: Person, callback: string): Promise<number> => {

@@ -85,7 +85,7 @@ describe('the stack of docker-compose.yml', () => {
     }
     const nginx = await startNginx({ folder, port: front, gateways: [one, two] });
     ends.push(() => nginx.stop());
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const end of ends.reverse()) await end();

@@ -319,7 +319,7 @@ describe('the two stores', () => {
       }),
       { numRuns: 100 },
     );
-  }, 240_000);
+  });
 });
 
 type Step = {

@@ -11,7 +11,7 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis();
   redis = createRedis({ url: server.url }, { info: () => undefined, warn: () => undefined });
-  await redis.opened(5_000);
+  await redis.opened(60_000);
 });
 afterAll(async () => {
   await redis.close();

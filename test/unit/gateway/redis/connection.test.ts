@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { keepOpen, openConnection, type Connection } from '../../../../src/gateway/redis/connection.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
-import { until } from '../../../helpers/redis-lab.ts';
+import { until } from '../../../helpers/until.ts';
 
 let server: RedisServer;
 let connection: Connection;
@@ -12,7 +12,7 @@ beforeEach(async () => {
   connection = openConnection({ url: server.url, deadlineMs: 500 });
   connection.on('error', () => undefined);
   keepOpen(connection, () => closed);
-  expect(await until(() => connection.status === 'ready', 5_000)).toBe(true);
+  expect(await until(() => connection.status === 'ready')).toBe(true);
 });
 afterEach(async () => {
   closed = true;
@@ -25,7 +25,7 @@ test('a connection that has given itself up is opened again', async () => {
   const ended = new Promise((resolve) => connection.once('end', resolve));
   connection.disconnect();
   await ended;
-  expect(await until(async () => (await connection.call('PING')) === 'PONG', 5_000)).toBe(true);
+  expect(await until(async () => (await connection.call('PING')) === 'PONG')).toBe(true);
 });
 
 test('one that was closed on purpose stays so', async () => {

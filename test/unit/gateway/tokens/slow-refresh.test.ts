@@ -128,7 +128,7 @@ test('when the old token is over meanwhile, whoever asks is told when it will be
   await settled[0]?.();
   expect(await bearer(other)).toBe('Bearer new');
   expect([one.spent, other.spent]).toEqual([['first'], []]);
-}, 30_000);
+});
 
 test('an answer so late that its token is over is not used: the refresh token that came with it is spent for another', async () => {
   clock += 9_000;
