@@ -7,6 +7,7 @@ const columns = [
   ['index'],
   ['serve'],
   ['app'],
+  ['parts'],
   ['login', 'embedded', 'connect', 'logout', 'account'],
   ['my-account'],
   ['tokens', 'cache'],
@@ -75,6 +76,10 @@ describe('imports', () => {
     expect(judged.length).toBeGreaterThan(100);
     const columnOf = (file: string): number => tenantColumn.get(tenantRoom(file) ?? '') ?? -1;
     expect(judged.filter(({ from, file }) => columnOf(from) >= columnOf(file)).map(show)).toEqual([]);
+  });
+
+  test('of app.ts are thirty at most: it shows the order of the routes, parts.ts makes what they are made of', () => {
+    expect(importsOf('src/gateway/app.ts').length).toBeLessThanOrEqual(30);
   });
 
   test('name a file that is there', () => {
