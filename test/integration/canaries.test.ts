@@ -91,7 +91,7 @@ const live = async (person: Person): Promise<void> => {
     path: '/oauth/token',
     times: 1,
     status: 403,
-    body: { error: 'mfa_required', error_description: 'canary-of-the-tenant', mfa_token: 'canary-of-the-tenant' },
+    body: { error: 'mfa_required', error_description: 'canary-of-the-tenant', mfa_token: 'canary-of-an-mfa-token' },
   });
   keep('mfa at refresh', await person.call('GET', '/api/me/v1/connected-accounts/connections'));
   await sleep(200);
