@@ -10,6 +10,7 @@ import { createHealth } from './http/health.ts';
 import { createOwns, mountable, type Mountable } from './http/mountable.ts';
 import { otherMethod } from './http/other-method.ts';
 import { areas, ownPaths } from './http/own-paths.ts';
+import type { TrustsProxy } from './http/request-id.ts';
 import { createSecurityHeaders, flat } from './http/security-headers.ts';
 import { createUnanswered } from './http/unanswered.ts';
 import { createUpgrades, type Upgrades } from './http/upgrades.ts';
@@ -67,7 +68,7 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   // The public origin decides whether the browser came over https, not the last hop: behind a proxy that hop is plain, and a header could lie.
   Object.defineProperty(app.request, 'secure', { get: () => https });
 
-  const arrive = createArrive({ log, metrics });
+  const arrive = createArrive({ log, metrics, trusts: app.get('trust proxy fn') as TrustsProxy });
   app.use(arrive);
   // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
   const whole = (handler: RequestHandler): RequestHandler => tracked(background, handler);

@@ -11,6 +11,7 @@ import { createLog, type Log } from './http/log.ts';
 import type { Mountable } from './http/mountable.ts';
 import { createDevServer, type DevServer } from './http/dev-server.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
+import { withRequestId } from './http/request-id.ts';
 import { createLimiter, type LimiterEvent } from './limiter/limiter.ts';
 import { measureLimiter } from './limiter/metrics.ts';
 import { createRedis } from './redis/client.ts';
@@ -97,7 +98,8 @@ export const createGateway = (
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
   const background = createBackground();
   const { app, upgrade, drain, close } = createApp({
-    ...{ redis, settings, auth0, store, events, notices, limiter, background, log, metrics, ready, front },
+    ...{ redis, settings, auth0, store, events, notices, limiter, background, metrics, ready, front },
+    log: withRequestId(log),
   });
   return {
     app,

@@ -24,7 +24,7 @@ import { createAnswerErrors } from '../../src/gateway/http/answer-errors.ts';
 import { Failure } from '../../src/gateway/http/errors.ts';
 import { createLog } from '../../src/gateway/http/log.ts';
 import { createMetrics } from '../../src/gateway/http/metrics.ts';
-import { requestId } from '../../src/gateway/http/request-id.ts';
+import { createRequestId } from '../../src/gateway/http/request-id.ts';
 import { wellFormed } from '../../src/gateway/http/well-formed.ts';
 import type { Limiter } from '../../src/gateway/limiter/limiter.ts';
 import { readSignal } from '../../src/gateway/limiter/feedback.ts';
@@ -253,7 +253,7 @@ export type ApiParts = Partial<AccountParts & ClientParts & { connectMs: number 
 export async function startGateway(upstream: string, parts: ApiParts = {}): Promise<Gateway> {
   const { account, close } = createApi(upstream, parts);
   const app = express();
-  app.use(wellFormed, requestId);
+  app.use(wellFormed, createRequestId());
   app.use('/api/me', account);
   app.use((_req, _res, next) => {
     next(new Failure('not_found'));

@@ -76,11 +76,23 @@ describe('what the API sees', () => {
       'user-agent': 'Browser/1',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       via: '1.1 my-account-bff',
-      'x-request-id': answer.headers['x-request-id'],
+      'x-correlation-id': answer.headers['x-request-id'],
       authorization: 'Bearer at-1',
       connection: 'keep-alive',
     });
     expect(JSON.stringify(seen)).not.toContain('canary');
+  });
+
+  test('one traceparent or none: what was sent twice begins no trace', async () => {
+    const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const get = 'GET /api/me/v1/factors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
+    await raw(gateway.port, `${get}traceparent: ${parent}\r\ntracestate: a=1\r\n\r\n`);
+    await raw(gateway.port, `${get}traceparent: ${parent}\r\ntraceparent: ${parent}\r\n\r\n`);
+    await raw(gateway.port, `${get}traceparent: junk\r\ntracestate: a=1\r\n\r\n`);
+    const traces = upstream.seen.map(({ rawHeaders }) =>
+      rawHeaders.filter((_each, at) => /^trace/i.test(rawHeaders[at - (at % 2)] ?? '')),
+    );
+    expect(traces).toEqual([['traceparent', parent, 'tracestate', 'a=1'], [], []]);
   });
 
   test('a Connection header cannot take our own headers away (RFC 9110 section 7.6.1)', async () => {

@@ -2,6 +2,7 @@ import { createPrivateKey, hash } from 'node:crypto';
 import { importPKCS8 } from 'jose';
 import * as oidc from 'openid-client';
 import { Failure } from '../http/errors.ts';
+import { currentRequestId } from '../http/request-id.ts';
 import { readRetryAfter } from '../http/retry-after.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
 import { createTenantClock } from './clock.ts';
@@ -118,13 +119,17 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
       const key = await privateKey;
       const offered = config.serverMetadata().pushed_authorization_request_endpoint !== undefined;
       const push = pushed === 'on' || (pushed === 'auto' && offered);
-      return ask(async () => {
+      const url = await ask(async () => {
         if (requestObjects && key !== undefined) {
           const signed = await oidc.buildAuthorizationUrlWithJAR(config, parameters, key);
           return push ? oidc.buildAuthorizationUrlWithPAR(config, signed.searchParams) : signed;
         }
         return push ? oidc.buildAuthorizationUrlWithPAR(config, parameters) : oidc.buildAuthorizationUrl(config, parameters);
       });
+      // Auth0 reads it at /authorize itself, also beside a pushed or signed request (UNCONFIRMED for those two).
+      const id = currentRequestId();
+      if (id !== undefined) url.searchParams.set('correlation_id', id);
+      return url;
     },
     async finishLogin(answer, { state, nonce, verifier, maxAge }, dpop) {
       const config = await configuration();

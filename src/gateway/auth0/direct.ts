@@ -1,4 +1,5 @@
 import { Failure } from '../http/errors.ts';
+import { currentRequestId } from '../http/request-id.ts';
 import { readRetryAfter } from '../http/retry-after.ts';
 import { OAuthError } from './grant.ts';
 
@@ -20,6 +21,7 @@ export const createDirect = (options: {
   const { domain, answerTimeoutMs, credentials } = options;
   return async (path, { members, bearer }) => {
     const own = bearer === undefined ? await credentials() : {};
+    const id = currentRequestId();
     const post = members !== undefined || bearer === undefined;
     let response: Response;
     let body: unknown;
@@ -28,6 +30,7 @@ export const createDirect = (options: {
         method: post ? 'POST' : 'GET',
         headers: {
           accept: 'application/json',
+          ...(id !== undefined && { 'x-correlation-id': id }),
           ...(post && { 'content-type': 'application/json' }),
           ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
         },

@@ -1,3 +1,4 @@
+import { currentRequestId } from '../http/request-id.ts';
 import type { GrantOptions } from './auth0.ts';
 import type { TenantClock } from './clock.ts';
 
@@ -14,7 +15,12 @@ type SendOptions = Pick<GrantOptions, 'nested' | 'forwardedFor'> & { readonly de
 export const createSend =
   (clock: TenantClock, { nested, forwardedFor, deadline }: SendOptions = {}) =>
   async (url: string, { method, headers, body, signal }: Request): Promise<Response> => {
-    const sent = { ...headers, ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }) };
+    const id = currentRequestId();
+    const sent = {
+      ...headers,
+      ...(id !== undefined && { 'x-correlation-id': id }),
+      ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }),
+    };
     const json = nested !== undefined && body instanceof URLSearchParams;
     const answer = await fetch(url, {
       method,

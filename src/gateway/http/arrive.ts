@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { createObserve } from './observe.ts';
-import { requestId } from './request-id.ts';
+import { createRequestId, type TrustsProxy } from './request-id.ts';
 import { traced } from './trace.ts';
 import { wellFormed } from './well-formed.ts';
 
@@ -19,5 +19,5 @@ const inTurn =
   };
 
 /** What every request of the gateway's meets first, as one handler: its id, its trace, whoever logs and counts it, and whether it can be read at all. */
-export const createArrive = (parts: { readonly log: Log; readonly metrics: Metrics }): RequestHandler =>
-  inTurn(requestId, traced, createObserve(parts), wellFormed);
+export const createArrive = (parts: { readonly log: Log; readonly metrics: Metrics; readonly trusts: TrustsProxy }): RequestHandler =>
+  inTurn(createRequestId(parts.trusts), traced, createObserve(parts), wellFormed);

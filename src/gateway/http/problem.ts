@@ -11,14 +11,18 @@ const beginningOf = ({ code, type, title, status }: Failure): string => {
   return text;
 };
 
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+// A URI reference (RFC 9457 section 3.1.5): an id that a proxy chose need not be a UUID.
+const instanceOf = (id: string): string => (uuid.test(id) ? `urn:uuid:${id}` : `#${id}`);
+
 /** The body of a failure after RFC 9457: `type`, `title`, `status`, `code`, `detail`, `instance` (the request id), then the failure's own members. */
 export function problemOf(failure: Failure, requestId: string | undefined): string {
   const { type, title, status, code, detail, members } = failure;
-  const instance = requestId === undefined ? undefined : `urn:uuid:${requestId}`;
+  const instance = requestId === undefined ? undefined : instanceOf(requestId);
   if (Object.keys(members).length > 0) return JSON.stringify({ type, title, status, code, detail, instance, ...members });
   let text = beginningOf(failure);
   if (detail !== undefined) text += `,"detail":${JSON.stringify(detail)}`;
-  // A UUID of ours: nothing in it needs to be escaped.
+  // Nothing that an id may have in it needs to be escaped.
   if (instance !== undefined) text += `,"instance":"${instance}"`;
   return `${text}}`;
 }

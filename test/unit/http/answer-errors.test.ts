@@ -6,7 +6,7 @@ import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
 import { Failure, failures } from '../../../src/gateway/http/errors.ts';
 import type { FailureCode } from '../../../src/gateway/http/errors.ts';
 import { createLog } from '../../../src/gateway/http/log.ts';
-import { requestId } from '../../../src/gateway/http/request-id.ts';
+import { createRequestId } from '../../../src/gateway/http/request-id.ts';
 
 function appThatThrows(error: unknown) {
   const lines: string[] = [];
@@ -17,7 +17,7 @@ function appThatThrows(error: unknown) {
     },
   });
   const app = express();
-  app.use(requestId);
+  app.use(createRequestId());
   app.use(() => {
     throw error;
   });
