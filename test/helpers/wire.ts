@@ -50,10 +50,10 @@ export async function startWire(): Promise<Wire> {
           res.statusCode = answer.statusCode ?? 502;
           for (const [name, value] of headers) res.appendHeader(name, value);
           res.end(content);
-        })();
+        })().catch(() => res.destroy());
       });
       return onward.end(body);
-    })();
+    })().catch(() => res.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
