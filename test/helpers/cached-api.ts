@@ -19,10 +19,10 @@ interface Method {
 /** Where gateways keep answers, and what they remember of changes. */
 export type Stores = Pick<Cache, 'store' | 'changes'>;
 
-/** Both in this process. */
-export const memoryStores = (): Stores => ({
-  store: createMemoryCache(),
-  changes: createMemoryIdempotency(),
+/** Both in this process, by its clock unless one is handed in. */
+export const memoryStores = (now?: () => number): Stores => ({
+  store: createMemoryCache(now),
+  changes: createMemoryIdempotency(now),
 });
 
 /** Both in Redis. */

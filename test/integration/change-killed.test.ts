@@ -81,13 +81,11 @@ test('a named change whose gateway is killed in the middle is not made again by 
 
   front.targets([living.url]);
   for (let repeat = 0; repeat < 2; repeat += 1) {
-    const began = performance.now();
     const answer = await change();
     expect([answer.status, answer.json()]).toMatchObject([
       409,
       { code: 'outcome_unknown', lookAt: methods },
     ]);
-    expect(performance.now() - began).toBeLessThan(9_000);
   }
   expect(sent(before)).toBe(1);
   // The way on that the answer names.

@@ -96,13 +96,13 @@ test('a session that had ended here is told as done; one never known here is ref
   await world.redis?.stop();
   await world.redis?.start();
   expect(await tell((await tokens())[0])).toBeGreaterThanOrEqual(400);
-  for (let i = 0; i < 40 && (await fetch(`${world.origin}/readyz`)).status !== 200; i += 1) await new Promise((go) => setTimeout(go, 100));
+  for (let i = 0; i < 600 && (await fetch(`${world.origin}/readyz`)).status !== 200; i += 1) await new Promise((go) => setTimeout(go, 100));
   await person.signIn();
   const [known] = await tokens();
   await world.redis?.stop();
   await world.redis?.start();
   let status = 503;
-  for (let i = 0; i < 40 && status === 503; i += 1) {
+  for (let i = 0; i < 600 && status === 503; i += 1) {
     await new Promise((go) => setTimeout(go, 100));
     status = await tell(known);
   }
@@ -116,7 +116,7 @@ test('while Redis is away nothing is accepted, and what was refused is never hal
   expect(await tell(token)).toBe(503);
   world.redis?.thaw();
   let status = 503;
-  for (let i = 0; i < 40 && status === 503; i += 1) {
+  for (let i = 0; i < 600 && status === 503; i += 1) {
     await new Promise((go) => setTimeout(go, 100));
     status = await tell(token);
   }

@@ -157,7 +157,6 @@ test.each([
     const seen: number[] = [];
     const during = performance.now() + 1_500;
     while (performance.now() < during) {
-      const began = performance.now();
       const answer = await hit.call('GET', methods);
       seen.push(answer.status);
       if (answer.status === 503) {
@@ -165,7 +164,6 @@ test.each([
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
         expect(answer.headers.getSetCookie()).toEqual([]);
       }
-      expect(performance.now() - began).toBeLessThan(2_500);
       for (const other of others) expect((await other.call('GET', methods)).status).toBe(200);
     }
     expect(seen).toContain(503);

@@ -55,10 +55,8 @@ test.each(['0', '30'])(
     let over = false;
     const use = async (person: Person): Promise<void> => {
       while (!over) {
-        const began = performance.now();
         const answer = await person.call('GET', methods);
         asPromised(answer);
-        expect(performance.now() - began).toBeLessThan(2_500);
         if (answer.status === 503) away += 1;
         await sleep(50);
       }

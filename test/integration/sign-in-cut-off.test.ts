@@ -38,7 +38,7 @@ const follow = async (person: Person, page: Seen): Promise<Seen> => {
   const link = linkOf(page);
   expect(link).not.toBe('');
   let next = await person.visit(link, { headers: own });
-  for (const end = Date.now() + 20_000; next.status === 503 && Date.now() < end;) {
+  for (const end = Date.now() + 60_000; next.status === 503 && Date.now() < end;) {
     await sleep(50);
     next = await person.visit(link, { headers: own });
   }

@@ -53,7 +53,7 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
   beforeAll(async () => {
     if (kind === 'memory') return;
     server = await startRedis();
-    redis = createRedis({ url: server.url, keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
+    redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 30_000 }, { info: () => undefined, warn: () => undefined });
   });
   afterAll(async () => {
     if (kind === 'memory') return;
@@ -273,7 +273,7 @@ describe('the two stores', () => {
   let redis: Redis;
   beforeAll(async () => {
     server = await startRedis();
-    redis = createRedis({ url: server.url, keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
+    redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 30_000 }, { info: () => undefined, warn: () => undefined });
   });
   afterAll(async () => {
     await redis.close();
@@ -317,7 +317,7 @@ describe('the two stores', () => {
           expect(seen[0]).toEqual(seen[1]);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });

@@ -1,22 +1,37 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedis, type Redis } from '../../../../src/gateway/redis/client.ts';
 import { createMemoryStore } from '../../../../src/gateway/session/memory-store.ts';
 import { createRedisStore } from '../../../../src/gateway/session/redis-store.ts';
 import type { Entry, LeaseTerms, Store } from '../../../../src/gateway/session/store.ts';
+import { withClock } from '../../../helpers/redis-clock.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
+import { until } from '../../../helpers/until.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
+const start = 1_000_000_000_000;
 let server: RedisServer;
 let redis: Redis;
+let clock: ReturnType<typeof withClock>;
 const stores = new Map<string, Store>();
+/** Lets that many milliseconds pass for both stores, without waiting for them. */
+let pass: (ms: number) => Promise<void>;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = createRedis({ url: server.url }, quiet);
-  stores.set('in Redis', createRedisStore(redis));
-  stores.set('in memory', createMemoryStore());
+  redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 30_000 }, quiet);
+  clock = withClock(redis);
+  await clock.set(start);
+  let now = start;
+  pass = async (ms) => {
+    now += ms;
+    await clock.pass(ms);
+  };
+  stores.set('in Redis', createRedisStore(clock.redis));
+  stores.set(
+    'in memory',
+    createMemoryStore(() => now),
+  );
 });
 afterAll(async () => {
   for (const store of stores.values()) store.close();
@@ -57,25 +72,25 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   test('ends an entry whose absolute end has passed, however often it is read', async () => {
     const { key } = await begin(250, 60_000);
     expect(await the().read(key, 60_000)).toBeDefined();
-    await sleep(300);
+    await pass(251);
     expect(await the().read(key, 60_000)).toBeUndefined();
   });
 
   test('ends an entry nobody reads, and a read with an idle time keeps it', async () => {
-    const [left, kept] = [await begin(60_000, 300), await begin(60_000, 300)];
+    const [left, kept] = [await begin(600_000, 60_000), await begin(600_000, 60_000)];
     for (let i = 0; i < 4; i += 1) {
-      await sleep(120);
-      expect(await the().read(kept.key, 300)).toBeDefined();
+      await pass(30_000);
+      expect(await the().read(kept.key, 60_000)).toBeDefined();
     }
     expect(await the().read(left.key)).toBeUndefined();
   });
 
   test('a look without an idle time does not keep an entry', async () => {
-    const { key } = await begin(60_000, 300);
-    await sleep(150);
+    const { key } = await begin(200_000, 60_000);
+    await pass(30_000);
     const found = await the().read(key);
-    expect(found?.idleLeftMs).toBeLessThanOrEqual(180);
-    await sleep(250);
+    expect(found?.idleLeftMs).toBeLessThanOrEqual(30_000);
+    await pass(30_000);
     expect(await the().read(key)).toBeUndefined();
   });
 
@@ -128,7 +143,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   test('never lends a generation again whose holder vanished, except within the leeway', async () => {
     const { key } = await begin();
     await the().lease(key, 1, holder(), terms(50, 0));
-    await sleep(100);
+    await pass(100);
     expect((await the().lease(key, 1, holder(), terms(50, 0, 50))).kind).toBe('lost');
     expect((await the().lease(key, 1, holder(), terms(50, 30_000))).kind).toBe('yours');
   });
@@ -137,7 +152,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     const { key, entry } = await begin();
     const mine = holder();
     await the().lease(key, 1, mine, terms(50, 0));
-    await sleep(100);
+    await pass(100);
     const waiting = await the().lease(key, 1, holder(), terms(50, 0));
     expect(waiting).toMatchObject({ kind: 'busy', sinceMs: expect.any(Number) });
     expect(waiting.kind === 'busy' && waiting.waitMs).toBeGreaterThan(50_000);
@@ -146,7 +161,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     expect(await the().abandon(key, 1, terms(50, 0, 50))).toBe(false);
     expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(false);
     await the().lease(key, 2, mine, terms(50, 0));
-    await sleep(100);
+    await pass(100);
     expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(true);
     expect(await the().read(key)).toBeUndefined();
     expect(await the().replace(key, { ...entry, generation: 3 }, { generation: 2, holder: mine })).toBe('gone');
@@ -157,10 +172,10 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     const [former, latter] = [holder(), holder()];
     const second = { ...entry, generation: 2 };
     await the().lease(key, 1, former, terms(50, 30_000));
-    await sleep(100);
+    await pass(100);
     expect((await the().lease(key, 1, latter, terms(150, 30_000))).kind).toBe('yours');
     expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('held');
-    await sleep(200);
+    await pass(200);
     expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('replaced');
     expect(await the().replace(key, second, { generation: 1, holder: latter })).toBe('stale');
   });
@@ -189,7 +204,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     await the().lease(key, 1, mine, terms(5_000, 0));
     await the().settle(key, mine, 150);
     expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('busy');
-    await sleep(200);
+    await pass(200);
     expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('yours');
   });
 
@@ -199,7 +214,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     await the().lease(key, 1, mine, terms(150, 0));
     expect(await the().renew(key, mine, 5_000)).toBe(true);
     expect(await the().renew(key, holder(), 5_000)).toBe(false);
-    await sleep(200);
+    await pass(200);
     expect((await the().lease(key, 1, holder(), terms(150, 0))).kind).toBe('busy');
   });
 
@@ -258,11 +273,11 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     });
 
     test('keeps what it held no longer than it would have lived, nor than was said', async () => {
-      const [idle, said, absolute] = [await begin(60_000, 150), await begin(), await begin(150, 60_000)];
-      for (const { key } of [idle, absolute]) await the().bury(key, 60_000);
-      await the().bury(said.key, 150);
-      await the().read(idle.key, 60_000);
-      await sleep(200);
+      const [idle, said, absolute] = [await begin(600_000, 90_000), await begin(600_000, 600_000), await begin(90_000, 600_000)];
+      for (const { key } of [idle, absolute]) await the().bury(key, 600_000);
+      await the().bury(said.key, 90_000);
+      await the().read(idle.key, 600_000);
+      await pass(90_001);
       for (const { key } of [idle, said, absolute]) expect(await the().take(key)).toBeUndefined();
     });
 
@@ -281,18 +296,18 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   test('tells whether a name was used, without using it', async () => {
     const mark = key();
     expect([await the().used(mark), await the().used(mark)]).toEqual([false, false]);
-    await the().once(mark, 150);
+    await the().once(mark, 60_000);
     expect(await the().used(mark)).toBe(true);
-    await sleep(200);
+    await pass(60_001);
     expect(await the().used(mark)).toBe(false);
   });
 
   test('says yes once to a name, until its time is over', async () => {
     const mark = key();
-    expect(await the().once(mark, 150)).toBe(true);
-    expect(await the().once(mark, 150)).toBe(false);
-    await sleep(200);
-    expect(await the().once(mark, 150)).toBe(true);
+    expect(await the().once(mark, 60_000)).toBe(true);
+    expect(await the().once(mark, 60_000)).toBe(false);
+    await pass(60_001);
+    expect(await the().once(mark, 60_000)).toBe(true);
   });
 });
 
@@ -309,17 +324,17 @@ test('a lease holds no longer than it was given for when the clock is set back',
 });
 
 test('a lease in Redis that reaches further than it was given for, since the clock was set back, is cut to that', async () => {
-  const store = createRedisStore(redis);
+  const store = createRedisStore(clock.redis);
   const now = await store.now();
   await store.create('back', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
   await store.lease('back', 1, holder(), terms(3_600_000, 30_000));
   expect(await store.lease('back', 1, holder(), terms(50, 30_000))).toMatchObject({ kind: 'busy', waitMs: 50 });
-  await sleep(100);
+  await pass(100);
   expect((await store.lease('back', 1, holder(), terms(50, 30_000))).kind).toBe('yours');
 });
 
 test('a hundred simultaneous askers in Redis get one lease', async () => {
-  const store = createRedisStore(redis);
+  const store = createRedisStore(clock.redis);
   const now = await store.now();
   await store.create('many', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
   const answers = await Promise.all(Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), terms(5_000, 0))));
@@ -331,7 +346,7 @@ describe('the lists in Redis', () => {
   const left = async (name: string): Promise<number> => Number(await redis.command('PTTL', name));
 
   test('have an expiry from the first moment, which a shorter-lived session never cuts', async () => {
-    const store = createRedisStore(redis);
+    const store = createRedisStore(clock.redis);
     const place = { user: key(), sid: key() };
     await store.enlist(place, 'long', facts, 60_000);
     await store.enlist(place, 'short', facts, 1_000);
@@ -341,18 +356,35 @@ describe('the lists in Redis', () => {
   });
 
   test('lose the names of sessions that are over by themselves, as new ones come', async () => {
-    const store = createRedisStore(redis);
+    const store = createRedisStore(clock.redis);
     const place = { user: key(), sid: key() };
     await store.enlist(place, 'alive', facts, 60_000);
     await Promise.all(Array.from({ length: 200 }, async (_, i) => store.enlist(place, `old-${String(i)}`, facts, 800)));
     expect(await store.ofUser(place.user)).toHaveProperty('size', 201);
-    await sleep(850);
+    await pass(801);
     for (let i = 0; i < 150; i += 1) await store.enlist(place, 'alive', facts, 60_000);
     const names = [...(await store.ofUser(place.user)).keys()];
     expect(names).toContain('alive');
     expect(names.length).toBeLessThan(20);
     expect(await store.ofSid(place.sid)).toEqual([{ user: place.user, key: 'alive' }]);
   });
+});
+
+test('an entry in Redis that nobody reads is gone by its own clock', async () => {
+  const store = createRedisStore(redis);
+  const endsAt = (await store.now()) + 600_000;
+  await store.create('idle', { generation: 1, endsAt, createdAt: 0, sealed: Buffer.from('x') }, 50);
+  expect(await until(async () => (await store.read('idle')) === undefined)).toBe(true);
+});
+
+test('a lease in Redis is over by its own clock', async () => {
+  const store = createRedisStore(redis);
+  const endsAt = (await store.now()) + 600_000;
+  const entry = { generation: 1, endsAt, createdAt: 0, sealed: Buffer.from('x') };
+  await store.create('leased', entry, 600_000);
+  expect((await store.lease('leased', 1, holder(), terms(50, 60_000))).kind).toBe('yours');
+  const again = async () => (await store.lease('leased', 1, holder(), terms(50, 60_000))).kind;
+  expect(await until(async () => (await again()) === 'yours')).toBe(true);
 });
 
 test('a Redis that takes no more data still ends sessions from elsewhere', async () => {
