@@ -30,7 +30,7 @@ import { createSessions, type Session } from './session/sessions.ts';
 import type { Store } from './session/store.ts';
 import { createCallers, createUserHandles } from './session/user-handle.ts';
 import { createChallenge } from './step-up/challenge.ts';
-import { createStanding } from './step-up/standing.ts';
+import { createStepUpScopes } from './step-up/scopes.ts';
 import { createFresh } from './tokens/fresh.ts';
 import { createRefresh } from './tokens/refresh.ts';
 import { createEndFormer, createRevoke } from './tokens/revoke.ts';
@@ -89,9 +89,9 @@ export const createParts = (given: AppParts) => {
     exchangeMs: settings.TOKEN_EXCHANGE_TIMEOUT,
   });
   const fresh = createFresh({ auth0, sessions, refresh, silentScope });
-  const standing = createStanding({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
+  const stepUpScopes = createStepUpScopes({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge<Session>({
-    ...{ standing, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
+    ...{ scopes: stepUpScopes, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
   });
   const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
   const knownScopes: ReadonlySet<string> = new Set(allScopes);
@@ -101,7 +101,7 @@ export const createParts = (given: AppParts) => {
   const publicPath = '/api/me';
   const transport = createTransport({ upstream, connectMs: settings.UPSTREAM_CONNECT_TIMEOUT, answerMs });
   const cache = createCache({ redis: given.redis, secrets, seconds: settings.READ_KEEP_SECONDS });
-  const tokens = { scopes: standing.usable, declined: standing.declined, token: fresh.token, refused: fresh.refused };
+  const tokens = { scopes: stepUpScopes.usable, declined: stepUpScopes.declined, token: fresh.token, refused: fresh.refused };
   const client = createClient({
     ...{ upstream, publicPath, tokens, limiter, transport, metrics, answerMs, cache },
     changed: notices.methodChanged,
@@ -115,8 +115,8 @@ export const createParts = (given: AppParts) => {
   const sameOrigin = createSameOrigin({ origin });
   const status = createSessionStatus(async (session) => ({
     userHandle: handles.of(session),
-    scopes: standing.scopes(session),
-    stepUpFreshFor: standing.freshFor(session) ?? null,
+    scopes: stepUpScopes.granted(session),
+    stepUpFreshFor: stepUpScopes.stepUpValidFor(session) ?? null,
     quota: await limiter.peek(session.user),
   }));
   const endFormer = createEndFormer({ sessions, revoke });

@@ -202,7 +202,7 @@ describe('when there is no token', () => {
     ['the session has ended', { kind: 'ended' }, 401, 'login_required'],
     [
       'the tenant cannot refresh now',
-      { kind: 'passing', retryAfterSeconds: 3 },
+      { kind: 'temporary', retryAfterSeconds: 3 },
       503,
       'tenant_busy',
     ],

@@ -6,31 +6,46 @@ import { currentRequestId } from '../http/request-id.ts';
 import { readRetryAfter } from '../http/retry-after.ts';
 import type { Auth0, Auth0Options, KeyPair } from './auth0.ts';
 import { createTenantClock } from './clock.ts';
-import { withDeadline } from './deadline.ts';
-import { createDirect } from './direct.ts';
-import { clockToleranceSeconds, createIdTokens, createTenantKeys, isUnknownKey } from './id-token.ts';
-import { OAuthError, sortRefreshFailure, type Grant } from './grant.ts';
-import { commonGrant, fullGrant } from './read-grant.ts';
-import { createSend } from './send.ts';
+import { createCallEndpoint } from './endpoints.ts';
+import {
+  commonGrant,
+  fullGrant,
+  interpretRefreshFailure,
+  OAuthError,
+  readChallenge,
+  type Grant,
+} from './grant.ts';
+import {
+  clockToleranceSeconds,
+  createIdTokens,
+  createTenantKeys,
+  refreshedIdToken,
+} from './id-token.ts';
+import { createSend, withDeadline } from './send.ts';
 
 const retryDiscoveryMs = 1_000;
 const keysTimeoutMs = 3_000;
+const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
 
-/** Makes the one door to openid-client; discovery happens at first use, so the gateway starts while Auth0 is away. */
+/**
+ * Makes the client of the tenant over openid-client; discovery happens at first use, so the gateway
+ * starts while Auth0 is away.
+ */
 export const createAuth0 = (options: Auth0Options): Auth0 => {
-  const { domain, clientId, clientSecret, signingKey, signingAlg, callback, pushed, requestObjects, answerTimeoutMs, exchangeTimeoutMs } =
-    options;
+  const { domain, clientId, clientSecret, signingKey, signingAlg, callback } = options;
+  const { pushed, requestObjects, answerTimeoutMs, exchangeTimeoutMs } = options;
   const issuer = `${domain}/`;
   const audience = `${domain}/me/`;
   const privateKey =
     signingKey === undefined
       ? undefined
-      : importPKCS8(createPrivateKey(signingKey).export({ type: 'pkcs8', format: 'pem' }).toString(), signingAlg);
+      : importPKCS8(createPrivateKey(signingKey).export(pkcs8).toString(), signingAlg);
 
   const clock = createTenantClock(options.clockDiffers ?? (() => undefined));
   const metadata = () => ({
     [oidc.clockTolerance]: clockToleranceSeconds,
-    // Assertions and proofs are made in the tenant's time: they live a minute, less than clocks may differ.
+    // Assertions and proofs are made in the tenant's time: they are valid for a minute, and clocks
+    // may differ by more.
     [oidc.clockSkew]: clock.skewSeconds(),
     ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
   });
@@ -38,7 +53,10 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     const key = await privateKey;
     return key === undefined ? oidc.ClientSecretPost(clientSecret) : oidc.PrivateKeyJwt(key);
   };
-  const configured = async (server: oidc.ServerMetadata, send: oidc.CustomFetch = createSend(clock)): Promise<oidc.Configuration> => {
+  const configured = async (
+    server: oidc.ServerMetadata,
+    send: oidc.CustomFetch = createSend(clock),
+  ): Promise<oidc.Configuration> => {
     const config = new oidc.Configuration(server, clientId, metadata(), await authentication());
     if (domain.startsWith('http:')) oidc.allowInsecureRequests(config);
     config.timeout = answerTimeoutMs / 1000;
@@ -58,7 +76,9 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
   let failedAt = -Infinity;
   const configuration = async (): Promise<oidc.Configuration> => {
     if (discovered === undefined) {
-      if (performance.now() - failedAt < retryDiscoveryMs) throw new Failure('upstream_unreachable', { headers: { 'Retry-After': '1' } });
+      if (performance.now() - failedAt < retryDiscoveryMs) {
+        throw new Failure('upstream_unreachable', { headers: { 'Retry-After': '1' } });
+      }
       discovered = discover();
       discovered.catch(() => {
         discovered = undefined;
@@ -75,28 +95,21 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     pair === undefined ? {} : { DPoP: oidc.getDPoPHandle(config, pair) };
 
   const verifyIdToken = createIdTokens({
-    ...{ issuer, clientId, algorithms: options.idTokenAlgorithms, skewSeconds: clock.skewSeconds },
+    issuer,
+    clientId,
+    algorithms: options.idTokenAlgorithms,
+    skewSeconds: clock.skewSeconds,
     keys: createTenantKeys({
       metadata: async () => ({ ...(await configuration()).serverMetadata() }),
       timeoutMs: Math.min(keysTimeoutMs, answerTimeoutMs),
     }),
   });
-  // openid-client checks a signature where that is switched on, with keys that each of its configurations fetches anew: after a token was spent is no
-  // time to find that they cannot be had. These are kept.
+  // openid-client could check signatures too, but each of its configurations fetches the keys anew,
+  // and after a token was spent it is too late to find that they cannot be had. These are kept.
   const verified = async (tokens: Parameters<typeof fullGrant>[0]): Promise<Grant> => {
     const grant = fullGrant(tokens);
     await verifyIdToken(grant.idToken);
     return grant;
-  };
-  // A refresh need not bring an ID token. One that cannot be verified for want of keys is not taken, and the spent refresh token's successor is kept.
-  const believed = async (idToken: string | undefined): Promise<{ idToken?: string; sub?: string }> => {
-    if (idToken === undefined) return {};
-    try {
-      return { idToken, sub: (await verifyIdToken(idToken)).sub };
-    } catch (failure) {
-      // A key that is new at the tenant may not be had yet. Anything else is another's token: no user's, so nobody's session goes on with it.
-      return failure instanceof Failure || isUnknownKey(failure) ? {} : { sub: '' };
-    }
   };
 
   return {
@@ -110,7 +123,8 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
         redirect_uri: callback,
         scope: scope.join(' '),
         audience,
-        // RFC 7636 section 4.2. By Web Crypto, as the library does it, this digest alone would be a twentieth of a login.
+        // RFC 7636 section 4.2. By Web Crypto, as the library does it, this digest alone would be a
+        // twentieth of the cost of a login.
         code_challenge: hash('sha256', verifier, 'base64url'),
         code_challenge_method: 'S256',
         state,
@@ -124,40 +138,46 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
           const signed = await oidc.buildAuthorizationUrlWithJAR(config, parameters, key);
           return push ? oidc.buildAuthorizationUrlWithPAR(config, signed.searchParams) : signed;
         }
-        return push ? oidc.buildAuthorizationUrlWithPAR(config, parameters) : oidc.buildAuthorizationUrl(config, parameters);
+        return push
+          ? oidc.buildAuthorizationUrlWithPAR(config, parameters)
+          : oidc.buildAuthorizationUrl(config, parameters);
       });
-      // Auth0 reads it at /authorize itself, also beside a pushed or signed request (UNCONFIRMED for those two).
+      // Auth0 reads it at /authorize itself, also beside a pushed or signed request (UNCONFIRMED for
+      // those two).
       const id = currentRequestId();
       if (id !== undefined) url.searchParams.set('correlation_id', id);
       return url;
     },
-    async finishLogin(answer, { state, nonce, verifier, maxAge }, dpop) {
+    async finishLogin(callbackUrl, { state, nonce, verifier, maxAge }, dpop) {
       const config = await configuration();
-      const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true };
-      const tokens = await ask(() =>
-        oidc.authorizationCodeGrant(
-          config,
-          answer,
-          { ...checks, ...(maxAge === undefined ? {} : { maxAge }) },
-          undefined,
-          dpopOption(config, dpop),
-        ),
+      const checks: oidc.AuthorizationCodeGrantChecks = {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: verifier,
+        idTokenExpected: true,
+      };
+      if (maxAge !== undefined) checks.maxAge = maxAge;
+      const bound = dpopOption(config, dpop);
+      return verified(
+        await ask(() => oidc.authorizationCodeGrant(config, callbackUrl, checks, undefined, bound)),
       );
-      return verified(tokens);
     },
     async refresh(token, { scope } = {}, dpop) {
       try {
         const parameters = scope === undefined ? {} : { audience, scope: scope.join(' ') };
-        // One deadline for all of it, discovery and a second try with a DPoP nonce included.
+        // One deadline for everything, discovery and a second attempt with a DPoP nonce included.
         const tokens = await withDeadline(exchangeTimeoutMs, async (signal) => {
           const server = (await configuration()).serverMetadata();
           const config = await configured(server, createSend(clock, { deadline: signal }));
           config.timeout = 0;
-          return ask(() => oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)));
+          return ask(() =>
+            oidc.refreshTokenGrant(config, token, parameters, dpopOption(config, dpop)),
+          );
         });
-        return { kind: 'renewed', grant: { ...commonGrant(tokens), ...(await believed(tokens.id_token)) } };
+        const idToken = await refreshedIdToken(verifyIdToken, tokens.id_token);
+        return { kind: 'renewed', grant: { ...commonGrant(tokens), ...idToken } };
       } catch (failure) {
-        return sortRefreshFailure(failure);
+        return interpretRefreshFailure(failure);
       }
     },
     async revoke(token) {
@@ -179,10 +199,12 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
     },
     async grant(type, parameters, { dpop, nested, forwardedFor } = {}) {
       // A configuration for this one request: what is added to it cannot reach another.
-      const config = await configured((await configuration()).serverMetadata(), createSend(clock, { nested, forwardedFor }));
-      return verified(await ask(() => oidc.genericGrantRequest(config, type, parameters, dpopOption(config, dpop))));
+      const server = (await configuration()).serverMetadata();
+      const config = await configured(server, createSend(clock, { nested, forwardedFor }));
+      const bound = dpopOption(config, dpop);
+      return verified(await ask(() => oidc.genericGrantRequest(config, type, parameters, bound)));
     },
-    direct: createDirect({
+    callEndpoint: createCallEndpoint({
       domain,
       answerTimeoutMs,
       async credentials() {
@@ -200,7 +222,7 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
   };
 };
 
-// Everything openid-client can throw, sorted into the two kinds of failure the rest of the gateway knows.
+// Turns everything openid-client can throw into the two kinds of failure the gateway knows.
 const ask = async <T>(run: () => Promise<T> | T): Promise<T> => {
   try {
     return await run();
@@ -215,19 +237,14 @@ const ask = async <T>(run: () => Promise<T> | T): Promise<T> => {
         cause,
       });
     }
-    if (cause instanceof oidc.AuthorizationResponseError) throw new OAuthError(cause.error, { cause });
-    if (cause instanceof oidc.WWWAuthenticateChallengeError) throw await challenged(cause);
+    if (cause instanceof oidc.AuthorizationResponseError)
+      throw new OAuthError(cause.error, { cause });
+    if (cause instanceof oidc.WWWAuthenticateChallengeError) throw await readChallenge(cause);
     if (cause instanceof oidc.ClientError && cause.code !== 'OAUTH_TIMEOUT' && !unreachable(cause))
       throw new OAuthError(cause.code ?? 'invalid_response', { cause });
     throw new Failure('upstream_unreachable', { cause });
   }
 };
 
-const unreachable = (failure: oidc.ClientError): boolean => failure.cause instanceof Response && failure.cause.status >= 500;
-
-// A 401 with WWW-Authenticate leaves its body unread; Auth0's `error` stands there.
-const challenged = async (cause: oidc.WWWAuthenticateChallengeError): Promise<OAuthError> => {
-  const body = (await cause.response.json().catch(() => ({}))) as Record<string, unknown>;
-  const error = typeof body['error'] === 'string' ? body['error'] : 'invalid_client';
-  return new OAuthError(error, { status: cause.status, body, cause });
-};
+const unreachable = (failure: oidc.ClientError): boolean =>
+  failure.cause instanceof Response && failure.cause.status >= 500;

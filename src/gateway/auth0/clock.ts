@@ -2,21 +2,27 @@
 export interface TenantClock {
   /** Seconds to add to this machine's time for the tenant's; 0 where they agree. */
   skewSeconds(): number;
-  /** Reads it off an answer of the tenant's: `Date`, and `Age` where a cache gave it (RFC 9110 section 6.6.1, RFC 9111 section 5.1). */
+  /**
+   * Reads it from a response of the tenant: `Date`, and `Age` where a cache served it (RFC 9110
+   * section 6.6.1, RFC 9111 section 5.1).
+   */
   observe(headers: Headers): void;
 }
 
-// Below this it is the way of the answer, and the whole seconds of a Date.
+// Below this it is the latency of the response, and a Date in whole seconds.
 const noticedSeconds = 5;
-// What is signed here has to live a minute at the tenant's: from this on it would fail without the correction.
-const toldSeconds = 45;
-// A machine further off than this is told so by failures: working around it would only hide it.
+// What is signed here is valid for a minute at the tenant: from here on it would fail uncorrected.
+const reportedSeconds = 45;
+// Beyond this nothing is corrected, and calls fail: working around such a clock would only hide it.
 const mostSeconds = 900;
 
-/** Makes one; `tell` hears of a difference an operator should mend, once for each quarter of a minute it changes by. */
-export const createTenantClock = (tell: (seconds: number) => void): TenantClock => {
+/**
+ * Makes one; `report` is called with a difference an operator should fix, once for each quarter of
+ * a minute it changes by.
+ */
+export const createTenantClock = (report: (seconds: number) => void): TenantClock => {
   let skew = 0;
-  let told = 0;
+  let reported = 0;
   return {
     skewSeconds: () => (Math.abs(skew) > mostSeconds ? 0 : skew),
     observe(headers) {
@@ -25,9 +31,9 @@ export const createTenantClock = (tell: (seconds: number) => void): TenantClock 
       if (Number.isNaN(at) || Number.isNaN(age)) return;
       const seen = Math.round((at - Date.now()) / 1000 + age);
       skew = Math.abs(seen) < noticedSeconds ? 0 : seen;
-      if (Math.abs(skew) < toldSeconds || Math.abs(skew - told) < 15) return;
-      told = skew;
-      tell(skew);
+      if (Math.abs(skew) < reportedSeconds || Math.abs(skew - reported) < 15) return;
+      reported = skew;
+      report(skew);
     },
   };
 };

@@ -2,7 +2,10 @@ import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTVerifyGetKe
 import { Failure } from '../http/errors.ts';
 import { OAuthError } from './grant.ts';
 
-/** How far a time in a token may lie ahead of the tenant's clock as seen from here, in seconds: clocks may disagree by minutes. */
+/**
+ * How far a time in a token may lie ahead of the tenant's clock as seen from here, in seconds:
+ * clocks may disagree by minutes.
+ */
 export const clockToleranceSeconds = 330;
 
 /** What of an ID token is believed once it was verified. */
@@ -36,10 +39,12 @@ export const createTenantKeys = (options: {
 
 /** Whether the keys could not be had, in contrast to a token that is wrong. */
 export const keysAreAway = (cause: unknown): boolean =>
-  !(cause instanceof errors.JOSEError) || cause instanceof errors.JWKSTimeout || cause.code === 'ERR_JOSE_GENERIC';
+  !(cause instanceof errors.JOSEError) ||
+  cause instanceof errors.JWKSTimeout ||
+  cause.code === 'ERR_JOSE_GENERIC';
 
-/** Whether a token was refused since its key is none of those that are known. */
-export const isUnknownKey = (failure: unknown): boolean =>
+// Whether a token was refused since its key is none of those that are known.
+const isUnknownKey = (failure: unknown): boolean =>
   failure instanceof OAuthError && failure.cause instanceof errors.JWKSNoMatchingKey;
 
 /**
@@ -55,7 +60,8 @@ export const claimProblem = (
   const several = Array.isArray(aud) && aud.length > 1;
   if ((several || azp !== undefined) && azp !== expected.clientId) return 'azp';
   if (sub !== undefined && (typeof sub !== 'string' || sub === '')) return 'sub';
-  const ahead = (time: unknown): boolean => typeof time !== 'number' || !(time <= expected.now + clockToleranceSeconds);
+  const ahead = (time: unknown): boolean =>
+    typeof time !== 'number' || !(time <= expected.now + clockToleranceSeconds);
   if (ahead(iat)) return 'iat';
   return authTime !== undefined && ahead(authTime) ? 'auth_time' : undefined;
 };
@@ -93,3 +99,21 @@ export const createIdTokens = (options: {
 
 // As openid-client names it; login/callback tells an operator to look at the clocks.
 const timestamps = 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED';
+
+/**
+ * Returns what is known by the ID token of a refresh, which need not bring one. One that cannot be
+ * verified for want of keys is ignored, so that the spent refresh token's successor is kept. Any
+ * other that fails is not this user's: its subject is empty, which no session has.
+ */
+export const refreshedIdToken = async (
+  verify: VerifyIdToken,
+  idToken: string | undefined,
+): Promise<{ idToken?: string; sub?: string }> => {
+  if (idToken === undefined) return {};
+  try {
+    return { idToken, sub: (await verify(idToken)).sub };
+  } catch (failure) {
+    // A key that is new at the tenant may not be published yet.
+    return failure instanceof Failure || isUnknownKey(failure) ? {} : { sub: '' };
+  }
+};

@@ -9,22 +9,26 @@ interface Request {
   readonly signal?: AbortSignal | undefined;
 }
 
-type SendOptions = Pick<GrantOptions, 'nested' | 'forwardedFor'> & { readonly deadline?: AbortSignal };
+type SendOptions = Pick<GrantOptions, 'nested' | 'forwardedFor'> & {
+  readonly deadline?: AbortSignal;
+};
 
-/** Makes the way requests go to the tenant: the clock learns of each answer, and what a grant carries beside its form is put in. */
+/**
+ * Makes the fetch that carries requests to the tenant: the clock is set by each answer, and what a
+ * grant carries beside its form is put in. `deadline` takes the place of a request's own signal.
+ */
 export const createSend =
   (clock: TenantClock, { nested, forwardedFor, deadline }: SendOptions = {}) =>
   async (url: string, { method, headers, body, signal }: Request): Promise<Response> => {
     const id = currentRequestId();
-    const sent = {
-      ...headers,
-      ...(id !== undefined && { 'x-correlation-id': id }),
-      ...(forwardedFor !== undefined && { 'auth0-forwarded-for': forwardedFor }),
-    };
+    const sent: Record<string, string> = { ...headers };
+    if (forwardedFor !== undefined) sent['auth0-forwarded-for'] = forwardedFor;
+    if (id !== undefined) sent['x-correlation-id'] = id;
     const json = nested !== undefined && body instanceof URLSearchParams;
+    if (json) sent['content-type'] = 'application/json';
     const answer = await fetch(url, {
       method,
-      headers: json ? { ...sent, 'content-type': 'application/json' } : sent,
+      headers: sent,
       body: json ? JSON.stringify({ ...Object.fromEntries(body), ...nested }) : (body ?? null),
       redirect: 'manual',
       signal: deadline ?? signal ?? null,
@@ -32,3 +36,24 @@ export const createSend =
     clock.observe(answer.headers);
     return answer;
   };
+
+/** Runs with a signal that aborts as a timeout after `ms`; the timer ends with the run. */
+export const withDeadline = async <T>(
+  ms: number,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const controller = new AbortController();
+  // In two steps: a process that was stopped for longer reads what has arrived meanwhile before it
+  // gives up. Timers come before sockets in a turn of the event loop.
+  const graceMs = Math.min(1_000, ms / 4);
+  let timer = setTimeout(() => {
+    timer = setTimeout(() => {
+      controller.abort(new DOMException('no answer in time', 'TimeoutError'));
+    }, graceMs);
+  }, ms - graceMs);
+  try {
+    return await run(controller.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+};

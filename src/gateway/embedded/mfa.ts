@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import type { EmbeddedAuth0 } from '../auth0/embedded.ts';
+import type { EmbeddedEndpoints } from '../auth0/endpoints.ts';
 import { OAuthError } from '../auth0/grant.ts';
 import { Failure } from '../http/errors.ts';
 import { attemptsOf } from './address.ts';
@@ -36,7 +36,7 @@ const pollSeconds = 5;
  * Auth0 stay here.
  */
 export const createMfaLogin = (parts: {
-  embedded: EmbeddedAuth0;
+  embedded: EmbeddedEndpoints;
   pendings: Pending<PendingSignIn>;
   attempts: Attempts;
   signIn: SignIn;

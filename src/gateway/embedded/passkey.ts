@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { EmbeddedAuth0 } from '../auth0/embedded.ts';
+import type { EmbeddedEndpoints } from '../auth0/endpoints.ts';
 import { Failure } from '../http/errors.ts';
 import { attemptsOf } from './address.ts';
 import type { Attempts } from './attempts.ts';
@@ -16,7 +16,7 @@ const grantType = 'urn:okta:params:oauth:grant-type:webauthn';
  * the WebAuthn options and nothing else.
  */
 export const createPasskeyLogin = (parts: {
-  embedded: EmbeddedAuth0;
+  embedded: EmbeddedEndpoints;
   pendings: Pending<PendingSignIn>;
   attempts: Attempts;
   signIn: SignIn;

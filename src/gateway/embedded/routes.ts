@@ -5,7 +5,7 @@ import { createMfaLogin } from './mfa.ts';
 import { createPasskeyLogin } from './passkey.ts';
 import { createPasswordLogin } from './password.ts';
 import type { PendingSignIn } from './pending.ts';
-import { createEmbeddedAuth0 } from '../auth0/embedded.ts';
+import { createEmbeddedEndpoints } from '../auth0/endpoints.ts';
 import type { Settings } from '../../../config/settings.ts';
 import { tracked, type Background } from '../http/background.ts';
 import { readJson } from '../http/parsed-body.ts';
@@ -35,7 +35,7 @@ export const createEmbedded = (
   if (realm === undefined && !settings.AUTH0_PASSKEYS) return router;
 
   const origin = settings.APP_BASE_URL;
-  const embedded = createEmbeddedAuth0(auth0);
+  const embedded = createEmbeddedEndpoints(auth0);
   const seal = createSeal(settings.AUTH0_SECRET, 'embedded sign-in');
   // Auth0's own answers live no longer: an mfa_token ten minutes, a passkey challenge five.
   const pendings = createPending<PendingSignIn>({

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Auth0 } from '../auth0/auth0.ts';
-import type { EmbeddedAuth0, EmbeddedGrant } from '../auth0/embedded.ts';
+import type { EmbeddedEndpoints, EmbeddedGrant } from '../auth0/endpoints.ts';
 import { OAuthError } from '../auth0/grant.ts';
 import { Failure } from '../http/errors.ts';
 import type { Log } from '../http/log.ts';
@@ -18,7 +18,7 @@ import { failureOf } from './oauth-errors.ts';
 /** What the routes of embedded login are made from. */
 export interface EmbeddedParts {
   readonly auth0: Auth0;
-  readonly embedded: EmbeddedAuth0;
+  readonly embedded: EmbeddedEndpoints;
   readonly pendings: Pending<PendingSignIn>;
   readonly cookie: SessionCookie;
   readonly endFormer: EndFormer;

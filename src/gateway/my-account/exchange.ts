@@ -107,7 +107,7 @@ export function createExchange(parts: {
     const { scope } = target.operation;
     const token = await tokens.token(session, scope);
     if (token.kind === 'ended') throw new Failure('login_required');
-    if (token.kind === 'passing') {
+    if (token.kind === 'temporary') {
       const headers = { 'Retry-After': String(token.retryAfterSeconds) };
       throw new Failure('tenant_busy', { headers });
     }

@@ -2,7 +2,7 @@ import { Failure } from '../http/errors.ts';
 import { readRedisAddress } from './address.ts';
 import { createBatch, skipped, type KeyType } from './batch.ts';
 import type { Argument, Calls } from './batch.ts';
-import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, sendCommand, withDeadline } from './connection.ts';
+import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, sendCommand, settleWithin } from './connection.ts';
 import type { RedisTls } from './connection.ts';
 import { createReplication } from './replication.ts';
 import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
@@ -161,7 +161,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
       left -= performance.now() - began;
     }
     try {
-      return await withDeadline(send(), left);
+      return await settleWithin(send(), left);
     } catch (error) {
       throw storeError(error);
     }

@@ -169,7 +169,7 @@ export function createScriptRunner(connection: ScriptConnection, { allowOom }: {
 }
 
 /** Resolves as the promise does, or rejects as a command that timed out after so many milliseconds. */
-export const withDeadline = <T>(promise: Promise<T>, ms: number): Promise<T> =>
+export const settleWithin = <T>(promise: Promise<T>, ms: number): Promise<T> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new Error('Command timed out'));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isCluster, withDeadline, type Connection } from './connection.ts';
+import { isCluster, settleWithin, type Connection } from './connection.ts';
 
 /**
  * Waits until a replica has what was written under a key before. Resolves when it has, or when there
@@ -96,7 +96,7 @@ export const createReplication = (parts: {
       waiting = asks.slice(together.length);
       try {
         await readyWithin(connection, waitMs);
-        await withDeadline(settle(together), waitMs + deadlineMs);
+        await settleWithin(settle(together), waitMs + deadlineMs);
       } catch (error) {
         for (const { reject } of together) reject(error);
       }
@@ -128,5 +128,5 @@ const replicasOf = (info: unknown): number | undefined => {
 
 const readyWithin = async (connection: Connection, ms: number): Promise<void> => {
   if (connection.status === 'ready') return;
-  await withDeadline(new Promise<void>((resolve) => connection.once('ready', () => resolve())), ms);
+  await settleWithin(new Promise<void>((resolve) => connection.once('ready', () => resolve())), ms);
 };

@@ -1,4 +1,4 @@
-import { withDeadline, type Connection } from './connection.ts';
+import { settleWithin, type Connection } from './connection.ts';
 
 /** A listener's place on a channel: `ready` resolves, never rejects, once the server sends messages or did not answer in time. */
 export interface ChannelSubscription {
@@ -49,7 +49,7 @@ export function createSubscriber(connect: () => Connection, deadlineMs: number, 
       const asked = !known && connection.status === 'ready';
       return {
         ready: asked
-          ? withDeadline(connection.subscribe(channel), deadlineMs).then(
+          ? settleWithin(connection.subscribe(channel), deadlineMs).then(
               () => undefined,
               () => undefined,
             )

@@ -14,15 +14,15 @@ export const signedIn: RequestHandler = (req, _res, next) => {
   next();
 };
 
-/** The user as pages know it: the ID token's claims about the person, without those about the protocol. */
-export const userOf = (session: Session): Record<string, unknown> =>
+// The user as pages know it.
+const claimsOf = (session: Session): Record<string, unknown> =>
   Object.fromEntries(Object.entries(decodeJwt(session.record.idToken)).filter(([name]) => !protocolClaims.has(name)));
 
 /** Makes `GET /auth/profile`: the user's claims, or 401 when signed out. */
 export const createProfile = (): RequestHandler =>
   function profile(req, res) {
     if (req.account === undefined) throw new Failure('login_required');
-    res.set('Cache-Control', 'no-store').json(userOf(req.account));
+    res.set('Cache-Control', 'no-store').json(claimsOf(req.account));
   };
 
 /** What only other rooms know about a session, for its status. */
@@ -46,7 +46,7 @@ export const createSessionStatus = (facts: (session: Session) => Promise<Session
     const expiresIn = Math.max(0, Math.floor((session.endsAt - session.now()) / 1000));
     res.json({
       authenticated: true,
-      user: userOf(session),
+      user: claimsOf(session),
       expiresIn,
       idleExpiresIn: Math.min(expiresIn, Math.max(0, Math.floor(session.idleLeftMs / 1000))),
       authenticatedAt: authTime ?? Math.floor(session.createdAt / 1000),

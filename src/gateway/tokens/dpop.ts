@@ -9,7 +9,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
 export const newSessionKey = async (): Promise<JsonWebKeyPair> => {
   const { privateKey } = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const { x, y, d } = await webcrypto.subtle.exportKey('jwk', privateKey);
-  if (x === undefined || y === undefined || d === undefined) throw new TypeError('not an elliptic curve key');
+  if (x === undefined || y === undefined || d === undefined)
+    throw new TypeError('not an elliptic curve key');
   return { kty: 'EC', crv: 'P-256', x, y, d };
 };
 
@@ -22,7 +23,13 @@ export const readSessionKey = async ({ d, ...open }: JsonWebKeyPair): Promise<Ke
 /** A proof for one request to a resource server (RFC 9449 section 4.2), with the access token's hash and, when it was demanded, a nonce; `skewSeconds` makes its time that of the server. */
 export const proofFor = async (
   jwk: JsonWebKeyPair,
-  request: { method: string; url: string; token: string; nonce?: string | undefined; skewSeconds?: number },
+  request: {
+    method: string;
+    url: string;
+    token: string;
+    nonce?: string | undefined;
+    skewSeconds?: number;
+  },
 ): Promise<string> => {
   const { d: _private, ...open } = jwk;
   const { privateKey } = await readSessionKey(jwk);

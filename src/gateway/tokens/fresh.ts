@@ -14,7 +14,7 @@ export type FreshToken =
     }
   | { readonly kind: 'step_up'; readonly reason: string }
   | { readonly kind: 'ended' }
-  | { readonly kind: 'passing'; readonly retryAfterSeconds: number };
+  | { readonly kind: 'temporary'; readonly retryAfterSeconds: number };
 
 /** Access tokens of a session for the My Account API. */
 export interface Fresh {
@@ -24,7 +24,10 @@ export interface Fresh {
    */
   token(session: Session, scope?: string): Promise<FreshToken>;
   /** Told that the API answered 401 to this session's token: it is not handed out again; or that it wants a DPoP nonce, which is learned (RFC 9449 section 9). */
-  refused(session: Session, answer: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): void;
+  refused(
+    session: Session,
+    answer: { readonly headers: Readonly<Record<string, string | string[] | undefined>> },
+  ): void;
 }
 
 const nameOf = (session: Session): string => `${session.key}.${session.generation}`;
@@ -40,7 +43,12 @@ const remember = (names: Set<string>, name: string): void => {
 };
 
 /** Makes the supply of tokens over a refresh. */
-export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: Refresh; silentScope: readonly string[] }): Fresh => {
+export const createFresh = (parts: {
+  auth0: Auth0;
+  sessions: Sessions;
+  refresh: Refresh;
+  silentScope: readonly string[];
+}): Fresh => {
   const { auth0, sessions, refresh, silentScope } = parts;
   // Auth0 will say the same until the user has signed in again, and that makes a new session: asking for every request would only cost calls.
   const refused = new Map<string, { reason: string; until: number }>();
@@ -48,7 +56,8 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
   const tried = new Set<string>();
   const nonces = createDpopNonces([new URL(auth0.audience).origin]);
 
-  const current = (session: Session): AccessToken | undefined => session.record.tokens.find(({ audience }) => audience === auth0.audience);
+  const current = (session: Session): AccessToken | undefined =>
+    session.record.tokens.find(({ audience }) => audience === auth0.audience);
 
   const usable = (session: Session, token: AccessToken): FreshToken => {
     const { dpop } = session.record;
@@ -58,18 +67,30 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       async headers(method, url) {
         if (dpop === undefined) return { authorization: `Bearer ${token.value}` };
         const nonce = nonces.of(url);
-        const proof = await proofFor(dpop, { method, url, token: token.value, nonce, skewSeconds: auth0.skewSeconds() });
+        const proof = await proofFor(dpop, {
+          method,
+          url,
+          token: token.value,
+          nonce,
+          skewSeconds: auth0.skewSeconds(),
+        });
         return { authorization: `DPoP ${token.value}`, dpop: proof };
       },
     };
   };
 
-  const renewed = async (session: Session, fallback: AccessToken | undefined, more?: string, again = false): Promise<FreshToken> => {
+  const renewed = async (
+    session: Session,
+    fallback: AccessToken | undefined,
+    more?: string,
+    again = false,
+  ): Promise<FreshToken> => {
     const name = nameOf(session);
     const known = refused.get(name);
     if (known !== undefined && known.until > performance.now())
       return fallback ? usable(session, fallback) : { kind: 'step_up', reason: known.reason };
-    if (session.record.refreshToken === undefined) return fallback ? usable(session, fallback) : ended(session);
+    if (session.record.refreshToken === undefined)
+      return fallback ? usable(session, fallback) : ended(session);
     // While the old token is good nobody waits for another gateway's refresh, nor long for one of this.
     const ask =
       fallback === undefined || more !== undefined
@@ -86,14 +107,17 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       const token = current(session);
       if (token === undefined) return ended(session);
       // An answer that came late may bring a token that is over already.
-      return again || session.now() < token.expiresAt ? usable(session, token) : renewed(session, undefined, more, true);
+      return again || session.now() < token.expiresAt
+        ? usable(session, token)
+        : renewed(session, undefined, more, true);
     }
     if (outcome.kind === 'ended') return { kind: 'ended' };
     if (outcome.kind === 'step_up') {
       if (refused.size >= rememberAtMost) refused.clear();
       refused.set(name, { reason: outcome.reason, until: performance.now() + rememberMs });
     }
-    if (fallback !== undefined && session.now() < fallback.expiresAt) return usable(session, fallback);
+    if (fallback !== undefined && session.now() < fallback.expiresAt)
+      return usable(session, fallback);
     return outcome;
   };
 
@@ -107,7 +131,12 @@ export const createFresh = (parts: { auth0: Auth0; sessions: Sessions; refresh: 
       const token = current(session);
       const now = session.now();
       if (distrusted.has(nameOf(session))) return renewed(session, undefined);
-      if (token !== undefined && scope !== undefined && silentScope.includes(scope) && !token.scope.includes(scope)) {
+      if (
+        token !== undefined &&
+        scope !== undefined &&
+        silentScope.includes(scope) &&
+        !token.scope.includes(scope)
+      ) {
         const attempt = `${session.key} ${scope}`;
         if (!tried.has(attempt)) {
           remember(tried, attempt);

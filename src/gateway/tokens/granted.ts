@@ -5,7 +5,12 @@ import type { AccessToken } from '../session/record.ts';
 const earliestMs = 60_000;
 
 /** The access token of a grant as a session keeps it, or undefined when it is for another audience than the one asked for, or bound otherwise than the session's tokens are. */
-export const grantedToken = (grant: Grant | RefreshGrant, audience: string, now: number, bound: boolean): AccessToken | undefined => {
+export const grantedToken = (
+  grant: Grant | RefreshGrant,
+  audience: string,
+  now: number,
+  bound: boolean,
+): AccessToken | undefined => {
   // A token that is no JWT names no audience; the tenant only issues such for /userinfo.
   if (!grant.audience.includes(audience)) return undefined;
   // RFC 9449 section 5: a bearer token where a bound one was asked for is a downgrade, never taken in silence.

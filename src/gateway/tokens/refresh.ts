@@ -31,7 +31,9 @@ const handBackMs = 400;
 export const writeMsFor = (exchangeMs: number): number => Math.ceil((exchangeMs * 5) / 3);
 
 interface Run {
-  readonly outcome: Promise<RefreshOutcome | { readonly kind: 'busy'; readonly decidedInMs: number }>;
+  readonly outcome: Promise<
+    RefreshOutcome | { readonly kind: 'busy'; readonly decidedInMs: number }
+  >;
   /** When it will be decided at the latest, by this process' own clock. */
   decidedAt: number;
 }
@@ -70,21 +72,30 @@ export const createRefresh = (parts: {
 
   const lost = async (session: Session, agoMs: number, final: boolean): Promise<RefreshOutcome> => {
     if (!final || !(await sessions.abandon(session, terms))) {
-      return { kind: 'passing', retryAfterSeconds: 1 };
+      return { kind: 'temporary', retryAfterSeconds: 1 };
     }
-    log.warn({ event: 'refresh_lost', ms: agoMs }, 'a refresh was begun and never finished; its token is not spent again');
+    log.warn(
+      { event: 'refresh_lost', ms: agoMs },
+      'a refresh was begun and never finished; its token is not spent again',
+    );
     return { kind: 'ended' };
   };
 
-  const attempt = async (run: Run, session: Session, ask: RefreshAsk): Promise<Awaited<Run['outcome']>> => {
+  const attempt = async (
+    run: Run,
+    session: Session,
+    ask: RefreshAsk,
+  ): Promise<Awaited<Run['outcome']>> => {
     const until = performance.now() + ask.otherMs;
     const holder = randomBytes(8);
     let looked = false;
     for (;;) {
-      const lease = await store.lease(session.key, session.generation, holder, terms).catch((failure: unknown) => {
-        void background.track(handBack(session, holder));
-        throw failure;
-      });
+      const lease = await store
+        .lease(session.key, session.generation, holder, terms)
+        .catch((failure: unknown) => {
+          void background.track(handBack(session, holder));
+          throw failure;
+        });
       if (lease.kind === 'yours') {
         run.decidedAt = performance.now() + exchangeMs;
         return rotate(session, holder, ask.scope);
@@ -102,7 +113,10 @@ export const createRefresh = (parts: {
         await sleep(leaseMs / 2);
         continue;
       }
-      const decidedInMs = lease.sinceMs === undefined ? lease.waitMs : Math.max(lease.waitMs, exchangeMs - lease.sinceMs);
+      const decidedInMs =
+        lease.sinceMs === undefined
+          ? lease.waitMs
+          : Math.max(lease.waitMs, exchangeMs - lease.sinceMs);
       if (left <= 0) return { kind: 'busy', decidedInMs };
       run.decidedAt = performance.now() + decidedInMs;
       await sleep(Math.min(lookMs, left, lease.waitMs));
@@ -122,22 +136,27 @@ export const createRefresh = (parts: {
   return async (session, ask) => {
     const name = `${session.key}.${session.generation}`;
     const began = performance.now();
-    const secondsUntil = (at: number): number => Math.max(1, Math.ceil((at - performance.now()) / 1000));
+    const secondsUntil = (at: number): number =>
+      Math.max(1, Math.ceil((at - performance.now()) / 1000));
     for (;;) {
       const joined = running.get(name);
       const run = joined ?? begin(name, session, ask);
       const waiting = new AbortController();
       const left = Math.max(0, began + ask.ownMs - performance.now());
-      const outcome = await Promise.race([run.outcome, sleep(left, undefined, { signal: waiting.signal }).catch(() => undefined)]).finally(
-        () => waiting.abort(),
-      );
+      const outcome = await Promise.race([
+        run.outcome,
+        sleep(left, undefined, { signal: waiting.signal }).catch(() => undefined),
+      ]).finally(() => waiting.abort());
       if (outcome === undefined) {
-        return { kind: 'passing', retryAfterSeconds: secondsUntil(run.decidedAt) };
+        return { kind: 'temporary', retryAfterSeconds: secondsUntil(run.decidedAt) };
       }
       if (outcome.kind === 'busy') {
         // Whoever began it had less time to wait for another gateway.
         if (joined !== undefined && performance.now() - began < ask.otherMs) continue;
-        return { kind: 'passing', retryAfterSeconds: Math.max(1, Math.ceil(outcome.decidedInMs / 1000)) };
+        return {
+          kind: 'temporary',
+          retryAfterSeconds: Math.max(1, Math.ceil(outcome.decidedInMs / 1000)),
+        };
       }
       if (joined !== undefined && outcome.kind === 'renewed' && !(await sessions.renew(session))) {
         return { kind: 'ended' };

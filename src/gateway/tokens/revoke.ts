@@ -13,7 +13,10 @@ export const createRevoke =
   ({ record: { refreshToken } }) => {
     if (refreshToken === undefined) return;
     background.track(auth0.revoke(refreshToken)).catch((err: unknown) => {
-      log.warn({ event: 'revoke_failed', err }, 'a refresh token could not be revoked; it ends by its own lifetime');
+      log.warn(
+        { event: 'revoke_failed', err },
+        'a refresh token could not be revoked; it ends by its own lifetime',
+      );
     });
   };
 

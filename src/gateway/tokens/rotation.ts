@@ -15,13 +15,17 @@ export type RefreshOutcome =
   | { readonly kind: 'renewed' }
   | { readonly kind: 'step_up'; readonly reason: string }
   | { readonly kind: 'ended' }
-  | { readonly kind: 'passing'; readonly retryAfterSeconds: number };
+  | { readonly kind: 'temporary'; readonly retryAfterSeconds: number };
 
 /**
  * Spends the refresh token of a session whose lease is held, and writes what came back; the lease is
  * kept until both are done, or can be done no more. Throws only what the store throws.
  */
-export type Rotate = (session: Session, holder: Buffer, scope: readonly string[] | undefined) => Promise<RefreshOutcome>;
+export type Rotate = (
+  session: Session,
+  holder: Buffer,
+  scope: readonly string[] | undefined,
+) => Promise<RefreshOutcome>;
 
 const pauseMs = 1_000;
 // However long a 429 asks to wait: a try of its own every half minute is no load, and the endpoint may
@@ -40,7 +44,11 @@ export const createRotate = (parts: {
 }): Rotate => {
   const { auth0, sessions, store, log, metrics, terms } = parts;
 
-  const changed = (record: SessionRecord, grant: RefreshGrant, now: number): SessionRecord | undefined => {
+  const changed = (
+    record: SessionRecord,
+    grant: RefreshGrant,
+    now: number,
+  ): SessionRecord | undefined => {
     const token = grantedToken(grant, auth0.audience, now, record.dpop !== undefined);
     // OpenID Connect Core 12.2: another subject is another user. The tenant answers for an audience
     // it does not know with a token for another.
@@ -58,7 +66,12 @@ export const createRotate = (parts: {
   // The old refresh token is spent: whatever happens to Redis now, the new one must get there. An
   // attempt without an answer may have been done all the same; whoever spends the same generation
   // now, since this process was away, comes first.
-  const write = async (session: Session, record: SessionRecord, holder: Buffer, until: number): Promise<Replaced> => {
+  const write = async (
+    session: Session,
+    record: SessionRecord,
+    holder: Buffer,
+    until: number,
+  ): Promise<Replaced> => {
     for (;;) {
       const began = performance.now();
       try {
@@ -72,7 +85,12 @@ export const createRotate = (parts: {
     }
   };
 
-  const keep = async (session: Session, record: SessionRecord, holder: Buffer, until: number): Promise<RefreshOutcome> => {
+  const keep = async (
+    session: Session,
+    record: SessionRecord,
+    holder: Buffer,
+    until: number,
+  ): Promise<RefreshOutcome> => {
     const outcome = await write(session, record, holder, until);
     if (outcome === 'replaced') return { kind: 'renewed' };
     // Whoever was faster has written a token that is as good (its own, or this one by an attempt
@@ -81,7 +99,7 @@ export const createRotate = (parts: {
     const stale = outcome === 'stale' || outcome === 'held';
     if (stale && (await sessions.renew(session))) {
       if (session.generation > generation) return { kind: 'renewed' };
-      return { kind: 'passing', retryAfterSeconds: 1 };
+      return { kind: 'temporary', retryAfterSeconds: 1 };
     }
     // The session ended while Auth0 answered: the new token must not outlive it. One that was passed
     // on to the same user's next session is left alone, which could end with it (see revoke.ts).
@@ -115,14 +133,17 @@ export const createRotate = (parts: {
         await sessions.end(session);
         return { kind: 'ended' };
       }
-      log.info({ event: 'refresh_failed', outcome: answer.kind, reason: answer.reason }, 'a refresh did not succeed');
+      log.info(
+        { event: 'refresh_failed', outcome: answer.kind, reason: answer.reason },
+        'a refresh did not succeed',
+      );
       if (answer.kind === 'dead') return await died(session);
-      const passing = answer.kind === 'passing';
+      const passing = answer.kind === 'temporary';
       const asked = passing ? (answer.retryAfterSeconds ?? 0) * 1000 : 0;
       const wait = passing ? Math.min(longestPauseMs, Math.max(pauseMs, asked)) : 0;
       await store.settle(session.key, holder, wait);
       if (answer.kind === 'step_up') return answer;
-      return { kind: 'passing', retryAfterSeconds: Math.ceil(wait / 1000) };
+      return { kind: 'temporary', retryAfterSeconds: Math.ceil(wait / 1000) };
     } finally {
       clearInterval(alive);
     }

@@ -26,6 +26,13 @@ describe('the house', () => {
     expect(bare.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
   });
 
+  test('gives an exported name of the gateway one meaning: it stands in one file', () => {
+    const found = files(['src/gateway']).flatMap(exportsOf);
+    const twice = found.filter(({ name }, at) => found.findIndex((each) => each.name === name) !== at);
+    expect(found.length).toBeGreaterThan(300);
+    expect(twice.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
+  });
+
   test('passes names on in its three public doors only', () => {
     const doors = ['src/gateway/index.ts', 'src/tenant/index.ts', 'src/browser/index.ts'];
     expect(house.filter((file) => passesOn(file) && !doors.includes(file))).toEqual([]);

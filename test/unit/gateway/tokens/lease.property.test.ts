@@ -16,7 +16,10 @@ const writeMs = 50_000;
  * the store, does nothing until it is back, and then goes on as if no time had passed: a write of its own is late.
  */
 type Step =
-  | { readonly act: 'ask' | 'renew' | 'write' | 'give back' | 'crash' | 'away' | 'back'; readonly by: number }
+  | {
+      readonly act: 'ask' | 'renew' | 'write' | 'give back' | 'crash' | 'away' | 'back';
+      readonly by: number;
+    }
   | { readonly act: 'wait'; readonly ms: number }
   | { readonly act: 'end' };
 
@@ -40,7 +43,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 5,
-    arbitrary: fc.record({ act: fc.constant('wait' as const), ms: fc.constantFrom(1, 1_000, 4_999, 5_000, 12_000, 44_999, 60_000) }),
+    arbitrary: fc.record({
+      act: fc.constant('wait' as const),
+      ms: fc.constantFrom(1, 1_000, 4_999, 5_000, 12_000, 44_999, 60_000),
+    }),
   },
   { weight: 1, arbitrary: fc.constant({ act: 'end' as const }) },
 );
@@ -69,8 +75,16 @@ const live = async (
   leewayMs: number,
 ): Promise<string[]> => {
   const now = await store.now();
-  await store.create(key, { generation: 1, endsAt: now + 10_000_000, createdAt: now, sealed: Buffer.from('1') }, 10_000_000);
-  const crowd: Gateway[] = Array.from({ length: gateways }, () => ({ generation: 1, holder: undefined, away: false }));
+  await store.create(
+    key,
+    { generation: 1, endsAt: now + 10_000_000, createdAt: now, sealed: Buffer.from('1') },
+    10_000_000,
+  );
+  const crowd: Gateway[] = Array.from({ length: gateways }, () => ({
+    generation: 1,
+    holder: undefined,
+    away: false,
+  }));
   const wrong: string[] = [];
   const terms = { leaseMs, leewayMs, writeMs };
   const granted = new Map<number, Granted>();
@@ -89,18 +103,25 @@ const live = async (
       const gateway = crowd[one.by];
       if (gateway === undefined) continue;
       const { holder, generation } = gateway;
-      if (one.act === 'crash') Object.assign(gateway, { generation: newest, holder: undefined, away: false });
+      if (one.act === 'crash')
+        Object.assign(gateway, { generation: newest, holder: undefined, away: false });
       if (one.act === 'away' || one.act === 'back') gateway.away = one.act === 'away';
       if (gateway.away) continue;
       if (one.act === 'ask' && holder === undefined) {
         const mine = randomBytes(8);
         const lease = await store.lease(key, generation, mine, terms);
         if (lease.kind === 'newer') gateway.generation = lease.found.entry.generation;
-        if (ended !== (lease.kind === 'gone')) wrong.push(`ended ${ended}, but the answer was ${lease.kind}`);
-        if (lease.kind === 'lost' || (lease.kind === 'busy' && (granted.get(generation)?.until ?? 0) <= passed)) {
+        if (ended !== (lease.kind === 'gone'))
+          wrong.push(`ended ${ended}, but the answer was ${lease.kind}`);
+        if (
+          lease.kind === 'lost' ||
+          (lease.kind === 'busy' && (granted.get(generation)?.until ?? 0) <= passed)
+        ) {
           const final = granted.get(generation)?.final ?? Infinity;
-          if (lease.kind === 'lost' && final > passed) wrong.push('given up for lost while a holder could still write');
-          if (lease.kind === 'busy' && final <= passed) wrong.push('waited for somebody who could no longer write');
+          if (lease.kind === 'lost' && final > passed)
+            wrong.push('given up for lost while a holder could still write');
+          if (lease.kind === 'busy' && final <= passed)
+            wrong.push('waited for somebody who could no longer write');
           if (await store.abandon(key, generation, terms)) {
             ended = true;
             if (final > passed) wrong.push('ended while a holder could still write');
@@ -108,10 +129,16 @@ const live = async (
         }
         if (lease.kind === 'yours') {
           if (generation !== newest) wrong.push('an old generation was given out');
-          if ((granted.get(generation)?.until ?? 0) > passed) wrong.push('a generation was given out while somebody held it');
+          if ((granted.get(generation)?.until ?? 0) > passed)
+            wrong.push('a generation was given out while somebody held it');
           const times = (granted.get(generation)?.times ?? 0) + 1;
           if (times > 1 && leewayMs === 0) wrong.push('a generation was given out twice');
-          granted.set(generation, { last: mine.toString('hex'), times, until: passed + leaseMs, final: passed + writeMs });
+          granted.set(generation, {
+            last: mine.toString('hex'),
+            times,
+            until: passed + leaseMs,
+            final: passed + writeMs,
+          });
           gateway.holder = mine;
         }
       }
@@ -121,13 +148,19 @@ const live = async (
         Object.assign(last, { until: passed + leaseMs, final: passed + writeMs });
       if (one.act === 'give back') {
         await store.settle(key, holder, 0);
-        if (last?.last === holder.toString('hex')) Object.assign(last, { times: 0, until: 0, final: Infinity });
+        if (last?.last === holder.toString('hex'))
+          Object.assign(last, { times: 0, until: 0, final: Infinity });
         gateway.holder = undefined;
       }
       if (one.act === 'write') {
         const outcome = await store.replace(
           key,
-          { generation: generation + 1, endsAt: now + 10_000_000, createdAt: now, sealed: Buffer.from(String(generation + 1)) },
+          {
+            generation: generation + 1,
+            endsAt: now + 10_000_000,
+            createdAt: now,
+            sealed: Buffer.from(String(generation + 1)),
+          },
           { generation, holder },
         );
         if (outcome === 'replaced') {
@@ -137,7 +170,8 @@ const live = async (
             wrong.push('written under the hands of whoever held the lease');
           newest = generation + 1;
           gateway.generation = newest;
-        } else if (!ended && generation === newest && (last?.until ?? 0) <= passed) wrong.push(`a late answer was not taken: ${outcome}`);
+        } else if (!ended && generation === newest && (last?.until ?? 0) <= passed)
+          wrong.push(`a late answer was not taken: ${outcome}`);
         // One that is held is tried again.
         if (outcome === 'held') continue;
         gateway.holder = undefined;
@@ -146,7 +180,8 @@ const live = async (
   }
   const found = await store.read(key);
   if (ended && found !== undefined) wrong.push('an ended session came back');
-  if (!ended && found?.entry.generation !== newest) wrong.push(`the newest generation ${newest} was lost`);
+  if (!ended && found?.entry.generation !== newest)
+    wrong.push(`the newest generation ${newest} was lost`);
   return wrong;
 };
 
@@ -196,7 +231,9 @@ describe('the same in Redis', () => {
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         run += 1;
         const quick = steps.filter(({ act }) => act !== 'wait');
-        expect(await live(store, `run-${run}`, quick, async () => Promise.resolve(), 0)).toEqual([]);
+        expect(await live(store, `run-${run}`, quick, async () => Promise.resolve(), 0)).toEqual(
+          [],
+        );
       }),
       { numRuns: 300 },
     );

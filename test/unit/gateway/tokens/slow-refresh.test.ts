@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Auth0 } from '../../../../src/gateway/auth0/auth0.ts';
-import type { Refreshed } from '../../../../src/gateway/auth0/grant.ts';
+import type { RefreshResult } from '../../../../src/gateway/auth0/grant.ts';
 import { createBackground } from '../../../../src/gateway/http/background.ts';
 import { createLog } from '../../../../src/gateway/http/log.ts';
 import { createMetrics } from '../../../../src/gateway/http/metrics.ts';
@@ -22,7 +22,7 @@ interface Gateway {
   readonly fresh: Fresh;
   find(): Promise<Session>;
   readonly spent: string[];
-  answer(refreshed: Refreshed): void;
+  answer(refreshed: RefreshResult): void;
 }
 
 let clock: number;
@@ -34,25 +34,44 @@ const settled: (() => Promise<boolean>)[] = [];
 
 const gateway = (): Gateway => {
   const spent: string[] = [];
-  const waiting: ((refreshed: Refreshed) => void)[] = [];
+  const waiting: ((refreshed: RefreshResult) => void)[] = [];
   const auth0 = {
     audience,
     skewSeconds: () => 0,
     refresh: async (token: string) => {
       spent.push(token);
-      return new Promise<Refreshed>((resolve) => waiting.push(resolve));
+      return new Promise<RefreshResult>((resolve) => waiting.push(resolve));
     },
     revoke: async () => Promise.resolve(),
   } as Partial<Auth0> as Auth0;
-  const [log, metrics, background] = [createLog({ level: 'silent' }), createMetrics(), createBackground()];
+  const [log, metrics, background] = [
+    createLog({ level: 'silent' }),
+    createMetrics(),
+    createBackground(),
+  ];
   settled.push(async () => background.settled(10_000));
   const secrets = ['s'.repeat(32)];
   const sessions = createSessions({
-    ...{ store, issuer: 'https://t.example/', idleMs: 9_000_000, absoluteMs: 9_000_000, events: createEvents() },
+    ...{
+      store,
+      issuer: 'https://t.example/',
+      idleMs: 9_000_000,
+      absoluteMs: 9_000_000,
+      events: createEvents(),
+    },
     seal: createSeal(secrets, 'session'),
     listSeal: createSeal(secrets, 'session list'),
   });
-  const refresh = createRefresh({ auth0, sessions, store, background, log, metrics, leewayMs: 0, exchangeMs: 30_000 });
+  const refresh = createRefresh({
+    auth0,
+    sessions,
+    store,
+    background,
+    log,
+    metrics,
+    leewayMs: 0,
+    exchangeMs: 30_000,
+  });
   return {
     fresh: createFresh({ auth0, sessions, refresh, silentScope: [] }),
     async find() {
@@ -67,13 +86,22 @@ const gateway = (): Gateway => {
   };
 };
 
-const granted = (accessToken: string): Refreshed => ({
+const granted = (accessToken: string): RefreshResult => ({
   kind: 'renewed',
-  grant: { accessToken, refreshToken: 'second', tokenType: 'Bearer', expiresIn: 600, audience: [audience], scope: [scope] },
+  grant: {
+    accessToken,
+    refreshToken: 'second',
+    tokenType: 'Bearer',
+    expiresIn: 600,
+    audience: [audience],
+    scope: [scope],
+  },
 });
 const bearer = async (at: Gateway): Promise<string> => {
   const token = await at.fresh.token(await at.find());
-  return token.kind === 'usable' ? ((await token.headers('GET', audience))['authorization'] ?? '') : token.kind;
+  return token.kind === 'usable'
+    ? ((await token.headers('GET', audience))['authorization'] ?? '')
+    : token.kind;
 };
 
 beforeEach(async () => {
@@ -85,10 +113,24 @@ beforeEach(async () => {
     sub: 'auth0|1',
     idToken: 'a.b.c',
     refreshToken: 'first',
-    tokens: [{ audience, scope: [scope], value: 'old', expiresAt: clock + 60_000, renewAt: clock + 50_000 }],
+    tokens: [
+      {
+        audience,
+        scope: [scope],
+        value: 'old',
+        expiresAt: clock + 60_000,
+        renewAt: clock + 50_000,
+      },
+    ],
   };
   const sessions = createSessions({
-    ...{ store, issuer: 'https://t.example/', idleMs: 9_000_000, absoluteMs: 9_000_000, events: createEvents() },
+    ...{
+      store,
+      issuer: 'https://t.example/',
+      idleMs: 9_000_000,
+      absoluteMs: 9_000_000,
+      events: createEvents(),
+    },
     seal: createSeal(['s'.repeat(32)], 'session'),
     listSeal: createSeal(['s'.repeat(32)], 'session list'),
   });
@@ -115,12 +157,14 @@ test('while the endpoint is slow the old token is used as long as it is good, on
 test('when the old token is over meanwhile, whoever asks is told when it will be decided, and finds it decided then', async () => {
   expect(await bearer(one)).toBe('Bearer old');
   clock += 9_000;
-  const [own, others] = await Promise.all([one, other].map(async (at) => at.fresh.token(await at.find())));
-  expect(own).toMatchObject({ kind: 'passing' });
-  expect(others).toMatchObject({ kind: 'passing' });
+  const [own, others] = await Promise.all(
+    [one, other].map(async (at) => at.fresh.token(await at.find())),
+  );
+  expect(own).toMatchObject({ kind: 'temporary' });
+  expect(others).toMatchObject({ kind: 'temporary' });
   // Of the thirty seconds one has passed by this process' clock, and nine by the store's.
   for (const each of [own, others]) {
-    const seconds = each?.kind === 'passing' ? each.retryAfterSeconds : 0;
+    const seconds = each?.kind === 'temporary' ? each.retryAfterSeconds : 0;
     expect(seconds).toBeGreaterThanOrEqual(15);
     expect(seconds).toBeLessThanOrEqual(30);
   }
@@ -141,4 +185,4 @@ test('an answer so late that its token is over is not used: the refresh token th
   expect(one.spent).toEqual(['first', 'second']);
 });
 
-const renewedGrant = (granted('late') as Extract<Refreshed, { kind: 'renewed' }>).grant;
+const renewedGrant = (granted('late') as Extract<RefreshResult, { kind: 'renewed' }>).grant;
