@@ -85,6 +85,7 @@ export const settings = {
   ADMIN_PORT: { check: whole(0, 65_535).default(9_464), meaning: 'health and metrics, apart from the public port' },
   ADMIN_HOST: { check: z.string().default('127.0.0.1'), meaning: 'the address health and metrics listen on' },
   TRUST_PROXY: { check: proxies.optional(), meaning: "which proxies' X-Forwarded-* are believed: addresses, ranges, or a number of hops" },
+  ME_AT_ROOT: { check: onOff.default(false), meaning: 'answers /me/* as /api/me/*, as Universal Components with baseUrl "/" ask for' },
   WEB_ROOT: { check: folder.optional(), meaning: 'serve this folder as the front end' },
   WEB_ORIGIN: { check: origin.optional(), meaning: 'forward everything else to this dev server' },
   LOG_LEVEL: {

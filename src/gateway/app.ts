@@ -9,7 +9,7 @@ import { answeredWithin } from './http/deadline.ts';
 import { createHealth } from './http/health.ts';
 import { createOwns, mountable, type Mountable } from './http/mountable.ts';
 import { otherMethod } from './http/other-method.ts';
-import { areas, ownPaths } from './http/own-paths.ts';
+import { areasOf, ownPaths } from './http/own-paths.ts';
 import type { TrustsProxy } from './http/request-id.ts';
 import { createSecurityHeaders, flat } from './http/security-headers.ts';
 import { createUnanswered } from './http/unanswered.ts';
@@ -54,6 +54,7 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
     publicPath,
     transport,
     account,
+    accountAtRoot,
     endFormer,
     authorize,
     verify,
@@ -72,10 +73,13 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   app.use(arrive);
   // What comes from here writes its whole head at once, refusals too: a flood of them should cost next to nothing.
   const whole = (handler: RequestHandler): RequestHandler => tracked(background, handler);
-  const change = whole(account);
-  const handle: RequestHandler = (req, res, next) => (req.method === 'GET' ? account : change)(req, res, next);
+  const byMethod = (handler: RequestHandler): RequestHandler => {
+    const change = whole(handler);
+    return (req, res, next) => (req.method === 'GET' ? handler : change)(req, res, next);
+  };
   const failed = createAnswerErrors({ log, metrics, headers: flat(headers) });
-  app.use(publicPath, handle, failed);
+  app.use(publicPath, byMethod(account), failed);
+  if (accountAtRoot !== undefined) app.all('/me/{*path}', byMethod(accountAtRoot), failed);
   app.use(createSecurityHeaders(headers));
   app.use(createHealth(given.ready));
 
@@ -119,9 +123,10 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
   app.all('/auth/sessions', otherMethod('GET, DELETE'));
   app.all('/auth/backchannel-logout', otherMethod('POST'));
+  const areas = areasOf(settings);
   if (front !== undefined) app.use(except(areas, front.handle));
   app.use(failed);
-  const upgrades = createUpgrades({ log, metrics, always: flat(headers), front: front?.upgrade });
+  const upgrades = createUpgrades({ log, metrics, always: flat(headers), areas, front: front?.upgrade });
   const owns = createOwns(ownPaths(settings));
   return {
     app: mountable({

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type RequestHandler } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { createAccount } from './account/handler.ts';
@@ -106,12 +107,15 @@ export const createParts = (given: AppParts) => {
     ...{ upstream, publicPath, tokens, limiter, transport, metrics, answerMs, cache },
     changed: notices.methodChanged,
   });
-  const account = createAccount({
-    ...{ client, upstream, publicPath, tokens, limiter, challenge, answerMs, cache },
+  const accountParts = {
+    ...{ client, upstream, tokens, limiter, challenge, answerMs, cache },
     headers: flat(headers),
-    sessions: { ...createCallers(cookie, handles), crossSiteReason: (req) => foreign(req, origin) },
+    sessions: { ...createCallers(cookie, handles), crossSiteReason: (req: IncomingMessage) => foreign(req, origin) },
     pipeline: given.redis?.pipeline,
-  });
+  };
+  const account = createAccount({ ...accountParts, publicPath });
+  // What Auth0's Universal Components ask for with `baseUrl: "/"`.
+  const accountAtRoot = settings.ME_AT_ROOT ? createAccount({ ...accountParts, publicPath: '/me' }) : undefined;
   const sameOrigin = createSameOrigin({ origin });
   const status = createSessionStatus(async (session) => ({
     userHandle: handles.of(session),
@@ -154,6 +158,7 @@ export const createParts = (given: AppParts) => {
     publicPath,
     transport,
     account,
+    accountAtRoot,
     endFormer,
     authorize,
     verify,

@@ -22,11 +22,17 @@ const always: OwnPaths = {
   under: ['/api/me/', '/auth/sessions/'],
 };
 
-/** Where no page of the front end's is looked for, and nothing switches to another protocol. */
-export const areas = /^\/(api|auth)([/?]|$)/i;
+/** Returns where no page of the front end's is looked for, and nothing switches to another protocol. */
+export const areasOf = ({ ME_AT_ROOT: root }: Pick<Settings, 'ME_AT_ROOT'>): RegExp =>
+  root ? /^\/((api|auth)([/?]|$)|me\/)/i : /^\/(api|auth)([/?]|$)/i;
 
 /** The gateway's own paths where it is part of another application, whose all others are; a test holds them against the routes. */
-export const ownPaths = ({ AUTH0_PASSWORD_REALM: realm, AUTH0_PASSKEYS: passkeys }: Settings): OwnPaths => ({
+export const ownPaths = ({ AUTH0_PASSWORD_REALM: realm, AUTH0_PASSKEYS: passkeys, ME_AT_ROOT: root }: Settings): OwnPaths => ({
   exact: [...always.exact, ...(realm === undefined ? [] : ['/auth/password'])],
-  under: [...always.under, ...(realm === undefined && !passkeys ? [] : ['/auth/mfa/']), ...(passkeys ? ['/auth/passkey/'] : [])],
+  under: [
+    ...always.under,
+    ...(realm === undefined && !passkeys ? [] : ['/auth/mfa/']),
+    ...(passkeys ? ['/auth/passkey/'] : []),
+    ...(root ? ['/me/'] : []),
+  ],
 });

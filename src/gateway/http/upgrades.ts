@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import { Failure } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { areas } from './own-paths.ts';
 import { problemOf } from './problem.ts';
 
 /** Takes an upgrade and answers it in the end, or refuses it: with an answer of HTTP, after which the connection closes. */
@@ -44,9 +43,11 @@ export const createUpgrades = (parts: {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly always: readonly string[];
+  /** Where the gateway's own routes are. */
+  readonly areas: RegExp;
   readonly front: TakeUpgrade | undefined;
 }): Upgrades => {
-  const { log, metrics, always, front } = parts;
+  const { log, metrics, always, areas, front } = parts;
   const open = new Set<Duplex>();
   let closed = false;
   return {
