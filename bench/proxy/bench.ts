@@ -1,18 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Bench, Table } from '../table.ts';
-import { hasApache, startApache } from './apache.ts';
-import { flood } from './flood.ts';
-import { columns, type Finding } from './judge.ts';
-import { logins, type Door } from './logins.ts';
-import { fromMemory } from './memory.ts';
-import { latencies, names, proxiedReads } from './reads.ts';
-import { redisCalls } from './redis-calls.ts';
+import { flood, redisCalls } from './flood.ts';
+import { columns, type Finding } from './measure.ts';
+import { fromMemory, latencies, names, proxiedReads, twoGateways } from './reads.ts';
 import { openScene, path, type Arrangement, type Scene } from './scene.ts';
-import { seedOurs, seedUsual } from './seed.ts';
-import { builtProgram, isBuilt, starting } from './starting.ts';
-import { application, openTenant, signIn } from './tenant.ts';
-import { twoGateways } from './two.ts';
+import { builtProgram, isBuilt, logins, starting, type Door } from './starting.ts';
+import { application, hasApache, openTenant, seedOurs, seedUsual, signIn, startApache } from './tenant.ts';
 
 const root = join(import.meta.dirname, '../..');
 const people = 64;

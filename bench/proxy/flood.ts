@@ -1,17 +1,15 @@
-import { doubts, judge, type Finding } from './judge.ts';
-import type { Outcome } from './load.ts';
-import { measure, median, type Round } from './measure.ts';
-import { ask } from './processes.ts';
-import { warmRequests, type Pace } from './rounds.ts';
-import { answerLength, path, type Arrangement, type Scene } from './scene.ts';
-import { seedOurs } from './seed.ts';
+import { freePort, untilReady } from '../sessions/stage.ts';
+import { type Outcome } from './load.ts';
+import { doubts, type Finding, judge, measure, median, type Pace, type Round, warmRequests } from './measure.ts';
+import { answerLength, type Arrangement, ask, cores, path, type Scene, startOn } from './scene.ts';
+import { seedOurs } from './tenant.ts';
 
 const perSecond = 100;
 
 /** One session far over its limit, and what the others notice of it. The limits of users are the plan's own here; the tenant's would only hide the flood. */
 export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, warm }: Pace): Promise<Finding[]> => {
   const gateway = await scene.gateway({
-    env: { RATE_LIMIT_USER_READ: '', RATE_LIMIT_TENANT_READ: '1000000', RATE_LIMIT_TENANT_FACTORS_READ: '1000000' },
+    env: { RATE_LIMIT_USER_CONNECTED_ACCOUNTS_READ_ACCOUNTS: '' },
   });
   const quietSeconds = seconds * 2;
   // Each of the others asks three times at most in all: within anybody's limit.
@@ -70,6 +68,81 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
       { most: 2, stretch: 1.3 },
       `${perSecond} reads a second of others: ${median(found.before.map(({ p99 }) => p99)).toFixed(2)} ms before, ${median(found.during.map(({ p99 }) => p99)).toFixed(2)} ms during; errors ${disturbed}`,
       [...doubts(found.flood, true), ...(late > 3 ? [`the pacer of the others came ${late.toFixed(1)} ms late`] : [])],
+    ),
+  ];
+};
+
+/** Counts the commands that begin in a stream of bytes to Redis: arrays of bulk strings (RESP), in pieces as they come. */
+export const createCommandCounter = (): ((piece: Buffer) => number) => {
+  let rest = Buffer.alloc(0);
+  // Bulk strings of the present command that are still to come.
+  let strings = 0;
+  return (piece) => {
+    let bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    let found = 0;
+    for (;;) {
+      const end = bytes.indexOf('\r\n');
+      if (end === -1) break;
+      const number = Number(bytes.toString('latin1', 1, end));
+      if (strings === 0) {
+        found += 1;
+        strings = number;
+        bytes = bytes.subarray(end + 2);
+        continue;
+      }
+      if (bytes.length < end + 2 + number + 2) break;
+      strings -= 1;
+      bytes = bytes.subarray(end + 2 + number + 2);
+    }
+    rest = Buffer.from(bytes);
+    return found;
+  };
+};
+
+/** Commands that the gateway sends to Redis for a proxied read, and how many times in a row it waits for Redis before it asks the upstream. */
+export const redisCalls = async (scene: Scene, seconds: number): Promise<Finding[]> => {
+  const [relayPort, upstreamPort] = [await freePort(), await freePort()];
+  const redisPort = new URL(scene.redisUrl).port;
+  const witness = startOn(cores.around, process.execPath, ['bench/proxy/witness.ts', redisPort, String(relayPort), String(upstreamPort)], {
+    ipc: true,
+  });
+  scene.owns(witness);
+  const tenant = `http://127.0.0.1:${upstreamPort}`;
+  await untilReady(tenant);
+  const gateway = await scene.gateway({ env: { AUTH0_DOMAIN: tenant, REDIS_URL: `redis://127.0.0.1:${relayPort}` } });
+  const cookies = await seedOurs(scene.redisUrl, tenant, 32);
+  const load = async (long: number): Promise<Outcome> => {
+    const job = { port: gateway.port, path, unique: true, cookies, connections: 32, seconds: long, length: answerLength };
+    const { outcome, error } = (await ask(scene.around.load, job)) as { outcome?: Outcome; error?: string };
+    if (outcome === undefined) throw new Error(`the load failed: ${error ?? 'no answer'}`);
+    return outcome;
+  };
+  const count = async () => (await ask(witness, {})) as { commands: number; answered: number };
+  await load(seconds / 2);
+  const before = await count();
+  const outcome = await load(seconds);
+  const after = await count();
+  const { orders } = (await ask(witness, { port: gateway.port, path, cookie: cookies[0] ?? '', times: 100 })) as { orders: string[] };
+  const tally = new Map<string, number>();
+  for (const order of orders) tally.set(order, (tally.get(order) ?? 0) + 1);
+  const [usual = '', times = 0] = [...tally].sort(([, a], [, b]) => b - a)[0] ?? [];
+  const trips = usual.split(' ').indexOf('upstream');
+  const commands = after.commands - before.commands;
+  const missed = Math.abs(outcome.good - (after.answered - before.answered));
+  return [
+    judge(
+      'Redis calls per proxied request, 32 connections',
+      commands / Math.max(1, outcome.good),
+      { most: 0.25 },
+      `${commands} commands from the gateway for ${outcome.good} reads, counted by a relay on the way to Redis (what scripts call inside it is none); errors ${missed}`,
+      [],
+    ),
+    judge(
+      'Redis trips in a row before the upstream is asked',
+      trips,
+      { most: 1 },
+      `one read at a time, ${times} of ${orders.length}: ${usual.replaceAll(' ', ', ')}`,
+      [],
     ),
   ];
 };

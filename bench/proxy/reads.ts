@@ -1,9 +1,23 @@
-import type { Table } from '../table.ts';
-import { doubts, judge, type Finding } from './judge.ts';
-import type { Round } from './measure.ts';
-import { against, of, takeTurns, type Pace, type Rounds, type Turn } from './rounds.ts';
-import type { Arrangement, Scene } from './scene.ts';
-import { path } from './scene.ts';
+import { availableParallelism } from 'node:os';
+import { type Table } from '../table.ts';
+import { type Outcome } from './load.ts';
+import {
+  against,
+  doubts,
+  type Finding,
+  judge,
+  measure,
+  median,
+  of,
+  type Pace,
+  type Round,
+  type Rounds,
+  takeTurns,
+  type Turn,
+  warmRequests,
+} from './measure.ts';
+import { answerLength, type Arrangement, ask, cores, cpuOf, path, type Scene } from './scene.ts';
+import { seedOurs } from './tenant.ts';
 
 /** The names by which the arrangements are told apart. */
 export const names = {
@@ -137,5 +151,76 @@ export const latencies = async (
     judge('paced 500/s, p50 / bare', against(paced, ours, bare, p50), { most: 2.3, stretch: 1.7 }, shown(paced, p50), unsure(paced)),
     judge('paced 500/s, p99 / bare', against(paced, ours, bare, p99), { most: 4, stretch: 2 }, shown(paced, p99), unsure(paced)),
     judge('errors of this gateway in these', failed, { most: 0, stretch: 0 }, '', []),
+  ];
+};
+
+/** Reads that never reach the upstream: answered from what is kept, or joined to one under way. */
+export const fromMemory = async (scene: Scene, bare: Arrangement, ours: Arrangement, pace: Pace): Promise<Finding[]> => {
+  const one = { pids: ours.pids, job: { port: ours.port, path, cookies: ours.cookies } };
+  const turns: Turn[] = [
+    { name: names.bare, pids: bare.pids, job: { port: bare.port, path, cookies: [] } },
+    { ...one, name: 'kept' },
+    // One person whose tabs all ask anew at once: what is under way is shared.
+    { ...one, name: 'joined', job: { ...one.job, cookies: ours.cookies.slice(0, 1), headers: { 'cache-control': 'no-cache' } } },
+  ];
+  const found = await takeTurns(scene, turns, pace);
+  return (['kept', 'joined'] as const).map((name) => {
+    const rounds = found.get(name) ?? [];
+    const [good, upstream, failed] = [
+      rounds.map((each) => each.good),
+      rounds.map((each) => each.upstream),
+      rounds.map((each) => each.failed),
+    ].map((list) => list.reduce((a, b) => a + b, 0));
+    const share = (((upstream ?? 0) / Math.max(1, good ?? 0)) * 100).toFixed(1);
+    const how = `${of(found, name, ({ perSecond }) => perSecond).toFixed(0)} a second, ${of(found, name, ({ cpu }) => cpu).toFixed(0)} us each; ${share} % went upstream; errors ${failed}`;
+    const unsure = [names.bare, name].flatMap((each) => doubts(found.get(each) ?? [], true, each));
+    const what = name === 'kept' ? 'read answered from memory, throughput / bare' : 'read joined, throughput / bare';
+    return judge(
+      what,
+      against(found, name, names.bare, ({ perSecond }) => perSecond),
+      { least: 0.8, stretch: 1.5 },
+      how,
+      unsure,
+    );
+  });
+};
+
+/** Two gateways that share a Redis, on two cores, beside one on one. */
+export const twoGateways = async (scene: Scene, { rounds, seconds, warm }: Pace): Promise<Finding[]> => {
+  const env = { INSTANCES: '2' };
+  const [first, second] = [await scene.gateway({ env }), await scene.gateway({ env, core: cores.around })];
+  const cookies = await seedOurs(scene.redisUrl, scene.upstream, 64);
+  const job = (port: number, long: number) => ({ port, path, unique: true, cookies, connections: 32, seconds: long, length: answerLength });
+  const rates: number[] = [];
+  const byCost: number[] = [];
+  let failed = 0;
+  for (const { port, pid } of [first, second]) await measure(scene.around, [pid], { ...job(port, warm), atMost: warmRequests });
+  for (let round = 0; round < rounds; round += 1) {
+    const alone = await measure(scene.around, [first.pid], job(first.port, seconds));
+    const before = cpuOf([second.pid]);
+    const other = ask(scene.beside, job(second.port, seconds));
+    const one = await measure(scene.around, [first.pid], job(first.port, seconds));
+    const { outcome } = (await other) as { outcome?: Outcome };
+    const used = cpuOf([second.pid]) - before;
+    if (outcome === undefined) throw new Error('the load of the second gateway failed');
+    rates.push((one.perSecond + outcome.good / outcome.seconds) / alone.perSecond);
+    const cost = (one.cpu * one.good + used * 1e6) / (one.good + outcome.good);
+    byCost.push((2 * alone.cpu) / cost);
+    failed += alone.failed + one.failed + outcome.broken;
+  }
+  const doubt =
+    availableParallelism() < 4
+      ? [
+          `with ${availableParallelism()} cores the second gateway shares its own with load, upstream and Redis: throughput says ${median(rates).toFixed(2)}, and can say no more`,
+        ]
+      : [];
+  return [
+    judge(
+      'two gateways on two cores / one on one',
+      median(byCost),
+      { least: 1.7, stretch: 1.9 },
+      `by processor time per read, two sharing a Redis beside one; by throughput ${median(rates).toFixed(2)}; errors ${failed}`,
+      doubt,
+    ),
   ];
 };

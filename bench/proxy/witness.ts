@@ -2,7 +2,7 @@
 // gateway itself sends (what a script calls inside Redis is none of them), and can send requests one by one and say in which order Redis and the upstream were asked.
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
-import { createCommandCounter } from './resp.ts';
+import { createCommandCounter } from './flood.ts';
 
 const [redisPort = 0, relayPort = 0, upstreamPort = 0] = process.argv.slice(2).map(Number);
 const body = JSON.stringify({ accounts: [], filler: 'x'.repeat(623) });

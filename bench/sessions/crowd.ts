@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
+import { rateLimitSettings } from '../../config/rate-limits.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
 import { newTicket } from '../../src/gateway/session/ticket.ts';
 import { openSessions } from './open.ts';
@@ -138,9 +139,7 @@ export const openCrowd = async (
       PORT: String(port),
       ADMIN_PORT: '0',
       LOG_LEVEL: 'silent',
-      ...Object.fromEntries(
-        ['USER', 'TENANT'].flatMap((whose) => ['READ', 'WRITE', 'FACTORS_READ'].map((kind) => [`RATE_LIMIT_${whose}_${kind}`, '1000000'])),
-      ),
+      ...Object.fromEntries(Object.keys(rateLimitSettings).map((name) => [name, '1000000'])),
     }),
     async members(count) {
       const { users } = (await post(`${tenant}/_control/users`, { count, password })) as {

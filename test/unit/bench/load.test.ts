@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { runLoad, type Job } from '../../../bench/proxy/load.ts';
-import { createCommandCounter } from '../../../bench/proxy/resp.ts';
+import { createCommandCounter } from '../../../bench/proxy/flood.ts';
 
 // What the benchmarks say rests on these two: a load that miscounts would flatter whoever answers wrongly.
 let server: Server | undefined;
