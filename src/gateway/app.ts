@@ -21,8 +21,8 @@ import { createLoginStart } from './login/start.ts';
 import { createStepUpStart } from './login/step-up.ts';
 import { createBackChannelLogout } from './logout/back-channel.ts';
 import { createLogout } from './logout/logout.ts';
-import { createProfile, createStaySignedIn, signedIn } from './session/answer.ts';
-import { createListAnswers } from './session/list-answers.ts';
+import { createProfile, createStaySignedIn, signedIn } from './session/status.ts';
+import { createUserSessionsRoutes } from './session/user-sessions-routes.ts';
 import { createParts } from './parts.ts';
 import type { AppParts } from './parts.ts';
 
@@ -102,11 +102,11 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = whole(createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics }));
   app.route('/auth/logout').get(attachEvery, logout).post(attachEvery, logout);
-  const backChannel = { verify, list, marks: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT };
+  const backChannel = { verify, list, replayGuard: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT };
   app.post('/auth/backchannel-logout', createBackChannelLogout(backChannel).map(whole));
   app.get('/auth/profile', attach, createProfile());
   app.route('/auth/session').get(cookie.peek, status).post(attach, signedIn, sameOrigin, createStaySignedIn(status));
-  const listed = createListAnswers({ list, sessions, cookie, revoke, metrics });
+  const listed = createUserSessionsRoutes({ list, sessions, cookie, revoke, metrics });
   app.route('/auth/sessions').get(attach, signedIn, sameOrigin, listed.show).delete(attach, signedIn, sameOrigin, whole(listed.endOthers));
   app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, whole(listed.endOne));
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);

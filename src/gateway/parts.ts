@@ -18,13 +18,13 @@ import { type TakeUpgrade } from './http/upgrades.ts';
 import type { Limiter } from './limiter/limiter.ts';
 import { createAuthorize } from './login/authorize.ts';
 import { createTransactions } from './login/transactions.ts';
-import { createSessionStatus } from './session/answer.ts';
+import { createSessionStatus } from './session/status.ts';
 import type { Redis } from './redis/client.ts';
 import { createEventStreams } from './session/event-stream.ts';
 import type { Events } from './session/events.ts';
 import type { Notices } from './session/notices.ts';
-import { createSessionCookie } from './session/attach.ts';
-import { createSessionList } from './session/list.ts';
+import { createSessionCookie } from './session/cookie.ts';
+import { createUserSessions } from './session/user-sessions.ts';
 import { createPending } from './session/pending.ts';
 import { createSeal } from './session/seal.ts';
 import { createSessions, type Session } from './session/sessions.ts';
@@ -77,7 +77,7 @@ export const createParts = (given: AppParts) => {
     revoke,
     track: background.track,
   });
-  const list = createSessionList(kept);
+  const list = createUserSessions(kept);
   const cookie = createSessionCookie({ sessions, secrets, origin, absoluteMs, revoke });
   const handles = createUserHandles({ secrets, issuer: auth0.issuer });
   // What a page asks of a session it asks of its own user's: somebody else may have signed in meanwhile.
@@ -94,7 +94,7 @@ export const createParts = (given: AppParts) => {
   const challenge = createChallenge<Session>({
     ...{ scopes: stepUpScopes, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
   });
-  const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), once: store.once, origin });
+  const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), consumeOnce: store.consumeOnce, origin });
   const knownScopes: ReadonlySet<string> = new Set(allScopes);
   const headers = securityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] });
   const upstream = settings.AUTH0_DOMAIN;

@@ -3,7 +3,7 @@ import { createLimiter } from '../../src/gateway/limiter/limiter.ts';
 import { createRedis } from '../../src/gateway/redis/client.ts';
 import type { Redis } from '../../src/gateway/redis/client.ts';
 import { createEvents } from '../../src/gateway/session/events.ts';
-import { createSessionList } from '../../src/gateway/session/list.ts';
+import { createUserSessions } from '../../src/gateway/session/user-sessions.ts';
 import { createRedisStore } from '../../src/gateway/session/redis-store.ts';
 import { createSeal } from '../../src/gateway/session/seal.ts';
 import { createSessions } from '../../src/gateway/session/sessions.ts';
@@ -68,7 +68,7 @@ describe('Redis as it is run', () => {
       }),
     );
     const alive = async () => (await Promise.all(begun.map(async (ticket) => sessions.find(ticket, true)))).filter(Boolean).length;
-    const list = createSessionList(common);
+    const list = createUserSessions(common);
     expect(await list.endNamed({ sid: 'sid 0' })).toEqual({ known: true, ended: 15 });
     expect(await alive()).toBe(15);
     expect(await list.endNamed({ sub: 'one' })).toEqual({ known: true, ended: 15 });

@@ -111,7 +111,7 @@ test('a renewal that the failover undid is said to have failed, and can be writt
   const entry = { generation: 1, endsAt: Date.now() + 600_000, createdAt: Date.now(), sealed: Buffer.from('one') };
   const holder = Buffer.from('12345678');
   for (const key of ['renewed', 'ended']) expect(await store.create(key, entry, 600_000)).toBe(true);
-  expect(await store.lease('renewed', 1, holder, { leaseMs: 600_000, leewayMs: 0, writeMs: 600_000 })).toMatchObject({ kind: 'yours' });
+  expect(await store.lease('renewed', 1, holder, { leaseMs: 600_000, leewayMs: 0, writeMs: 600_000 })).toMatchObject({ kind: 'acquired' });
   await redis.replicated('session:renewed');
   await promote();
   const next = { ...entry, generation: 2, sealed: Buffer.from('two') };

@@ -10,7 +10,7 @@ import { wantsRevalidation } from '../my-account/headers.ts';
 import { areaOf, readTarget, routeOf } from '../my-account/target.ts';
 import type { Target } from '../my-account/target.ts';
 import type { ScriptPipeline } from '../redis/client.ts';
-import { createRecent } from '../session/recent.ts';
+import { createRecentCache } from '../session/recent-cache.ts';
 import type { Session } from '../session/sessions.ts';
 
 /** How the route finds the session of a request. */
@@ -75,8 +75,8 @@ export function createPrefetch(parts: {
   readonly pipeline: (() => ScriptPipeline) | undefined;
 }) {
   const { publicPath, sessions, limiter, cache, pipeline } = parts;
-  const seen = createRecent<Seen>(rememberedAtMost, seenMs);
-  const refused = createRecent<Refused>(rememberedAtMost, 2 * refusedMs);
+  const seen = createRecentCache<Seen>(rememberedAtMost, seenMs);
+  const refused = createRecentCache<Refused>(rememberedAtMost, 2 * refusedMs);
   const asking = new Set<string>();
 
   const targetOf = (req: Request): Target | undefined => {

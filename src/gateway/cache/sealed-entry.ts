@@ -77,8 +77,8 @@ export function openEntries(
       if (asked.url !== url) asked = { url, name: prefix + digest(url) };
       return asked.name;
     },
-    seal: (name, plain) => seal.close(plain, cacheKey, bound(name)),
-    unseal: (name, sealed) => seal.open(sealed, cacheKey, bound(name)),
+    seal: (name, plain) => seal.seal(plain, cacheKey, bound(name)),
+    unseal: (name, sealed) => seal.unseal(sealed, cacheKey, bound(name)),
     sealAnswer(name, { url, type, body, askedAt, awaits }) {
       const head = Buffer.from(`${JSON.stringify([url, type, askedAt, awaits])}\n`);
       return entries.seal(name, Buffer.concat([head, body]));

@@ -11,7 +11,7 @@ const readState = (
   seal: ConnectParts['seal'],
   state: string | null,
 ): { slot: string; returnTo: string; connection: string } | undefined => {
-  const plain = seal.open(Buffer.from(state ?? '', 'base64url'), none);
+  const plain = seal.unseal(Buffer.from(state ?? '', 'base64url'), none);
   const said = plain === undefined ? {} : (JSON.parse(plain.toString()) as Record<string, unknown>);
   const { slot, returnTo, connection } = said;
   return typeof slot === 'string' && typeof returnTo === 'string' && typeof connection === 'string'

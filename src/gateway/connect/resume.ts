@@ -19,11 +19,11 @@ const none = Buffer.alloc(0);
 export const createResume = (seal: Seal): Resume => ({
   address({ user }, { connection, returnTo }) {
     const plain = Buffer.from(JSON.stringify({ user, at: Date.now() }));
-    const resume = seal.close(plain, none).toString('base64url');
+    const resume = seal.seal(plain, none).toString('base64url');
     return `/auth/connect?${new URLSearchParams({ connection, returnTo, resume }).toString()}`;
   },
   accepts({ user }, token) {
-    const plain = seal.open(Buffer.from(token ?? '', 'base64url'), none);
+    const plain = seal.unseal(Buffer.from(token ?? '', 'base64url'), none);
     if (plain === undefined) return false;
     const said = JSON.parse(plain.toString()) as { user?: unknown; at?: unknown };
     return said.user === user && typeof said.at === 'number' && Date.now() - said.at < lastsMs;

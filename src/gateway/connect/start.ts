@@ -67,7 +67,7 @@ export const createConnectStart = (parts: ConnectParts): RequestHandler => {
     const slot = randomBytes(16).toString('base64url');
     const verifier = randomBytes(32).toString('base64url');
     const state = seal
-      .close(Buffer.from(JSON.stringify({ slot, returnTo, connection })), none)
+      .seal(Buffer.from(JSON.stringify({ slot, returnTo, connection })), none)
       .toString('base64url');
     const asked = {
       connection,

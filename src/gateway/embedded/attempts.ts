@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Failure } from '../http/errors.ts';
 import type { Redis } from '../redis/client.ts';
+import { createRecentCache } from '../session/recent-cache.ts';
 
 const lua = readFileSync(new URL('attempts.lua', import.meta.url), 'utf8');
 const windowMs = 300_000;
@@ -59,21 +60,19 @@ const inRedis = (redis: Redis): Take => {
   return async (key, limit) => Number(await run([key], [limit, windowMs]));
 };
 
-// The same as the script. When full, the counter that began first goes: it would have been the
-// first to end.
+// The same as the script. When full, counters that began first and were not asked for since go.
 const inMemory = (now: () => number): Take => {
-  const counters = new Map<string, { seen: number; endsAt: number }>();
+  const counters = createRecentCache<{ seen: number; readonly endsAt: number }>(
+    mostInMemory / 2,
+    windowMs,
+  );
   return async (key, limit) => {
     const at = now();
     const known = counters.get(key);
     const counter =
       known !== undefined && known.endsAt > at ? known : { seen: 0, endsAt: at + windowMs };
     if (counter.seen >= limit) return Promise.resolve(counter.endsAt - at);
-    if (counter !== known) {
-      counters.delete(key);
-      counters.set(key, counter);
-      if (counters.size > mostInMemory) counters.delete(counters.keys().next().value ?? '');
-    }
+    if (counter !== known) counters.set(key, counter);
     counter.seen += 1;
     return Promise.resolve(0);
   };

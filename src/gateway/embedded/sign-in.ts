@@ -5,7 +5,7 @@ import { OAuthError } from '../auth0/grant.ts';
 import { Failure } from '../http/errors.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { SessionCookie } from '../session/attach.ts';
+import type { SessionCookie } from '../session/cookie.ts';
 import type { JsonWebKeyPair } from '../session/record.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';

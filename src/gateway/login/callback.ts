@@ -6,7 +6,7 @@ import { redirect } from '../http/redirect.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
-import type { SessionCookie } from '../session/attach.ts';
+import type { SessionCookie } from '../session/cookie.ts';
 import type { SessionRecord } from '../session/record.ts';
 import { newSessionKey, readSessionKey } from '../tokens/dpop.ts';
 import { grantedToken } from '../tokens/granted.ts';

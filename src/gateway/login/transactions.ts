@@ -65,16 +65,16 @@ const lifetimeMs = 3_600_000;
 const none = Buffer.alloc(0);
 
 /**
- * Makes transactions for a public origin; `once` of the store sees to it that each is taken a
+ * Makes transactions for a public origin; `consumeOnce` of the store sees to it that each is taken a
  * single time, on whichever gateway.
  */
 export const createTransactions = (options: {
   seal: Seal;
-  once: Store['once'];
+  consumeOnce: Store['consumeOnce'];
   origin: string;
   now?: () => number;
 }): Transactions => {
-  const { seal, once, origin, now = Date.now } = options;
+  const { seal, consumeOnce, origin, now = Date.now } = options;
   const secure = origin.startsWith('https:');
   const prefix = `${secure ? '__Host-' : ''}my_account_login_`;
   // Lax, since the browser comes back from another site; strict would lose the cookie on the way.
@@ -87,7 +87,7 @@ export const createTransactions = (options: {
       ({ name, value }) => name.startsWith(prefix) && /^[0-9a-z]+\.[\w-]{32}$/.test(value),
     );
   const opened = (state: string): Sealed | undefined => {
-    const plain = seal.open(Buffer.from(state, 'base64url'), none);
+    const plain = seal.unseal(Buffer.from(state, 'base64url'), none);
     return plain && (JSON.parse(plain.toString()) as Sealed);
   };
   const startedAt = (value: string): number => parseInt(value, 36);
@@ -106,7 +106,7 @@ export const createTransactions = (options: {
       });
       const sealed: Sealed = { ...transaction, id, bind: derive(secret, 'bind', id), at: now() };
       return {
-        state: seal.close(Buffer.from(JSON.stringify(sealed)), none).toString('base64url'),
+        state: seal.seal(Buffer.from(JSON.stringify(sealed)), none).toString('base64url'),
         nonce: derive(secret, 'nonce', id),
         verifier: derive(secret, 'verifier', id),
       };
@@ -132,7 +132,8 @@ export const createTransactions = (options: {
         });
       if (now() - at > lifetimeMs) return { kind: 'expired', transaction };
       if (secret === undefined) return { kind: 'foreign', transaction };
-      if (!(await once(`transaction:${id}`, 2 * lifetimeMs))) return { kind: 'used', transaction };
+      if (!(await consumeOnce(`transaction:${id}`, 2 * lifetimeMs)))
+        return { kind: 'used', transaction };
       res.clearCookie(prefix + id, attributes);
       return {
         kind: 'good',

@@ -5,7 +5,7 @@ import { Failure } from '../http/errors.ts';
 import { readForm } from '../http/parsed-body.ts';
 import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { SessionList } from '../session/list.ts';
+import type { UserSessions } from '../session/user-sessions.ts';
 import type { Store } from '../session/store.ts';
 
 /**
@@ -15,14 +15,14 @@ import type { Store } from '../session/store.ts';
  */
 export const createBackChannelLogout = (parts: {
   verify: VerifyLogoutToken;
-  list: SessionList;
-  marks: Pick<Store, 'once' | 'used'>;
+  list: UserSessions;
+  replayGuard: Pick<Store, 'consumeOnce' | 'isConsumed'>;
   log: Log;
   metrics: Metrics;
   /** How long the form may take to arrive, in milliseconds. */
   bodyMs: number;
 }): RequestHandler[] => {
-  const { verify, list, marks, log, metrics, bodyMs } = parts;
+  const { verify, list, replayGuard, log, metrics, bodyMs } = parts;
   return [
     function noStore(_req, res, next) {
       res.set('Cache-Control', 'no-store');
@@ -43,11 +43,11 @@ export const createBackChannelLogout = (parts: {
       // The token counts as used when the sessions have ended and not before, so one whose logout
       // broke off half way can be told again; ending twice harms nobody, and one telling alone
       // succeeds.
-      if (await marks.used(name)) throw spent;
+      if (await replayGuard.isConsumed(name)) throw spent;
       const { known, ended } = await list.endNamed({ sub, sid });
       if (!known && sid !== undefined)
         throw new Failure('invalid_request', { detail: 'No such session was ever known here.' });
-      if (!(await marks.once(name, expiresIn * 1000))) throw spent;
+      if (!(await replayGuard.consumeOnce(name, expiresIn * 1000))) throw spent;
       metrics.sessions.inc({ event: 'ended_by_auth0' }, ended);
       log.info({ event: 'backchannel_logout', count: ended }, 'sessions ended by Auth0');
       res.status(200).end();

@@ -6,7 +6,7 @@ import type { Log } from '../http/log.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { isNavigation } from '../http/navigation.ts';
 import { crossSite, foreign } from '../http/same-origin.ts';
-import type { SessionCookie } from '../session/attach.ts';
+import type { SessionCookie } from '../session/cookie.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 
 // Only a gateway that never spoke with Auth0 has to ask it where its logout is.

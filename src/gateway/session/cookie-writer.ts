@@ -1,5 +1,9 @@
 import type { Request } from 'express';
-import expressSession, { Store as ExpressStore, type CookieOptions, type SessionData } from 'express-session';
+import expressSession, {
+  Store as ExpressStore,
+  type CookieOptions,
+  type SessionData,
+} from 'express-session';
 import { deviceName } from './device.ts';
 import type { SessionRecord } from './record.ts';
 import type { Session as AccountSession, Sessions } from './sessions.ts';
@@ -17,12 +21,18 @@ interface SessionDraft {
   readonly began: (session: AccountSession) => void;
 }
 
-/** Starts a session under a new id (ASVS 7.2.4) and sets its cookie on the answer to this request. */
-export type CookieWriter = (req: Request, record: (now: number) => SessionRecord) => Promise<AccountSession>;
+/**
+ * Starts a session under a new id (ASVS 7.2.4) and sets its cookie on the answer to this request.
+ */
+export type CookieWriter = (
+  req: Request,
+  record: (now: number) => SessionRecord,
+) => Promise<AccountSession>;
 
-// express-session makes sessions and their cookies; reading them is ours (see cookie-reader.ts). A session is only ever
-// begun through it: every later change goes through Sessions.write, which compares generations, so two requests cannot
-// overwrite each other and none can revive an ended session.
+// express-session makes sessions and their cookies; reading them is ours (see cookie-reader.ts). A
+// session is only ever begun through it: every later change goes through Sessions.write, which
+// compares generations, so two requests cannot overwrite each other and none can revive an ended
+// session.
 class BeginningStore extends ExpressStore {
   readonly #sessions: Sessions;
   readonly #begun = new WeakSet<SessionDraft>();
@@ -33,9 +43,14 @@ class BeginningStore extends ExpressStore {
   override get(_cookie: string, done: (error: unknown, data?: SessionData | null) => void): void {
     done(null, null);
   }
-  override set(cookie: string, data: SessionData, done: (error?: unknown) => void = () => undefined): void {
+  override set(
+    cookie: string,
+    data: SessionData,
+    done: (error?: unknown) => void = () => undefined,
+  ): void {
     const draft = data.account;
-    // express-session saves what was regenerated a second time when the answer is sent: a session begins once.
+    // express-session saves what was regenerated a second time when the answer is sent: a session
+    // begins once.
     if (draft === undefined || this.#begun.has(draft)) {
       done();
       return;
@@ -47,22 +62,30 @@ class BeginningStore extends ExpressStore {
     }, done);
   }
   override destroy(_cookie: string, done: (error?: unknown) => void = () => undefined): void {
-    // Ending a session is Sessions.end: it knows the user's list. express-session calls this for the id it replaces.
+    // Ending a session is Sessions.end: it knows the user's list. express-session calls this for
+    // the id it replaces.
     done();
   }
 }
 
-// express-session looks at `req.session` when the head is written and again when the answer ends, and so does one of
-// the application that this gateway is mounted in, at the same moments: two cannot share a request, in whatever order
-// they came. Ours gets the request with three places of its own; the application's `session`, `sessionID` and
-// `sessionStore` are never touched. It gets no cookies: which of them are sessions is the reader's to say.
+// express-session looks at `req.session` when the head is written and again when the answer ends,
+// and so does one of the application that this gateway is mounted in, at the same moments: two
+// cannot share a request, in whatever order they came. Ours gets the request with three places of
+// its own; the application's `session`, `sessionID` and `sessionStore` are never touched. It gets
+// no cookies: which of them are sessions is the reader's to say.
 const withOwnSession = (req: Request): Request => {
   const own = { value: undefined, writable: true, configurable: true };
   const headers = { value: { ...req.headers, cookie: undefined } };
-  return Object.create(req, { session: own, sessionID: own, sessionStore: own, headers }) as Request;
+  return Object.create(req, {
+    session: own,
+    sessionID: own,
+    sessionStore: own,
+    headers,
+  }) as Request;
 };
 
-const hidden = (value: object): object => Object.defineProperty(value, 'toJSON', { value: () => 'session', enumerable: false });
+const hidden = (value: object): object =>
+  Object.defineProperty(value, 'toJSON', { value: () => 'session', enumerable: false });
 
 /** Makes it; a cookie carries these attributes and a signature with the first of the keys. */
 export const createCookieWriter = (options: {
@@ -96,8 +119,8 @@ export const createCookieWriter = (options: {
       if (began === undefined) throw new Error('the session was not stored');
       return began;
     } catch (failure) {
-      // Else express-session would set the cookie of a session that does not exist, over the one that a
-      // step-up came from.
+      // Else express-session would set the cookie of a session that does not exist, over the one
+      // that a step-up came from.
       Object.assign(own, { session: undefined });
       throw failure;
     }

@@ -16,9 +16,17 @@ const systems: readonly [RegExp, string][] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** Says in a few words what a User-Agent names, such as `Firefox on Windows`, for people who look at their sessions; never its own text. */
+/**
+ * Says in a few words what a User-Agent names, such as `Firefox on Windows`, for people who look at
+ * their sessions; never its own text.
+ */
 export const deviceName = (userAgent: string | undefined): string => {
-  const name = (table: readonly [RegExp, string][]): string | undefined => table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1];
+  const name = (table: readonly [RegExp, string][]): string | undefined =>
+    table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1];
   const [browser, system] = [name(browsers), name(systems)];
-  return browser === undefined ? (system ?? 'unknown device') : system === undefined ? browser : `${browser} on ${system}`;
+  return browser === undefined
+    ? (system ?? 'unknown device')
+    : system === undefined
+      ? browser
+      : `${browser} on ${system}`;
 };

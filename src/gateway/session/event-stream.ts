@@ -6,8 +6,9 @@ import type { Session, Sessions } from './sessions.ts';
 /** The open event streams of this gateway. */
 export interface EventStreams {
   /**
-   * `GET /auth/events`: server-sent events of this session; a stream ends with its session and never extends it. Throws
-   * Failure `too_many_streams` when this gateway has no room, `shutting_down` once it stops.
+   * `GET /auth/events`: server-sent events of this session; a stream ends with its session and
+   * never extends it. Throws Failure `too_many_streams` when this gateway has no room,
+   * `shutting_down` once it stops.
    */
   readonly stream: RequestHandler;
   /** Ends all streams and opens no more; their pages reconnect, to another gateway. */
@@ -20,7 +21,10 @@ const atMost = 20_000;
 // A page that does not read is cut off: it reconnects, and what it missed it learns by asking.
 const unreadBytes = 65_536;
 
-/** Makes the streams. Every 15 seconds each looks at its session, so that one ended by its own clock is noticed as well. */
+/**
+ * Makes the streams. Every 15 seconds each looks at its session, so that one ended by its own clock
+ * is noticed as well.
+ */
 export const createEventStreams = (parts: { events: Events; sessions: Sessions }): EventStreams => {
   const { events, sessions } = parts;
   const streams = new Set<Response>();
@@ -44,12 +48,14 @@ export const createEventStreams = (parts: { events: Events; sessions: Sessions }
       const alive = await sessions.renew(session);
       const leftMs = Math.min(session.idleLeftMs, session.endsAt - session.now());
       if (!alive || leftMs <= 0) send({ type: 'ended' });
-      else if (leftMs <= expiringMs && !warned) send({ type: 'expiring', seconds: Math.floor(leftMs / 1000) });
+      else if (leftMs <= expiringMs && !warned)
+        send({ type: 'expiring', seconds: Math.floor(leftMs / 1000) });
       else write(': still here\n\n');
       warned = leftMs <= expiringMs;
     };
 
-    // Everything that is taken is given back from here on, before anything is waited for: a browser may leave at any moment.
+    // Everything that is taken is given back from here on, before anything is waited for: a browser
+    // may leave at any moment.
     const subscription = events.subscribe(session.user, send);
     // The store may be away for the moment: the stream stays, the next beat looks again.
     const beat = setInterval(() => void look().catch(() => undefined), beatMs);
@@ -79,7 +85,8 @@ export const createEventStreams = (parts: { events: Events; sessions: Sessions }
       // It left while its session was looked up: nothing would ever close what is opened now.
       if (res.closed || req.socket.destroyed) return;
       if (closed) throw new Failure('shutting_down', { headers: { 'Retry-After': '1' } });
-      if (streams.size >= atMost) throw new Failure('too_many_streams', { headers: { 'Retry-After': '30' } });
+      if (streams.size >= atMost)
+        throw new Failure('too_many_streams', { headers: { 'Retry-After': '30' } });
       await begin(req.account, req, res);
     },
     close() {

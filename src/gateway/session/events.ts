@@ -14,10 +14,16 @@ const eventSchema = z.object({
   seconds: z.int().min(0).max(31_536_000).optional(),
 });
 
-/** What a page may be told of its session without asking; `sessions` narrows it to some of the user's, by key. */
+/**
+ * What a page may be told of its session without asking; `sessions` narrows it to some of the
+ * user's, by key.
+ */
 export type SessionEvent = Readonly<z.infer<typeof eventSchema>>;
 
-/** A listener's place: `ready` resolves (never rejects) when events arrive or the store did not answer in time. */
+/**
+ * A listener's place: `ready` resolves (never rejects) when events arrive or the store did not
+ * answer in time.
+ */
 export interface Subscription {
   readonly ready: Promise<void>;
   unsubscribe(): void;
@@ -28,8 +34,8 @@ export interface Events {
   /** Best effort: a page that misses an event learns of it at its next request. Never throws. */
   publish(user: string, event: SessionEvent): void;
   /**
-   * Calls the listener for every event of a user until `unsubscribe`. Takes its place at once and throws Failure
-   * `rate_limited` beyond twenty of one user.
+   * Calls the listener for every event of a user until `unsubscribe`. Takes its place at once and
+   * throws Failure `rate_limited` beyond twenty of one user.
    */
   subscribe(user: string, listener: (event: SessionEvent) => void): Subscription;
 }
@@ -53,8 +59,8 @@ interface Channel {
 }
 
 /**
- * Makes the channels: over Redis when several gateways share it, in this process otherwise. A message that is no event is
- * counted; what a listener throws is logged.
+ * Makes the channels: over Redis when several gateways share it, in this process otherwise. A
+ * message that is no event is counted; what a listener throws is logged.
  */
 export const createEvents = (redis?: Redis, report?: { log: Log; metrics: Metrics }): Events => {
   const channels = new Map<string, Channel>();
@@ -95,7 +101,8 @@ export const createEvents = (redis?: Redis, report?: { log: Log; metrics: Metric
     },
     subscribe(user, listener) {
       const channel = channels.get(user) ?? open(user);
-      if (channel.listeners.size >= perUser) throw new Failure('rate_limited', { headers: { 'Retry-After': '30' } });
+      if (channel.listeners.size >= perUser)
+        throw new Failure('rate_limited', { headers: { 'Retry-After': '30' } });
       channel.listeners.add(listener);
       return {
         ready: channel.ready,

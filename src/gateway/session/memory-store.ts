@@ -14,7 +14,10 @@ const free = { holder: '', until: 0, spent: 0 };
 const sweepMs = 60_000;
 const takenMs = 60_000;
 
-/** Keeps session entries in this process, for one gateway without Redis; the same promises as the Redis store, the clock can be handed in. */
+/**
+ * Keeps session entries in this process, for one gateway without Redis; the same promises as the
+ * Redis store, the clock can be handed in.
+ */
 export const createMemoryStore = (now: () => number = Date.now): Store => {
   const entries = new Map<string, Kept>();
   const users = new Map<string, Map<string, Buffer>>();
@@ -57,12 +60,18 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
     for (const [name, until] of marks) if (until <= now()) marks.delete(name);
   }, sweepMs).unref();
 
-  // Each body runs without awaiting, so nothing comes between looking and writing: the same atomicity a script has in Redis.
+  // Each body runs without awaiting, so nothing comes between looking and writing: the same
+  // atomicity a script has in Redis.
   const store = {
     now,
     create(key: string, entry: Entry, idleMs: number): boolean {
       if (present(key) !== undefined) return false;
-      entries.set(key, { bytes: writeEntry(entry), endsAt: entry.endsAt, idleAt: now() + idleMs, lease: free });
+      entries.set(key, {
+        bytes: writeEntry(entry),
+        endsAt: entry.endsAt,
+        idleAt: now() + idleMs,
+        lease: free,
+      });
       return true;
     },
     read(key: string, idleMs = 0, buried?: () => void): Found | undefined {
@@ -77,7 +86,13 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       if (kept === undefined) return present(key)?.passedOn === true ? 'passed_on' : 'gone';
       if (found(kept)?.entry.generation !== over.generation) return 'stale';
       const { holder, until } = kept.lease;
-      if (over.holder !== undefined && holder !== over.holder.toString('hex') && holder !== '' && until > now()) return 'held';
+      if (
+        over.holder !== undefined &&
+        holder !== over.holder.toString('hex') &&
+        holder !== '' &&
+        until > now()
+      )
+        return 'held';
       kept.bytes = writeEntry(entry);
       kept.lease = free;
       return 'replaced';
@@ -86,17 +101,23 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       const kept = live(key);
       const seen = kept && found(kept);
       if (kept === undefined || seen === undefined) return { kind: 'gone' };
-      if (seen.entry.generation !== generation) return { kind: 'newer', found: seen };
+      if (seen.entry.generation !== generation) return { kind: 'superseded', found: seen };
       mend(kept, terms);
       const { until, spent } = kept.lease;
       const sinceMs = spent > 0 ? now() - spent : undefined;
       if (until > now()) return { kind: 'busy', waitMs: until - now(), sinceMs };
       if (sinceMs !== undefined && sinceMs >= terms.leewayMs) {
         const final = finalOf(kept, terms);
-        return final > now() ? { kind: 'busy', waitMs: final - now(), sinceMs } : { kind: 'lost', agoMs: sinceMs };
+        return final > now()
+          ? { kind: 'busy', waitMs: final - now(), sinceMs }
+          : { kind: 'abandoned', agoMs: sinceMs };
       }
-      kept.lease = { holder: holder.toString('hex'), until: now() + terms.leaseMs, spent: spent > 0 ? spent : now() };
-      return { kind: 'yours', now: now() };
+      kept.lease = {
+        holder: holder.toString('hex'),
+        until: now() + terms.leaseMs,
+        spent: spent > 0 ? spent : now(),
+      };
+      return { kind: 'acquired', now: now() };
     },
     abandon(key: string, generation: number, terms: LeaseTerms): boolean {
       const kept = live(key);
@@ -112,9 +133,10 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       kept.lease = { ...kept.lease, until: now() + leaseMs };
       return true;
     },
-    settle(key: string, holder: Buffer, pauseMs: number): void {
+    release(key: string, holder: Buffer, pauseMs: number): void {
       const kept = live(key);
-      if (kept?.lease.holder === holder.toString('hex')) kept.lease = { holder: '', until: now() + pauseMs, spent: 0 };
+      if (kept?.lease.holder === holder.toString('hex'))
+        kept.lease = { holder: '', until: now() + pauseMs, spent: 0 };
     },
     end(key: string): boolean {
       const was = live(key) !== undefined;
@@ -124,27 +146,49 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
     passOn(key: string, forMs: number): boolean {
       if (live(key) === undefined) return false;
       const until = now() + forMs;
-      entries.set(key, { bytes: Buffer.alloc(layout.head), endsAt: until, idleAt: until, lease: free, passedOn: true });
+      entries.set(key, {
+        bytes: Buffer.alloc(layout.head),
+        endsAt: until,
+        idleAt: until,
+        lease: free,
+        passedOn: true,
+      });
       return true;
     },
-    bury(key: string, forMs: number): boolean {
+    tombstone(key: string, forMs: number): boolean {
       const kept = live(key);
       if (kept !== undefined) {
-        entries.set(key, { ...kept, idleAt: Math.min(kept.idleAt, now() + forMs), lease: free, buried: true });
+        entries.set(key, {
+          ...kept,
+          idleAt: Math.min(kept.idleAt, now() + forMs),
+          lease: free,
+          buried: true,
+        });
         return true;
       }
       const until = now() + takenMs;
       if (present(key) === undefined)
-        entries.set(key, { bytes: Buffer.alloc(layout.head), endsAt: until, idleAt: until, lease: free, buried: true });
+        entries.set(key, {
+          bytes: Buffer.alloc(layout.head),
+          endsAt: until,
+          idleAt: until,
+          lease: free,
+          buried: true,
+        });
       return false;
     },
-    take(key: string): Entry | undefined {
+    reclaim(key: string): Entry | undefined {
       const kept = present(key);
       if (kept?.buried !== true) return undefined;
       entries.delete(key);
       return readEntry(kept.bytes);
     },
-    enlist({ user, sid }: Parameters<Store['enlist']>[0], key: string, facts: Buffer, forMs: number): void {
+    index(
+      { user, sid }: Parameters<Store['index']>[0],
+      key: string,
+      facts: Buffer,
+      forMs: number,
+    ): void {
       const list = users.get(user) ?? new Map<string, Buffer>();
       users.set(user, list.set(key, facts));
       if (sid === undefined) return;
@@ -156,22 +200,31 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       const known = [...(sids.get(sid) ?? [])].filter(([, { until }]) => until > now());
       return known.map(([key, { user }]) => ({ user, key }));
     },
-    delist(user: string, keys: readonly string[]): void {
+    unindex(user: string, keys: readonly string[]): void {
       for (const key of keys) users.get(user)?.delete(key);
     },
-    once(name: string, forMs: number): boolean {
+    consumeOnce(name: string, forMs: number): boolean {
       if ((marks.get(name) ?? 0) > now()) return false;
       marks.set(name, now() + forMs);
       return true;
     },
-    used: (name: string): boolean => (marks.get(name) ?? 0) > now(),
+    isConsumed: (name: string): boolean => (marks.get(name) ?? 0) > now(),
   };
   return { ...promised(store), close: () => clearInterval(sweep) };
 };
 
-type Promised<T> = { [name in keyof T]: T[name] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never };
+type Promised<T> = {
+  [name in keyof T]: T[name] extends (...args: infer A) => infer R
+    ? (...args: A) => Promise<R>
+    : never;
+};
 
-const promised = <T extends Record<string, (...args: never[]) => unknown>>(functions: T): Promised<T> =>
+const promised = <T extends Record<string, (...args: never[]) => unknown>>(
+  functions: T,
+): Promised<T> =>
   Object.fromEntries(
-    Object.entries(functions).map(([name, run]) => [name, async (...args: never[]) => Promise.resolve(run(...args))]),
+    Object.entries(functions).map(([name, run]) => [
+      name,
+      async (...args: never[]) => Promise.resolve(run(...args)),
+    ]),
   ) as Promised<T>;

@@ -1,5 +1,5 @@
 import type { Events } from './events.ts';
-import { createRecent } from './recent.ts';
+import { createRecentCache } from './recent-cache.ts';
 import type { Session } from './sessions.ts';
 
 /** What other rooms learn of and the open pages of a session or its user should hear; none of it waits or throws. */
@@ -20,7 +20,7 @@ const longestMs = 300_000;
 
 /** Makes them over the events. */
 export const createNotices = (events: Events): Notices => {
-  const asked = createRecent<true>(sessionsAtMost, quietMs);
+  const asked = createRecentCache<true>(sessionsAtMost, quietMs);
   const waiting = new Map<string, NodeJS.Timeout>();
   return {
     methodChanged({ user }) {

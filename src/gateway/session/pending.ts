@@ -15,11 +15,20 @@ export interface PendingEntry<T> {
   consume(): Promise<boolean>;
 }
 
-/** What must be kept on the server while a person is on the way: sealed in the store with a secret that only this browser's cookie holds. */
+/**
+ * What must be kept on the server while a person is on the way: sealed in the store with a secret
+ * that only this browser's cookie holds.
+ */
 export interface Pending<T> {
-  /** Keeps a value and sets its cookie; values in different slots do not disturb each other, a new one takes the place of the old in its own. */
+  /**
+   * Keeps a value and sets its cookie; values in different slots do not disturb each other, a new
+   * one takes the place of the old in its own.
+   */
   begin(req: Request, res: Response, value: T, slot?: string): Promise<void>;
-  /** Finds what this browser began; undefined when there is none, or two of its cookies open one: then one was planted, and none is believed. */
+  /**
+   * Finds what this browser began; undefined when there is none, or two of its cookies open one:
+   * then one was planted, and none is believed.
+   */
   find(req: Request, res: Response, slot?: string): Promise<PendingEntry<T> | undefined>;
   /** Finds and consumes it in one; clears its cookie in any case. */
   take(req: Request, res: Response, slot?: string): Promise<T | undefined>;
@@ -29,7 +38,10 @@ const slotForm = /^[\w-]{0,32}$/;
 const slotsAtMost = 5;
 const ticketsAtMost = 4;
 
-/** Makes one kind of such records; `lax` where the browser comes back from another site, else the cookie is strict. */
+/**
+ * Makes one kind of such records; `lax` where the browser comes back from another site, else the
+ * cookie is strict.
+ */
 export const createPending = <T>(options: {
   store: Store;
   seal: Seal;
@@ -45,7 +57,9 @@ export const createPending = <T>(options: {
 
   const ticketsOf = (req: Request, slot: string): readonly Ticket[] => {
     if (!slotForm.test(slot)) return [];
-    const cookies = parseCookies(req.headers.cookie).filter((cookie) => cookie.name === prefix + slot);
+    const cookies = parseCookies(req.headers.cookie).filter(
+      (cookie) => cookie.name === prefix + slot,
+    );
     const tickets = cookies.flatMap(({ value }) => readTicket(value) ?? []);
     // Behind a crowd the browser's own may be the one that is not looked at.
     return tickets.length > ticketsAtMost ? [] : tickets;
@@ -53,12 +67,12 @@ export const createPending = <T>(options: {
   const keyOf = ({ key }: Ticket): string => `pending:${key}`;
   const sealed = (value: T, { secret }: Ticket, head: Omit<Entry, 'sealed'>): Entry => ({
     ...head,
-    sealed: seal.close(Buffer.from(JSON.stringify(value)), secret, boundHead(head)),
+    sealed: seal.seal(Buffer.from(JSON.stringify(value)), secret, boundHead(head)),
   });
 
   const open = async (ticket: Ticket, clear: () => void): Promise<PendingEntry<T> | undefined> => {
     const found = await store.read(keyOf(ticket));
-    const plain = found && seal.open(found.entry.sealed, ticket.secret, boundHead(found.entry));
+    const plain = found && seal.unseal(found.entry.sealed, ticket.secret, boundHead(found.entry));
     if (found === undefined || plain === undefined) return undefined;
     const { generation, endsAt, createdAt } = found.entry;
     return {
@@ -85,13 +99,19 @@ export const createPending = <T>(options: {
     async begin(req, res, value, slot = '') {
       for (const before of ticketsOf(req, slot)) await store.end(keyOf(before));
       const names = new Set(parseCookies(req.headers.cookie).map((cookie) => cookie.name));
-      const others = [...names].filter((cookie) => cookie.startsWith(prefix) && cookie !== prefix + slot);
+      const others = [...names].filter(
+        (cookie) => cookie.startsWith(prefix) && cookie !== prefix + slot,
+      );
       for (const other of others.slice(slotsAtMost - 1)) res.clearCookie(other, attributes);
       const cookie = newTicket();
       const ticket = readTicket(cookie);
       if (ticket === undefined) throw new TypeError('not a ticket');
       const now = await store.now();
-      const entry = sealed(value, ticket, { generation: 1, endsAt: now + lifetimeMs, createdAt: now });
+      const entry = sealed(value, ticket, {
+        generation: 1,
+        endsAt: now + lifetimeMs,
+        createdAt: now,
+      });
       await store.create(keyOf(ticket), entry, lifetimeMs);
       res.cookie(prefix + slot, cookie, { ...attributes, maxAge: lifetimeMs });
     },
@@ -100,7 +120,9 @@ export const createPending = <T>(options: {
       const entry = await find(req, res, slot);
       res.clearCookie(prefix + slot, attributes);
       // Of two that looked at the same time only one ends it.
-      return entry !== undefined && (await store.end(`pending:${entry.id}`)) ? entry.value : undefined;
+      return entry !== undefined && (await store.end(`pending:${entry.id}`))
+        ? entry.value
+        : undefined;
     },
   };
 };

@@ -1,6 +1,9 @@
 import { packScopes, unpackScopes } from './scope-codes.ts';
 
-/** An access token and what it is good for: `aud` and `scope` as granted, not as asked; times in milliseconds of the store's clock. */
+/**
+ * An access token and what it is good for: `aud` and `scope` as granted, not as asked; times in
+ * milliseconds of the store's clock.
+ */
 export interface AccessToken {
   readonly audience: string;
   readonly scope: readonly string[];
@@ -10,7 +13,10 @@ export interface AccessToken {
   readonly renewAt: number;
 }
 
-/** Everything a session holds; it exists in the clear in this process only, from a request with its cookie until a minute after the last one. */
+/**
+ * Everything a session holds; it exists in the clear in this process only, from a request with its
+ * cookie until a minute after the last one.
+ */
 export interface SessionRecord {
   readonly sub: string;
   readonly sid?: string | undefined;
@@ -25,7 +31,10 @@ export interface SessionRecord {
   readonly denied?: readonly string[] | undefined;
   /** The private JWK that sender-constrained tokens are bound to (RFC 9449). */
   readonly dpop?: JsonWebKeyPair | undefined;
-  /** The vault of the session that this one followed by a step-up, so that what was kept there needs no new read; base64url. */
+  /**
+   * The vault of the session that this one followed by a step-up, so that what was kept there needs
+   * no new read; base64url.
+   */
   readonly vault?: string | undefined;
 }
 
@@ -40,11 +49,14 @@ export interface JsonWebKeyPair {
 
 const jwtPart = /^[\w-]+$/;
 
-// A JWT is base64url three times over: decoded, it is a quarter smaller. Anything that would not come back byte for byte stays text.
+// A JWT is base64url three times over: decoded, it is a quarter smaller. Anything that would not
+// come back byte for byte stays text.
 const packToken = (value: string): Buffer => {
   const parts = value.split('.');
   const decoded = parts.map((part) => Buffer.from(part, 'base64url'));
-  const exact = parts.length === 3 && parts.every((part, i) => jwtPart.test(part) && decoded[i]?.toString('base64url') === part);
+  const exact =
+    parts.length === 3 &&
+    parts.every((part, i) => jwtPart.test(part) && decoded[i]?.toString('base64url') === part);
   const pieces = exact ? decoded : [Buffer.from(value)];
   const head = Buffer.alloc(1 + 2 * pieces.length);
   head.writeUInt8(pieces.length, 0);
@@ -87,7 +99,12 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
     record.denied ?? null,
     record.dpop ?? null,
     record.refreshToken === undefined ? 0 : 1,
-    record.tokens.map(({ audience, scope, expiresAt, renewAt }) => [audience, packScopes(scope), expiresAt, renewAt]),
+    record.tokens.map(({ audience, scope, expiresAt, renewAt }) => [
+      audience,
+      packScopes(scope),
+      expiresAt,
+      renewAt,
+    ]),
   ];
   if (record.vault !== undefined) facts.push(record.vault);
   const json = Buffer.from(JSON.stringify(facts));
@@ -101,7 +118,10 @@ export const encodeRecord = (record: SessionRecord): Buffer => {
   return Buffer.concat([length, json, ...values.map(packToken)]);
 };
 
-/** Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is trusted. */
+/**
+ * Reads what encodeRecord wrote; the bytes come out of an authenticated seal, so their form is
+ * trusted.
+ */
 export const decodeRecord = (bytes: Buffer): SessionRecord => {
   let at = 2 + bytes.readUInt16BE(0);
   const facts = JSON.parse(bytes.toString('utf8', 2, at)) as Facts;

@@ -1,22 +1,33 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/client.ts';
 import type { Argument } from '../redis/batch.ts';
-import { readEntry, readTombstone, writeEntry, type Found, type Lease, type Store } from './store.ts';
+import {
+  readEntry,
+  readTombstone,
+  writeEntry,
+  type Found,
+  type Lease,
+  type Store,
+} from './store.ts';
 
 const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-const [entries, lists] = [text('store.lua'), text('enlist.lua')];
+const [entries, lists] = [text('store.lua'), text('index.lua')];
 const endsAtBytes = 6;
 // What is noted in a list and has not this form (see ticket.ts) is no session of ours.
 const sessionKey = /^[\w-]{1,64}$/;
 const sidName = /^([\w-]{1,64})\.([\w-]{1,64})$/;
 const endings = 3;
 
-/** Keeps session entries in Redis, shared by all gateways; every operation throws Failure `store_unavailable` when Redis does not answer in time. */
+/**
+ * Keeps session entries in Redis, shared by all gateways; every operation throws Failure
+ * `store_unavailable` when Redis does not answer in time.
+ */
 export const createRedisStore = (redis: Redis): Store => {
-  // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its new token would be lost.
+  // It changes entries that are there and makes none: a refresh goes on when Redis is full, or its
+  // new token would be lost.
   const run = redis.script(entries, { replies: 'bytes', keys: ['string'] });
-  const enlistUser = redis.script(lists, { allowOom: false, keys: ['hash'] });
-  const enlistSid = redis.script(lists, { allowOom: false, keys: ['zset'] });
+  const indexByUser = redis.script(lists, { allowOom: false, keys: ['hash'] });
+  const indexBySid = redis.script(lists, { allowOom: false, keys: ['zset'] });
   // Another type under a key of ours is junk, and would be for ever: nothing is noted there.
   const listed = async (key: string, asked: Promise<unknown>): Promise<unknown[]> => {
     try {
@@ -28,7 +39,8 @@ export const createRedisStore = (redis: Redis): Store => {
       return [];
     }
   };
-  const call = async (key: string, ...args: Argument[]): Promise<unknown[]> => (await run([`session:${key}`], args)) as unknown[];
+  const call = async (key: string, ...args: Argument[]): Promise<unknown[]> =>
+    (await run([`session:${key}`], args)) as unknown[];
   const word = (reply: unknown[]): string => String(reply[0]);
   const found = ([, value, now, left]: unknown[]): Found | undefined => {
     const entry = value instanceof Buffer ? readEntry(value) : undefined;
@@ -56,7 +68,10 @@ export const createRedisStore = (redis: Redis): Store => {
       return Number(await run(['session:clock'], ['now']));
     },
     async create(key, entry, idleMs) {
-      return (await redis.command('SET', `session:${key}`, writeEntry(entry), 'PX', idleMs, 'NX')) === 'OK';
+      return (
+        (await redis.command('SET', `session:${key}`, writeEntry(entry), 'PX', idleMs, 'NX')) ===
+        'OK'
+      );
     },
     async read(key, idleMs = 0, buried, chain) {
       const reply = (await run([`session:${key}`], ['read', idleMs], chain)) as unknown[];
@@ -65,7 +80,13 @@ export const createRedisStore = (redis: Redis): Store => {
       return undefined;
     },
     async replace(key, entry, over) {
-      const reply = await call(key, 'replace', over.generation, over.holder ?? '', writeEntry(entry));
+      const reply = await call(
+        key,
+        'replace',
+        over.generation,
+        over.holder ?? '',
+        writeEntry(entry),
+      );
       const outcome = word(reply);
       if (outcome === 'replaced') await secured(key);
       if (outcome === 'replaced' || outcome === 'stale' || outcome === 'held') return outcome;
@@ -74,7 +95,7 @@ export const createRedisStore = (redis: Redis): Store => {
     async lease(key, generation, holder, { leaseMs, leewayMs, writeMs }): Promise<Lease> {
       const reply = await call(key, 'lease', generation, leaseMs, writeMs, holder, leewayMs);
       const kind = word(reply);
-      if (kind === 'yours') {
+      if (kind === 'acquired') {
         await secured(key);
         return { kind, now: Number(reply[1]) };
       }
@@ -82,9 +103,9 @@ export const createRedisStore = (redis: Redis): Store => {
         const since = Number(reply[2]);
         return { kind, waitMs: Number(reply[1]), sinceMs: since < 0 ? undefined : since };
       }
-      if (kind === 'lost') return { kind, agoMs: Number(reply[1]) };
-      const newer = kind === 'newer' ? found(reply) : undefined;
-      return newer === undefined ? { kind: 'gone' } : { kind: 'newer', found: newer };
+      if (kind === 'abandoned') return { kind, agoMs: Number(reply[1]) };
+      const newer = kind === 'superseded' ? found(reply) : undefined;
+      return newer === undefined ? { kind: 'gone' } : { kind: 'superseded', found: newer };
     },
     async abandon(key, generation, { leaseMs, writeMs }) {
       return word(await call(key, 'abandon', generation, leaseMs, writeMs)) === 'done';
@@ -92,8 +113,8 @@ export const createRedisStore = (redis: Redis): Store => {
     async renew(key, holder, leaseMs) {
       return word(await call(key, 'renew', holder, leaseMs)) === 'done';
     },
-    async settle(key, holder, pauseMs) {
-      await call(key, 'settle', holder, pauseMs);
+    async release(key, holder, pauseMs) {
+      await call(key, 'release', holder, pauseMs);
     },
     async end(key) {
       return ended(key, 'end');
@@ -101,16 +122,18 @@ export const createRedisStore = (redis: Redis): Store => {
     async passOn(key, forMs) {
       return word(await call(key, 'pass on', forMs)) === 'done';
     },
-    async bury(key, forMs) {
-      return ended(key, 'bury', forMs);
+    async tombstone(key, forMs) {
+      return ended(key, 'tombstone', forMs);
     },
-    async take(key) {
-      const [kind, value] = await call(key, 'take');
-      return String(kind) === 'taken' && value instanceof Uint8Array ? readTombstone(Buffer.from(value)) : undefined;
+    async reclaim(key) {
+      const [kind, value] = await call(key, 'reclaim');
+      return String(kind) === 'taken' && value instanceof Uint8Array
+        ? readTombstone(Buffer.from(value))
+        : undefined;
     },
-    async enlist({ user, sid }, key, facts, forMs) {
-      await enlistUser([`user:${user}`], ['user', key, forMs, facts]);
-      if (sid !== undefined) await enlistSid([`sid:${sid}`], ['sid', `${user}.${key}`, forMs]);
+    async index({ user, sid }, key, facts, forMs) {
+      await indexByUser([`user:${user}`], ['user', key, forMs, facts]);
+      if (sid !== undefined) await indexBySid([`sid:${sid}`], ['sid', `${user}.${key}`, forMs]);
     },
     async ofUser(user) {
       const list = `user:${user}`;
@@ -132,14 +155,14 @@ export const createRedisStore = (redis: Redis): Store => {
         return user === undefined || key === undefined ? [] : [{ user, key }];
       });
     },
-    async delist(user, keys) {
+    async unindex(user, keys) {
       const list = `user:${user}`;
       if (keys.length > 0) await listed(list, redis.command('HDEL', list, ...keys));
     },
-    async once(name, forMs) {
+    async consumeOnce(name, forMs) {
       return (await redis.command('SET', `once:${name}`, 1, 'PX', forMs, 'NX')) === 'OK';
     },
-    async used(name) {
+    async isConsumed(name) {
       return Number(await redis.command('EXISTS', `once:${name}`)) > 0;
     },
     close() {

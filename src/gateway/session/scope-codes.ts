@@ -1,5 +1,6 @@
-// One letter for each scope that nearly every session has: seven of them in full would make an entry a tenth larger, and its memory a quarter,
-// since Redis' allocator gives space in steps. The order is part of what is stored: only append.
+// One letter for each scope that nearly every session has: seven of them in full would make an
+// entry a tenth larger, and its memory a quarter, since Redis' allocator gives space in steps. The
+// order is part of what is stored: only append.
 const common = [
   'openid',
   'profile',
@@ -20,8 +21,17 @@ const scopes = new Map(common.map((scope, index) => [letter(index), scope]));
 
 /** Writes scopes in their order, the common ones as a letter. */
 export const packScopes = (list: readonly string[]): string =>
-  list.map((scope) => codes.get(scope) ?? (scope.length === 1 || scope.startsWith('=') ? `=${scope}` : scope)).join(' ');
+  list
+    .map(
+      (scope) =>
+        codes.get(scope) ?? (scope.length === 1 || scope.startsWith('=') ? `=${scope}` : scope),
+    )
+    .join(' ');
 
 /** Reads what packScopes wrote. */
 export const unpackScopes = (text: string): string[] =>
-  text === '' ? [] : text.split(' ').map((code) => scopes.get(code) ?? (code.startsWith('=') ? code.slice(1) : code));
+  text === ''
+    ? []
+    : text
+        .split(' ')
+        .map((code) => scopes.get(code) ?? (code.startsWith('=') ? code.slice(1) : code));

@@ -13,7 +13,7 @@ return function(KEYS, ARGV)
 
   local value = redis.call('GET', key)
   if not value then
-    if verb == 'bury' then
+    if verb == 'tombstone' then
       -- Listed and not written: a sign-in may be about to write it, and must find the place taken.
       redis.pcall('SET', key, struct.pack('>BI4I6I6', 1, 0, now + 60000, now) .. string.rep('\0', 20), 'PX', 60000)
     end
@@ -39,16 +39,16 @@ return function(KEYS, ARGV)
   end
   -- Generation 0 marks a tombstone: gone for every verb but the one that takes what is left of it.
   if generation == 0 then
-    if verb == 'take' then
+    if verb == 'reclaim' then
       redis.call('DEL', key)
       return { 'taken', value }
     end
     return { 'gone', 'buried' }, true
   end
-  if verb == 'take' then
+  if verb == 'reclaim' then
     return { 'gone' }
   end
-  if verb == 'bury' then
+  if verb == 'tombstone' then
     local head = struct.pack('>I4', 0) .. value:sub(6, 17) .. struct.pack('>I4', generation) .. string.rep('\0', 16)
     local written = redis.pcall('SETRANGE', key, 1, head)
     if type(written) == 'table' then
@@ -100,7 +100,7 @@ return function(KEYS, ARGV)
   if verb == 'lease' or verb == 'abandon' then
     local mine, lasts, writes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
     if generation ~= mine then
-      return { 'newer', value, now, redis.call('PTTL', key) }
+      return { 'superseded', value, now, redis.call('PTTL', key) }
     end
     -- The clock was set back: no lease holds longer than it was given for.
     if holder ~= nobody and (untilMs > now + lasts or spent > now) then
@@ -125,10 +125,10 @@ return function(KEYS, ARGV)
       if final > now then
         return { 'busy', final - now, since }
       end
-      return { 'lost', since }
+      return { 'abandoned', since }
     end
     mark(asker, now + lasts, spent > 0 and spent or now)
-    return { 'yours', now }
+    return { 'acquired', now }
   end
 
   if holder ~= ARGV[2] then

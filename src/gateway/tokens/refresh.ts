@@ -62,7 +62,7 @@ export const createRefresh = (parts: {
     const until = performance.now() + terms.writeMs;
     let done = 0;
     while (done < 2 && performance.now() < until) {
-      await store.settle(session.key, holder, 0).then(
+      await store.release(session.key, holder, 0).then(
         () => (done += 1),
         () => undefined,
       );
@@ -96,16 +96,16 @@ export const createRefresh = (parts: {
           void background.track(handBack(session, holder));
           throw failure;
         });
-      if (lease.kind === 'yours') {
+      if (lease.kind === 'acquired') {
         run.decidedAt = performance.now() + exchangeMs;
         return rotate(session, holder, ask.scope);
       }
-      if (lease.kind === 'newer') {
+      if (lease.kind === 'superseded') {
         return sessions.adopt(session, lease.found) ? { kind: 'renewed' } : { kind: 'ended' };
       }
       if (lease.kind === 'gone') return { kind: 'ended' };
       const left = until - performance.now();
-      if (lease.kind === 'lost') {
+      if (lease.kind === 'abandoned') {
         if (looked || left <= 0) return lost(session, lease.agoMs, ask.final && looked);
         // A clock that jumped makes a lease look older than it is; its holder says within this time
         // that it lives.

@@ -141,7 +141,7 @@ export const createRotate = (parts: {
       const passing = answer.kind === 'temporary';
       const asked = passing ? (answer.retryAfterSeconds ?? 0) * 1000 : 0;
       const wait = passing ? Math.min(longestPauseMs, Math.max(pauseMs, asked)) : 0;
-      await store.settle(session.key, holder, wait);
+      await store.release(session.key, holder, wait);
       if (answer.kind === 'step_up') return answer;
       return { kind: 'temporary', retryAfterSeconds: Math.ceil(wait / 1000) };
     } finally {

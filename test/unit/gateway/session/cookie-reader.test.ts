@@ -6,7 +6,9 @@ import { newTicket, readTicket } from '../../../../src/gateway/session/ticket.ts
 const name = 'my_account_session';
 const [current, former] = ['the key that signs', 'the key before it'];
 const signed = (ticket: string, key = current): string =>
-  encodeURIComponent(`s:${ticket}.${createHmac('sha256', key).update(ticket).digest('base64').replace(/=+$/, '')}`);
+  encodeURIComponent(
+    `s:${ticket}.${createHmac('sha256', key).update(ticket).digest('base64').replace(/=+$/, '')}`,
+  );
 const keyOf = (ticket: string): string | undefined => readTicket(ticket)?.key;
 
 describe('a session cookie', () => {
@@ -28,7 +30,10 @@ describe('a session cookie', () => {
   test.each([
     ['unsigned', (ticket: string) => encodeURIComponent(`s:${ticket}`)],
     ['signed with another key', (ticket: string) => signed(ticket, 'a key of nobody')],
-    ['with another ticket under the signature', (ticket: string) => signed(newTicket()).replace(/^s%3A[\w-]+/, `s%3A${ticket}`)],
+    [
+      'with another ticket under the signature',
+      (ticket: string) => signed(newTicket()).replace(/^s%3A[\w-]+/, `s%3A${ticket}`),
+    ],
     ['with its signature cut', (ticket: string) => signed(ticket).slice(0, -4)],
     ['without its mark', (ticket: string) => signed(ticket).replace('s%3A', '')],
     ['empty', () => ''],
@@ -47,18 +52,26 @@ describe('a session cookie', () => {
 
   test('sent twice gives both, in the order sent; a broken one hides no good one', () => {
     const [one, two] = [newTicket(), newTicket()];
-    expect(keys(`${name}=${signed(one)}; ${name}=${signed(two)}`)).toEqual([keyOf(one), keyOf(two)]);
+    expect(keys(`${name}=${signed(one)}; ${name}=${signed(two)}`)).toEqual([
+      keyOf(one),
+      keyOf(two),
+    ]);
     expect(keys(`${name}=broken; ${name}=${signed(two)}`)).toEqual([keyOf(two)]);
   });
 
   test('behind a space, inside of another cookie, is not read', () => {
     const value = signed(newTicket());
-    for (const before of ['x=y ', 'x=y\t', 'x=', 'x=y, ', '\u00a0', 'x="a ']) expect(keys(`${before}${name}=${value}`)).toEqual([]);
+    for (const before of ['x=y ', 'x=y\t', 'x=', 'x=y, ', '\u00a0', 'x="a '])
+      expect(keys(`${before}${name}=${value}`)).toEqual([]);
   });
 
   test('sent twice with one value is one', () => {
     const cookie = `${name}=${signed(newTicket())}`;
-    expect(read(`${cookie}; ${cookie}`)).toMatchObject({ tickets: { length: 1 }, sent: 2, crowded: false });
+    expect(read(`${cookie}; ${cookie}`)).toMatchObject({
+      tickets: { length: 1 },
+      sent: 2,
+      crowded: false,
+    });
   });
 
   test('among 500 of another form is found, since those cost nothing', () => {
@@ -68,8 +81,15 @@ describe('a session cookie', () => {
   });
 
   test('behind four of its form is not looked for, and that is said', () => {
-    const crowd = Array.from({ length: 4 }, () => `${name}=${signed(newTicket(), 'a key of nobody')}`).join('; ');
+    const crowd = Array.from(
+      { length: 4 },
+      () => `${name}=${signed(newTicket(), 'a key of nobody')}`,
+    ).join('; ');
     expect(read(crowd)).toMatchObject({ tickets: [], sent: 4, crowded: false });
-    expect(read(`${crowd}; ${name}=${signed(newTicket())}`)).toMatchObject({ tickets: [], sent: 5, crowded: true });
+    expect(read(`${crowd}; ${name}=${signed(newTicket())}`)).toMatchObject({
+      tickets: [],
+      sent: 5,
+      crowded: true,
+    });
   });
 });

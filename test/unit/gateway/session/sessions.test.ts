@@ -1,10 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
-import { decodeRecord, encodeRecord, type SessionRecord } from '../../../../src/gateway/session/record.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type SessionRecord,
+} from '../../../../src/gateway/session/record.ts';
 import { createEvents } from '../../../../src/gateway/session/events.ts';
 import { packScopes, unpackScopes } from '../../../../src/gateway/session/scope-codes.ts';
 import { createSeal } from '../../../../src/gateway/session/seal.ts';
-import { createSessionList } from '../../../../src/gateway/session/list.ts';
+import { createUserSessions } from '../../../../src/gateway/session/user-sessions.ts';
 import { createSessions } from '../../../../src/gateway/session/sessions.ts';
 import { createMemoryStore } from '../../../../src/gateway/session/memory-store.ts';
 import { newTicket, readTicket } from '../../../../src/gateway/session/ticket.ts';
@@ -52,8 +56,14 @@ describe('a record', () => {
   });
   test('keeps tokens that are no JWTs, and absent facts, as they are', () => {
     const bare: SessionRecord = { sub: 's', idToken: 'not.a.jwt!', tokens: [] };
-    expect(decodeRecord(encodeRecord(bare))).toMatchObject({ sub: 's', idToken: 'not.a.jwt!', tokens: [] });
-    expect(decodeRecord(encodeRecord({ ...record, idToken: 'a.b.c', refreshToken: 'x..y' }))).toMatchObject({
+    expect(decodeRecord(encodeRecord(bare))).toMatchObject({
+      sub: 's',
+      idToken: 'not.a.jwt!',
+      tokens: [],
+    });
+    expect(
+      decodeRecord(encodeRecord({ ...record, idToken: 'a.b.c', refreshToken: 'x..y' })),
+    ).toMatchObject({
       idToken: 'a.b.c',
       refreshToken: 'x..y',
     });
@@ -61,7 +71,18 @@ describe('a record', () => {
 });
 
 test('scopes come back in their order, common and uncommon, one letter long or not', () => {
-  const scopes = ['openid', 'x', 'A', 'own:scope', 'read:me:factors', 'B', 'email', 'offline_access', '=', '=A'];
+  const scopes = [
+    'openid',
+    'x',
+    'A',
+    'own:scope',
+    'read:me:factors',
+    'B',
+    'email',
+    'offline_access',
+    '=',
+    '=A',
+  ];
   expect(unpackScopes(packScopes(scopes))).toEqual(scopes);
   expect(unpackScopes(packScopes([]))).toEqual([]);
 });
@@ -95,14 +116,17 @@ describe('a session', () => {
   test('survives the rotation of the server secret', async () => {
     const cookie = newTicket();
     await sessionsWith([old]).begin(cookie, () => record, {});
-    expect((await sessionsWith([newer, old]).find(readTicket(cookie), true))?.record).toEqual(record);
+    expect((await sessionsWith([newer, old]).find(readTicket(cookie), true))?.record).toEqual(
+      record,
+    );
   });
 
   test('stands in the store without a readable byte of its tokens, subject or cookie', async () => {
     const cookie = newTicket();
     await sessionsWith([old]).begin(cookie, () => record, { device: 'Firefox on Windows' });
     const kept = (await store.read(readTicket(cookie)?.key ?? ''))?.entry.sealed ?? Buffer.alloc(0);
-    for (const secret of [jwt.slice(0, 12), 'refresh-token', 'auth0|507', 'read:me']) expect(kept.includes(secret)).toBe(false);
+    for (const secret of [jwt.slice(0, 12), 'refresh-token', 'auth0|507', 'read:me'])
+      expect(kept.includes(secret)).toBe(false);
     expect(readTicket(cookie)?.key).not.toContain(cookie.slice(0, 8));
   });
 
@@ -110,7 +134,10 @@ describe('a session', () => {
     const sessions = sessionsWith([old]);
     const cookie = newTicket();
     await sessions.begin(cookie, () => record, {});
-    const [a, b] = [await sessions.find(readTicket(cookie), true), await sessions.find(readTicket(cookie), true)];
+    const [a, b] = [
+      await sessions.find(readTicket(cookie), true),
+      await sessions.find(readTicket(cookie), true),
+    ];
     if (!a || !b) throw new Error('no session');
     expect(await sessions.write(a, { ...record, refreshToken: 'first' })).toBe('replaced');
     expect(await sessions.write(b, { ...record, refreshToken: 'second' })).toBe('stale');
@@ -130,19 +157,28 @@ describe('a session', () => {
 
   test('shows nothing of itself when it is printed or serialised', async () => {
     const session = await sessionsWith([old]).begin(newTicket(), () => record, {});
-    expect(inspect(session, { depth: 9 }) + JSON.stringify({ session })).not.toMatch(/auth0|refresh|eyJ/);
+    expect(inspect(session, { depth: 9 }) + JSON.stringify({ session })).not.toMatch(
+      /auth0|refresh|eyJ/,
+    );
   });
 
   test('refuses cookie values that have not the form of one', async () => {
     const sessions = sessionsWith([old]);
-    for (const value of ['', 'x', 'a'.repeat(63), 'a'.repeat(65), `${'a'.repeat(63)}!`, '\u0000'.repeat(64)]) {
+    for (const value of [
+      '',
+      'x',
+      'a'.repeat(63),
+      'a'.repeat(65),
+      `${'a'.repeat(63)}!`,
+      '\u0000'.repeat(64),
+    ]) {
       expect(await sessions.find(readTicket(value), true)).toBeUndefined();
     }
   });
 });
 
 describe("the user's sessions", () => {
-  const list = createSessionList({
+  const list = createUserSessions({
     store,
     listSeal: createSeal([old], 'session list'),
     issuer: 'https://t.example/',
@@ -152,14 +188,19 @@ describe("the user's sessions", () => {
   const sessions = sessionsWith([old]);
   const begin = async (sub: string, sid: string, device = 'Firefox on Windows') => {
     const cookie = newTicket();
-    return { cookie, session: await sessions.begin(cookie, () => ({ ...record, sub, sid }), { device }) };
+    return {
+      cookie,
+      session: await sessions.begin(cookie, () => ({ ...record, sub, sid }), { device }),
+    };
   };
 
   test('show the device and leave out what has ended', async () => {
     const [one, two] = [await begin('u1', 's1'), await begin('u1', 's2', 'Chrome on macOS')];
     await sessions.end(one.session);
     const rows = await list.of(two.session.user);
-    expect(rows.map(({ id, device }) => [id, device])).toEqual([[two.session.key, 'Chrome on macOS']]);
+    expect(rows.map(({ id, device }) => [id, device])).toEqual([
+      [two.session.key, 'Chrome on macOS'],
+    ]);
   });
 
   test('end by one of the same user only', async () => {
@@ -171,10 +212,15 @@ describe("the user's sessions", () => {
   });
 
   test('end all but one', async () => {
-    const [keep, other, third] = [await begin('u4', 's5'), await begin('u4', 's6'), await begin('u4', 's7')];
+    const [keep, other, third] = [
+      await begin('u4', 's5'),
+      await begin('u4', 's6'),
+      await begin('u4', 's7'),
+    ];
     expect(await list.endOthers(keep.session.user, keep.session.key)).toBe(2);
     expect(await sessions.find(readTicket(keep.cookie), false)).toBeDefined();
-    for (const { cookie } of [other, third]) expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
+    for (const { cookie } of [other, third])
+      expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
   });
 
   test('end by the sid Auth0 names; known even when it had ended, unknown when it never was', async () => {
@@ -189,19 +235,35 @@ describe("the user's sessions", () => {
     const before = [await begin('u6', 's9'), await begin('u6', 's10')];
     expect((await list.endNamed({ sub: 'u6' })).ended).toBe(2);
     const after = await begin('u6', 's11');
-    for (const { cookie } of before) expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
+    for (const { cookie } of before)
+      expect(await sessions.find(readTicket(cookie), false)).toBeUndefined();
     expect(await sessions.find(readTicket(after.cookie), false)).toBeDefined();
   });
 });
 
 describe('a session ended from elsewhere', () => {
   const listSeal = createSeal([old], 'session list');
-  const list = createSessionList({ store, listSeal, issuer: 'https://t.example/', idleMs: 60_000, events: createEvents() });
+  const list = createUserSessions({
+    store,
+    listSeal,
+    issuer: 'https://t.example/',
+    idleMs: 60_000,
+    events: createEvents(),
+  });
   const left: string[] = [];
-  const sessions = sessionsWith([old], ({ record: { refreshToken = '' } }) => left.push(refreshToken));
+  const sessions = sessionsWith([old], ({ record: { refreshToken = '' } }) =>
+    left.push(refreshToken),
+  );
   const begin = async (refreshToken: string) => {
     const cookie = newTicket();
-    return { cookie, session: await sessions.begin(cookie, () => ({ ...record, sub: refreshToken, refreshToken }), {}) };
+    return {
+      cookie,
+      session: await sessions.begin(
+        cookie,
+        () => ({ ...record, sub: refreshToken, refreshToken }),
+        {},
+      ),
+    };
   };
   const settled = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -243,19 +305,30 @@ describe('a session ended from elsewhere', () => {
     const { session } = await begin('t4');
     const cookie = newTicket();
     // What a logout from Auth0 does that comes when the session is listed and not yet written.
-    await store.bury(readTicket(cookie)?.key ?? '', 60_000);
-    const beginning = sessions.begin(cookie, () => ({ ...session.record, refreshToken: 't4, second' }), {});
-    await expect(beginning).rejects.toMatchObject({ code: 'login_failed', members: { loginUrl: '/auth/login' } });
+    await store.tombstone(readTicket(cookie)?.key ?? '', 60_000);
+    const beginning = sessions.begin(
+      cookie,
+      () => ({ ...session.record, refreshToken: 't4, second' }),
+      {},
+    );
+    await expect(beginning).rejects.toMatchObject({
+      code: 'login_failed',
+      members: { loginUrl: '/auth/login' },
+    });
     expect(left.splice(0)).toEqual(['t4, second']);
     expect(await sessions.find(readTicket(cookie), true)).toBeUndefined();
   });
 });
 
 test('a user agent is told in a few known words, never in its own', () => {
-  expect(deviceName('Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0')).toBe('Firefox on Windows');
-  expect(deviceName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Mobile Safari/604.1')).toBe(
-    'Safari on iPhone',
-  );
+  expect(
+    deviceName('Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0'),
+  ).toBe('Firefox on Windows');
+  expect(
+    deviceName(
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Mobile Safari/604.1',
+    ),
+  ).toBe('Safari on iPhone');
   expect(deviceName('<script>alert(1)</script>')).toBe('unknown device');
   expect(deviceName(undefined)).toBe('unknown device');
 });

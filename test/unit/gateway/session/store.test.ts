@@ -41,7 +41,11 @@ afterAll(async () => {
 
 const holder = (): Buffer => randomBytes(8);
 const key = (): string => randomBytes(16).toString('base64url');
-const terms = (leaseMs: number, leewayMs: number, writeMs = 60_000): LeaseTerms => ({ leaseMs, leewayMs, writeMs });
+const terms = (leaseMs: number, leewayMs: number, writeMs = 60_000): LeaseTerms => ({
+  leaseMs,
+  leewayMs,
+  writeMs,
+});
 
 describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   const the = (): Store => {
@@ -49,9 +53,17 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     if (store === undefined) throw new Error('no such store');
     return store;
   };
-  const begin = async (endsInMs = 60_000, idleMs = 60_000): Promise<{ key: string; entry: Entry }> => {
+  const begin = async (
+    endsInMs = 60_000,
+    idleMs = 60_000,
+  ): Promise<{ key: string; entry: Entry }> => {
     const now = await the().now();
-    const entry = { generation: 1, endsAt: now + endsInMs, createdAt: now, sealed: Buffer.from([0, 255, 13, 10, 0, 7]) };
+    const entry = {
+      generation: 1,
+      endsAt: now + endsInMs,
+      createdAt: now,
+      sealed: Buffer.from([0, 255, 13, 10, 0, 7]),
+    };
     const made = { key: key(), entry };
     await the().create(made.key, entry, idleMs);
     return made;
@@ -98,7 +110,9 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     const { key, entry } = await begin();
     const second = { ...entry, generation: 2, sealed: Buffer.from('second') };
     expect(await the().replace(key, second, { generation: 1 })).toBe('replaced');
-    expect(await the().replace(key, { ...second, sealed: Buffer.from('late') }, { generation: 1 })).toBe('stale');
+    expect(
+      await the().replace(key, { ...second, sealed: Buffer.from('late') }, { generation: 1 }),
+    ).toBe('stale');
     expect((await the().read(key))?.entry.sealed.toString()).toBe('second');
   });
 
@@ -119,7 +133,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
   test('lends a generation to one holder at a time', async () => {
     const { key } = await begin();
     const [first, second] = [holder(), holder()];
-    expect((await the().lease(key, 1, first, terms(5_000, 0))).kind).toBe('yours');
+    expect((await the().lease(key, 1, first, terms(5_000, 0))).kind).toBe('acquired');
     expect((await the().lease(key, 1, second, terms(5_000, 0))).kind).toBe('busy');
   });
 
@@ -127,25 +141,35 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     const { key, entry } = await begin();
     const mine = holder();
     await the().lease(key, 1, mine, terms(5_000, 0));
-    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: holder() })).toBe('held');
-    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('replaced');
+    expect(
+      await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: holder() }),
+    ).toBe('held');
+    expect(
+      await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine }),
+    ).toBe('replaced');
   });
 
   test('answers whoever asks for an old generation with the newer entry', async () => {
     const { key, entry } = await begin();
     const mine = holder();
     await the().lease(key, 1, mine, terms(5_000, 0));
-    await the().replace(key, { ...entry, generation: 2, sealed: Buffer.from('new') }, { generation: 1, holder: mine });
+    await the().replace(
+      key,
+      { ...entry, generation: 2, sealed: Buffer.from('new') },
+      { generation: 1, holder: mine },
+    );
     const lease = await the().lease(key, 1, holder(), terms(5_000, 0));
-    expect(lease.kind === 'newer' ? lease.found.entry.sealed.toString() : lease.kind).toBe('new');
+    expect(lease.kind === 'superseded' ? lease.found.entry.sealed.toString() : lease.kind).toBe(
+      'new',
+    );
   });
 
   test('never lends a generation again whose holder vanished, except within the leeway', async () => {
     const { key } = await begin();
     await the().lease(key, 1, holder(), terms(50, 0));
     await pass(100);
-    expect((await the().lease(key, 1, holder(), terms(50, 0, 50))).kind).toBe('lost');
-    expect((await the().lease(key, 1, holder(), terms(50, 30_000))).kind).toBe('yours');
+    expect((await the().lease(key, 1, holder(), terms(50, 0, 50))).kind).toBe('abandoned');
+    expect((await the().lease(key, 1, holder(), terms(50, 30_000))).kind).toBe('acquired');
   });
 
   test('gives nobody up for lost who may still write, and then its generation only', async () => {
@@ -157,14 +181,18 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     expect(waiting).toMatchObject({ kind: 'busy', sinceMs: expect.any(Number) });
     expect(waiting.kind === 'busy' && waiting.waitMs).toBeGreaterThan(50_000);
     expect(await the().abandon(key, 1, terms(50, 0))).toBe(false);
-    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('replaced');
+    expect(
+      await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine }),
+    ).toBe('replaced');
     expect(await the().abandon(key, 1, terms(50, 0, 50))).toBe(false);
     expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(false);
     await the().lease(key, 2, mine, terms(50, 0));
     await pass(100);
     expect(await the().abandon(key, 2, terms(50, 0, 50))).toBe(true);
     expect(await the().read(key)).toBeUndefined();
-    expect(await the().replace(key, { ...entry, generation: 3 }, { generation: 2, holder: mine })).toBe('gone');
+    expect(
+      await the().replace(key, { ...entry, generation: 3 }, { generation: 2, holder: mine }),
+    ).toBe('gone');
   });
 
   test('takes the answer of a former holder when nobody else spends the generation, and not while somebody does', async () => {
@@ -173,7 +201,7 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     const second = { ...entry, generation: 2 };
     await the().lease(key, 1, former, terms(50, 30_000));
     await pass(100);
-    expect((await the().lease(key, 1, latter, terms(150, 30_000))).kind).toBe('yours');
+    expect((await the().lease(key, 1, latter, terms(150, 30_000))).kind).toBe('acquired');
     expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('held');
     await pass(200);
     expect(await the().replace(key, second, { generation: 1, holder: former })).toBe('replaced');
@@ -191,21 +219,23 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
     expect(buried).toBe(0);
     expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('gone');
     expect(await the().renew(key, mine, 5_000)).toBe(false);
-    expect(await the().bury(key, 60_000)).toBe(false);
+    expect(await the().tombstone(key, 60_000)).toBe(false);
     expect(await the().end(key)).toBe(false);
-    expect(await the().take(key)).toBeUndefined();
+    expect(await the().reclaim(key)).toBeUndefined();
     expect(await the().create(key, entry, 60_000)).toBe(false);
-    expect(await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine })).toBe('passed_on');
+    expect(
+      await the().replace(key, { ...entry, generation: 2 }, { generation: 1, holder: mine }),
+    ).toBe('passed_on');
   });
 
   test('lends again what was given back unspent, after the pause', async () => {
     const { key } = await begin();
     const mine = holder();
     await the().lease(key, 1, mine, terms(5_000, 0));
-    await the().settle(key, mine, 150);
+    await the().release(key, mine, 150);
     expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('busy');
     await pass(200);
-    expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('yours');
+    expect((await the().lease(key, 1, holder(), terms(5_000, 0))).kind).toBe('acquired');
   });
 
   test('a renewed lease outlives its first end; a stranger cannot renew it', async () => {
@@ -224,11 +254,11 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
 
   test('lists what was noted under a user and a sid, and forgets what is taken off', async () => {
     const place = { user: key(), sid: key() };
-    await the().enlist(place, 'one', Buffer.from([1, 0, 2]), 60_000);
-    await the().enlist(place, 'two', Buffer.from('facts'), 60_000);
+    await the().index(place, 'one', Buffer.from([1, 0, 2]), 60_000);
+    await the().index(place, 'two', Buffer.from('facts'), 60_000);
     expect([...(await the().ofUser(place.user)).keys()].sort()).toEqual(['one', 'two']);
     expect((await the().ofUser(place.user)).get('one')).toEqual(Buffer.from([1, 0, 2]));
-    await the().delist(place.user, ['one']);
+    await the().unindex(place.user, ['one']);
     expect([...(await the().ofUser(place.user)).keys()]).toEqual(['two']);
     const { user } = place;
     expect(await the().ofSid(place.sid)).toEqual([
@@ -245,21 +275,25 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
       const second = { ...entry, generation: 2, sealed: Buffer.from('the second generation') };
       await the().replace(key, second, { generation: 1 });
       await the().lease(key, 2, mine, terms(5_000, 0));
-      expect(await the().take(key)).toBeUndefined();
-      expect(await the().bury(key, 60_000)).toBe(true);
-      expect(await the().bury(key, 60_000)).toBe(false);
+      expect(await the().reclaim(key)).toBeUndefined();
+      expect(await the().tombstone(key, 60_000)).toBe(true);
+      expect(await the().tombstone(key, 60_000)).toBe(false);
       let told = 0;
       expect(await the().read(key, 60_000, () => (told += 1))).toBeUndefined();
       expect(told).toBe(1);
       for (const generation of [0, 1, 2]) {
-        expect(await the().replace(key, { ...entry, generation: 3 }, { generation, holder: mine })).toBe('gone');
+        expect(
+          await the().replace(key, { ...entry, generation: 3 }, { generation, holder: mine }),
+        ).toBe('gone');
         expect(await the().replace(key, { ...entry, generation: 3 }, { generation })).toBe('gone');
-        expect((await the().lease(key, generation, holder(), terms(5_000, 60_000))).kind).toBe('gone');
+        expect((await the().lease(key, generation, holder(), terms(5_000, 60_000))).kind).toBe(
+          'gone',
+        );
       }
       expect(await the().renew(key, mine, 5_000)).toBe(false);
-      await the().settle(key, mine, 1_000);
+      await the().release(key, mine, 1_000);
       expect(await the().create(key, entry, 60_000)).toBe(false);
-      const taken = await Promise.all(Array.from({ length: 10 }, async () => the().take(key)));
+      const taken = await Promise.all(Array.from({ length: 10 }, async () => the().reclaim(key)));
       expect(taken.filter((each) => each !== undefined)).toEqual([second]);
       expect(await the().read(key, 0, () => (told += 1))).toBeUndefined();
       expect(told).toBe(1);
@@ -267,78 +301,107 @@ describe.each(['in Redis', 'in memory'])('a store %s', (name) => {
 
     test('leaves nothing once its own browser ends it too', async () => {
       const { key } = await begin();
-      await the().bury(key, 60_000);
+      await the().tombstone(key, 60_000);
       expect(await the().end(key)).toBe(false);
-      expect(await the().take(key)).toBeUndefined();
+      expect(await the().reclaim(key)).toBeUndefined();
     });
 
     test('keeps what it held no longer than it would have lived, nor than was said', async () => {
-      const [idle, said, absolute] = [await begin(600_000, 90_000), await begin(600_000, 600_000), await begin(90_000, 600_000)];
-      for (const { key } of [idle, absolute]) await the().bury(key, 600_000);
-      await the().bury(said.key, 90_000);
+      const [idle, said, absolute] = [
+        await begin(600_000, 90_000),
+        await begin(600_000, 600_000),
+        await begin(90_000, 600_000),
+      ];
+      for (const { key } of [idle, absolute]) await the().tombstone(key, 600_000);
+      await the().tombstone(said.key, 90_000);
       await the().read(idle.key, 600_000);
       await pass(90_001);
-      for (const { key } of [idle, said, absolute]) expect(await the().take(key)).toBeUndefined();
+      for (const { key } of [idle, said, absolute])
+        expect(await the().reclaim(key)).toBeUndefined();
     });
 
     test('before it was written cannot begin any more, and holds nothing', async () => {
       const name = key();
-      expect(await the().bury(name, 60_000)).toBe(false);
+      expect(await the().tombstone(name, 60_000)).toBe(false);
       const now = await the().now();
-      expect(await the().create(name, { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('late') }, 60_000)).toBe(
-        false,
-      );
+      expect(
+        await the().create(
+          name,
+          { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('late') },
+          60_000,
+        ),
+      ).toBe(false);
       expect(await the().read(name)).toBeUndefined();
-      expect(await the().take(name)).toBeUndefined();
+      expect(await the().reclaim(name)).toBeUndefined();
     });
   });
 
   test('tells whether a name was used, without using it', async () => {
     const mark = key();
-    expect([await the().used(mark), await the().used(mark)]).toEqual([false, false]);
-    await the().once(mark, 60_000);
-    expect(await the().used(mark)).toBe(true);
+    expect([await the().isConsumed(mark), await the().isConsumed(mark)]).toEqual([false, false]);
+    await the().consumeOnce(mark, 60_000);
+    expect(await the().isConsumed(mark)).toBe(true);
     await pass(60_001);
-    expect(await the().used(mark)).toBe(false);
+    expect(await the().isConsumed(mark)).toBe(false);
   });
 
   test('says yes once to a name, until its time is over', async () => {
     const mark = key();
-    expect(await the().once(mark, 60_000)).toBe(true);
-    expect(await the().once(mark, 60_000)).toBe(false);
+    expect(await the().consumeOnce(mark, 60_000)).toBe(true);
+    expect(await the().consumeOnce(mark, 60_000)).toBe(false);
     await pass(60_001);
-    expect(await the().once(mark, 60_000)).toBe(true);
+    expect(await the().consumeOnce(mark, 60_000)).toBe(true);
   });
 });
 
 test('a lease holds no longer than it was given for when the clock is set back', async () => {
   let clock = 10_000_000;
   const store = createMemoryStore(() => clock);
-  await store.create('one', { generation: 1, endsAt: 99_000_000, createdAt: clock, sealed: Buffer.from('x') }, 60_000_000);
+  await store.create(
+    'one',
+    { generation: 1, endsAt: 99_000_000, createdAt: clock, sealed: Buffer.from('x') },
+    60_000_000,
+  );
   await store.lease('one', 1, holder(), terms(5_000, 30_000));
   clock -= 3_600_000;
-  expect(await store.lease('one', 1, holder(), terms(5_000, 30_000))).toMatchObject({ kind: 'busy', waitMs: 5_000 });
+  expect(await store.lease('one', 1, holder(), terms(5_000, 30_000))).toMatchObject({
+    kind: 'busy',
+    waitMs: 5_000,
+  });
   clock += 5_000;
-  expect((await store.lease('one', 1, holder(), terms(5_000, 30_000))).kind).toBe('yours');
+  expect((await store.lease('one', 1, holder(), terms(5_000, 30_000))).kind).toBe('acquired');
   store.close();
 });
 
 test('a lease in Redis that reaches further than it was given for, since the clock was set back, is cut to that', async () => {
   const store = createRedisStore(clock.redis);
   const now = await store.now();
-  await store.create('back', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
+  await store.create(
+    'back',
+    { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') },
+    60_000,
+  );
   await store.lease('back', 1, holder(), terms(3_600_000, 30_000));
-  expect(await store.lease('back', 1, holder(), terms(50, 30_000))).toMatchObject({ kind: 'busy', waitMs: 50 });
+  expect(await store.lease('back', 1, holder(), terms(50, 30_000))).toMatchObject({
+    kind: 'busy',
+    waitMs: 50,
+  });
   await pass(100);
-  expect((await store.lease('back', 1, holder(), terms(50, 30_000))).kind).toBe('yours');
+  expect((await store.lease('back', 1, holder(), terms(50, 30_000))).kind).toBe('acquired');
 });
 
 test('a hundred simultaneous askers in Redis get one lease', async () => {
   const store = createRedisStore(clock.redis);
   const now = await store.now();
-  await store.create('many', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
-  const answers = await Promise.all(Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), terms(5_000, 0))));
-  expect(answers.filter(({ kind }) => kind === 'yours')).toHaveLength(1);
+  await store.create(
+    'many',
+    { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') },
+    60_000,
+  );
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, async () => store.lease('many', 1, holder(), terms(5_000, 0))),
+  );
+  expect(answers.filter(({ kind }) => kind === 'acquired')).toHaveLength(1);
 });
 
 describe('the lists in Redis', () => {
@@ -348,21 +411,27 @@ describe('the lists in Redis', () => {
   test('have an expiry from the first moment, which a shorter-lived session never cuts', async () => {
     const store = createRedisStore(clock.redis);
     const place = { user: key(), sid: key() };
-    await store.enlist(place, 'long', facts, 60_000);
-    await store.enlist(place, 'short', facts, 1_000);
-    for (const name of [`user:${place.user}`, `sid:${place.sid}`]) expect(await left(name)).toBeGreaterThan(50_000);
-    await store.enlist(place, 'longer', facts, 120_000);
-    for (const name of [`user:${place.user}`, `sid:${place.sid}`]) expect(await left(name)).toBeGreaterThan(110_000);
+    await store.index(place, 'long', facts, 60_000);
+    await store.index(place, 'short', facts, 1_000);
+    for (const name of [`user:${place.user}`, `sid:${place.sid}`])
+      expect(await left(name)).toBeGreaterThan(50_000);
+    await store.index(place, 'longer', facts, 120_000);
+    for (const name of [`user:${place.user}`, `sid:${place.sid}`])
+      expect(await left(name)).toBeGreaterThan(110_000);
   });
 
   test('lose the names of sessions that are over by themselves, as new ones come', async () => {
     const store = createRedisStore(clock.redis);
     const place = { user: key(), sid: key() };
-    await store.enlist(place, 'alive', facts, 60_000);
-    await Promise.all(Array.from({ length: 200 }, async (_, i) => store.enlist(place, `old-${String(i)}`, facts, 800)));
+    await store.index(place, 'alive', facts, 60_000);
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, i) =>
+        store.index(place, `old-${String(i)}`, facts, 800),
+      ),
+    );
     expect(await store.ofUser(place.user)).toHaveProperty('size', 201);
     await pass(801);
-    for (let i = 0; i < 150; i += 1) await store.enlist(place, 'alive', facts, 60_000);
+    for (let i = 0; i < 150; i += 1) await store.index(place, 'alive', facts, 60_000);
     const names = [...(await store.ofUser(place.user)).keys()];
     expect(names).toContain('alive');
     expect(names.length).toBeLessThan(20);
@@ -382,9 +451,9 @@ test('a lease in Redis is over by its own clock', async () => {
   const endsAt = (await store.now()) + 600_000;
   const entry = { generation: 1, endsAt, createdAt: 0, sealed: Buffer.from('x') };
   await store.create('leased', entry, 600_000);
-  expect((await store.lease('leased', 1, holder(), terms(50, 60_000))).kind).toBe('yours');
+  expect((await store.lease('leased', 1, holder(), terms(50, 60_000))).kind).toBe('acquired');
   const again = async () => (await store.lease('leased', 1, holder(), terms(50, 60_000))).kind;
-  expect(await until(async () => (await again()) === 'yours')).toBe(true);
+  expect(await until(async () => (await again()) === 'acquired')).toBe(true);
 });
 
 test('a Redis that takes no more data still ends sessions from elsewhere', async () => {
@@ -393,11 +462,17 @@ test('a Redis that takes no more data still ends sessions from elsewhere', async
   const store = createRedisStore(other);
   try {
     const now = await store.now();
-    await store.create('one', { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') }, 60_000);
+    await store.create(
+      'one',
+      { generation: 1, endsAt: now + 60_000, createdAt: now, sealed: Buffer.from('x') },
+      60_000,
+    );
     await other.command('CONFIG', 'SET', 'maxmemory', '1');
-    await expect(other.command('SET', 'more', 'data')).rejects.toMatchObject({ code: 'store_unavailable' });
-    expect(await store.bury('one', 60_000)).toBe(true);
-    expect(await store.bury('none', 60_000)).toBe(false);
+    await expect(other.command('SET', 'more', 'data')).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    expect(await store.tombstone('one', 60_000)).toBe(true);
+    expect(await store.tombstone('none', 60_000)).toBe(false);
     expect(await store.read('one')).toBeUndefined();
   } finally {
     await other.close();

@@ -3,7 +3,10 @@ import { createUserHandles } from '../../../../src/gateway/session/user-handle.t
 
 const issuer = 'https://tenant.example/';
 const session = (sub: string) => ({ record: { sub, idToken: '', tokens: [] } });
-const [old, newer] = ['an old secret that is long enough to seal', 'a new secret that is long enough to seal'];
+const [old, newer] = [
+  'an old secret that is long enough to seal',
+  'a new secret that is long enough to seal',
+];
 const named = (handle: string) => ({ headers: { 'x-account-user': handle } });
 
 test('a handle made under any of the secrets is accepted, and a new one is made under the first', () => {
@@ -24,7 +27,9 @@ test('it is keyed by the server, the issuer and the subject, and by nothing else
   const others = [
     handles.of(session('auth0|bob')),
     createUserHandles({ secrets: [newer], issuer }).of(session('auth0|ann')),
-    createUserHandles({ secrets: [old], issuer: 'https://other.example/' }).of(session('auth0|ann')),
+    createUserHandles({ secrets: [old], issuer: 'https://other.example/' }).of(
+      session('auth0|ann'),
+    ),
   ];
   expect(new Set([ann, ...others]).size).toBe(4);
 });

@@ -110,24 +110,24 @@ const live = async (
       if (one.act === 'ask' && holder === undefined) {
         const mine = randomBytes(8);
         const lease = await store.lease(key, generation, mine, terms);
-        if (lease.kind === 'newer') gateway.generation = lease.found.entry.generation;
+        if (lease.kind === 'superseded') gateway.generation = lease.found.entry.generation;
         if (ended !== (lease.kind === 'gone'))
           wrong.push(`ended ${ended}, but the answer was ${lease.kind}`);
         if (
-          lease.kind === 'lost' ||
+          lease.kind === 'abandoned' ||
           (lease.kind === 'busy' && (granted.get(generation)?.until ?? 0) <= passed)
         ) {
           const final = granted.get(generation)?.final ?? Infinity;
-          if (lease.kind === 'lost' && final > passed)
+          if (lease.kind === 'abandoned' && final > passed)
             wrong.push('given up for lost while a holder could still write');
           if (lease.kind === 'busy' && final <= passed)
             wrong.push('waited for somebody who could no longer write');
           if (await store.abandon(key, generation, terms)) {
             ended = true;
             if (final > passed) wrong.push('ended while a holder could still write');
-          } else if (lease.kind === 'lost') wrong.push('lost and not given up');
+          } else if (lease.kind === 'abandoned') wrong.push('lost and not given up');
         }
-        if (lease.kind === 'yours') {
+        if (lease.kind === 'acquired') {
           if (generation !== newest) wrong.push('an old generation was given out');
           if ((granted.get(generation)?.until ?? 0) > passed)
             wrong.push('a generation was given out while somebody held it');
@@ -147,7 +147,7 @@ const live = async (
       if (one.act === 'renew' && (await store.renew(key, holder, leaseMs)) && last !== undefined)
         Object.assign(last, { until: passed + leaseMs, final: passed + writeMs });
       if (one.act === 'give back') {
-        await store.settle(key, holder, 0);
+        await store.release(key, holder, 0);
         if (last?.last === holder.toString('hex'))
           Object.assign(last, { times: 0, until: 0, final: Infinity });
         gateway.holder = undefined;

@@ -1,11 +1,17 @@
-/** What was met lately, by name: at most so many, and none for longer than twice the time given after it was last asked for. */
-export interface Recent<T> {
+/**
+ * What was met lately, by name: at most so many, and none for longer than twice the time given
+ * after it was last asked for.
+ */
+export interface RecentCache<T> {
   get(name: string): T | undefined;
   set(name: string, value: T): void;
 }
 
-/** Keeps two generations: what is asked for moves to the young one, and every `ms` (or `bound` names) the old one goes. Nothing is kept by an idle process. */
-export const createRecent = <T>(bound: number, ms: number): Recent<T> => {
+/**
+ * Keeps two generations: what is asked for moves to the young one, and every `ms` (or `bound`
+ * names) the old one goes. Nothing is kept by an idle process.
+ */
+export const createRecentCache = <T>(bound: number, ms: number): RecentCache<T> => {
   let young = new Map<string, T>();
   let old = new Map<string, T>();
   let timer: NodeJS.Timeout | undefined;

@@ -1,8 +1,8 @@
 import type { Request, RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import type { SessionCookie } from './attach.ts';
-import type { SessionList } from './list.ts';
+import type { SessionCookie } from './cookie.ts';
+import type { UserSessions } from './user-sessions.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 const signedIn = (req: Request): Session => {
@@ -11,9 +11,12 @@ const signedIn = (req: Request): Session => {
 };
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** Makes the answers of `/auth/sessions`: the user's own sessions, to see and to end (ASVS 7.4.3 and 7.5.2). */
-export const createListAnswers = (parts: {
-  list: SessionList;
+/**
+ * Makes the answers of `/auth/sessions`: the user's own sessions, to see and to end (ASVS 7.4.3 and
+ * 7.5.2).
+ */
+export const createUserSessionsRoutes = (parts: {
+  list: UserSessions;
   sessions: Sessions;
   cookie: SessionCookie;
   revoke: (session: Session) => void;

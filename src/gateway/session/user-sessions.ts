@@ -13,14 +13,19 @@ export interface Listed {
 }
 
 /** A user's sessions, wherever they were begun: to show, and to end. */
-export interface SessionList {
+export interface UserSessions {
   /** The live sessions of a user, the latest seen first. */
   of(user: string): Promise<readonly Listed[]>;
-  /** Ends one session of this user and answers whether it was one; another user's is never touched. */
+  /**
+   * Ends one session of this user and answers whether it was one; another user's is never touched.
+   */
   endOne(user: string, id: string): Promise<boolean>;
   /** Ends all sessions of this user but one; answers how many were alive. */
   endOthers(user: string, keep?: string): Promise<number>;
-  /** Ends what Back-Channel Logout 1.0 section 2.7 names: the session `sid`, or all of `sub`. Known tells whether this gateway ever had one such. */
+  /**
+   * Ends what Back-Channel Logout 1.0 section 2.7 names: the session `sid`, or all of `sub`. Known
+   * tells whether this gateway ever had one such.
+   */
   endNamed(named: {
     readonly sub?: string | undefined;
     readonly sid?: string | undefined;
@@ -33,30 +38,35 @@ interface Facts {
   readonly endsAt?: number;
 }
 
-// The refresh token of a session ended from elsewhere can be opened by its own browser only: what is left waits for it this long.
+// The refresh token of a session ended from elsewhere can be opened by its own browser only: what
+// is left waits for it this long.
 const tombstoneMs = 86_400_000;
 const atOnce = 250;
 
-/** Makes the list over the same store as the sessions; the facts in it are sealed with the server's secret and the user's name. */
-export const createSessionList = (options: {
+/**
+ * Makes the list over the same store as the sessions; the facts in it are sealed with the server's
+ * secret and the user's name.
+ */
+export const createUserSessions = (options: {
   store: Store;
   listSeal: Seal;
   issuer: string;
   idleMs: number;
   events: Events;
-}): SessionList => {
+}): UserSessions => {
   const { store, listSeal, issuer, idleMs, events } = options;
 
-  // A batch is ended, told, and only then taken off the list: whatever stops this half way, the same call again ends the rest.
+  // A batch is ended, told, and only then taken off the list: whatever stops this half way, the
+  // same call again ends the rest.
   const endKeys = async (user: string, keys: readonly string[]): Promise<number> => {
     let ended = 0;
     for (let from = 0; from < keys.length; from += atOnce) {
       const batch = keys.slice(from, from + atOnce);
-      const were = await Promise.all(batch.map((key) => store.bury(key, tombstoneMs)));
+      const were = await Promise.all(batch.map((key) => store.tombstone(key, tombstoneMs)));
       const gone = batch.filter((_, index) => were[index]);
       ended += gone.length;
       if (gone.length > 0) events.publish(user, { type: 'ended', sessions: gone });
-      await store.delist(user, batch);
+      await store.unindex(user, batch);
     }
     return ended;
   };
@@ -67,18 +77,23 @@ export const createSessionList = (options: {
       const rows = await Promise.all(
         [...noted].map(async ([id, sealed]) => {
           const found = await store.read(id);
-          const plain = listSeal.open(sealed, Buffer.from(user));
+          const plain = listSeal.unseal(sealed, Buffer.from(user));
           if (found === undefined) return { id, live: undefined };
           const facts = plain === undefined ? {} : (JSON.parse(plain.toString()) as Facts);
           const { createdAt, endsAt } = found.entry;
           const lastSeenAt = Math.max(
             createdAt,
-            found.now + found.idleLeftMs - idleMs > found.now ? found.now : found.now + found.idleLeftMs - idleMs,
+            found.now + found.idleLeftMs - idleMs > found.now
+              ? found.now
+              : found.now + found.idleLeftMs - idleMs,
           );
-          return { id, live: { id, device: facts.device ?? 'unknown device', createdAt, endsAt, lastSeenAt } };
+          return {
+            id,
+            live: { id, device: facts.device ?? 'unknown device', createdAt, endsAt, lastSeenAt },
+          };
         }),
       );
-      await store.delist(
+      await store.unindex(
         user,
         rows.filter(({ live }) => live === undefined).map(({ id }) => id),
       );

@@ -2,17 +2,20 @@ import { inspect } from 'node:util';
 import { decodeRecord, encodeRecord, type SessionRecord } from './record.ts';
 import type { Seal } from './seal.ts';
 import { boundHead, type Entry, type Found, type Replaced, type Store } from './store.ts';
-import { userOf, vaultOf, type Ticket } from './ticket.ts';
+import { cachedUserKey, vaultOf, type Ticket } from './ticket.ts';
 
 /** What opens and closes the entries of a store, under the server's secret and the cookie's. */
 export interface Entries {
   readonly store: Store;
   readonly issuer: string;
-  open(secret: Buffer, entry: Entry): SessionRecord | undefined;
-  close(secret: Buffer, head: Omit<Entry, 'sealed'>, record: SessionRecord): Entry;
+  unseal(secret: Buffer, entry: Entry): SessionRecord | undefined;
+  seal(secret: Buffer, head: Omit<Entry, 'sealed'>, record: SessionRecord): Entry;
 }
 
-/** An entry as it was opened last, with the bytes it was opened from: a copy of its own, since those of a reply hold on to all of the reply. */
+/**
+ * An entry as it was opened last, with the bytes it was opened from: a copy of its own, since those
+ * of a reply hold on to all of the reply.
+ */
 interface Opened {
   readonly entry: Entry;
   readonly record: SessionRecord;
@@ -25,18 +28,19 @@ const same = (one: Entry, other: Entry): boolean =>
   one.sealed.equals(other.sealed);
 
 /**
- * Makes it. An entry that comes back byte for byte as it was is not opened again, for as long as somebody holds the very buffer that opened it
- * (see cookie-reader.ts): opening takes 10 to 15 us, a twentieth of a read.
+ * Makes it. An entry that comes back byte for byte as it was is not opened again, for as long as
+ * somebody holds the very buffer that opened it (see cookie-reader.ts): opening takes 10 to 15 us,
+ * a twentieth of a read.
  */
 export const createEntries = (store: Store, seal: Seal, issuer: string): Entries => {
   const last = new WeakMap<Buffer, Opened>();
   return {
     store,
     issuer,
-    open(secret, entry) {
+    unseal(secret, entry) {
       const known = last.get(secret);
       if (known !== undefined && same(known.entry, entry)) return known.record;
-      const plain = seal.open(entry.sealed, secret, boundHead(entry));
+      const plain = seal.unseal(entry.sealed, secret, boundHead(entry));
       if (plain === undefined) return undefined;
       const record = decodeRecord(plain);
       const sealed = Buffer.allocUnsafeSlow(entry.sealed.length);
@@ -44,16 +48,20 @@ export const createEntries = (store: Store, seal: Seal, issuer: string): Entries
       last.set(secret, { entry: { ...entry, sealed }, record });
       return record;
     },
-    close: (secret, head, record) => ({ ...head, sealed: seal.close(encodeRecord(record), secret, boundHead(head)) }),
+    seal: (secret, head, record) => ({
+      ...head,
+      sealed: seal.seal(encodeRecord(record), secret, boundHead(head)),
+    }),
   };
 };
 
 /**
- * A session in one request's hands (see Session). A class, with its getters on the prototype: V8 makes a getter of an object's own, and a function
- * that is assigned to a property, where only a full collection looks for garbage, and each would keep its whole request alive until then: half of
- * all that outlived a young collection.
+ * A session in one request's hands (see Session). A class, with its getters on the prototype: V8
+ * makes a getter of an object's own, and a function that is assigned to a property, where only a
+ * full collection looks for garbage, and each would keep its whole request alive until then: half
+ * of all that outlived a young collection.
  */
-export class Handle {
+export class OpenSession {
   readonly key: string;
   readonly user: string;
   readonly #entries: Entries;
@@ -65,7 +73,7 @@ export class Handle {
 
   constructor(entries: Entries, ticket: Ticket, found: Found, record: SessionRecord) {
     this.key = ticket.key;
-    this.user = userOf(ticket, entries.issuer, record.sub);
+    this.user = cachedUserKey(ticket, entries.issuer, record.sub);
     this.#entries = entries;
     this.#ticket = ticket;
     this.#found = found;
@@ -102,17 +110,29 @@ export class Handle {
     return this.#ticket;
   }
   /** Brings it up to date with an entry that was read; false when that cannot be opened. */
-  take(found: Found): boolean {
-    const newer = this.#entries.open(this.#ticket.secret, found.entry);
+  refresh(found: Found): boolean {
+    const newer = this.#entries.unseal(this.#ticket.secret, found.entry);
     if (newer === undefined) return false;
-    [this.#found, this.#entry, this.#record, this.#readAt] = [found, found.entry, newer, performance.now()];
+    [this.#found, this.#entry, this.#record, this.#readAt] = [
+      found,
+      found.entry,
+      newer,
+      performance.now(),
+    ];
     return true;
   }
   /** Writes the next generation. */
-  async put(changed: SessionRecord, holder?: Buffer): Promise<Replaced> {
+  async replace(changed: SessionRecord, holder?: Buffer): Promise<Replaced> {
     const { generation, endsAt, createdAt } = this.#entry;
-    const next = this.#entries.close(this.#ticket.secret, { generation: generation + 1, endsAt, createdAt }, changed);
-    const outcome = await this.#entries.store.replace(this.key, next, { generation, ...(holder && { holder }) });
+    const next = this.#entries.seal(
+      this.#ticket.secret,
+      { generation: generation + 1, endsAt, createdAt },
+      changed,
+    );
+    const outcome = await this.#entries.store.replace(this.key, next, {
+      generation,
+      ...(holder && { holder }),
+    });
     if (outcome === 'replaced') [this.#entry, this.#record] = [next, changed];
     return outcome;
   }

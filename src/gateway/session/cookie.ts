@@ -13,35 +13,61 @@ declare module 'express-serve-static-core' {
   interface Request {
     /** The signed-in session of this request's cookie; undefined when signed out. */
     account?: AccountSession | undefined;
-    /** All sessions that live under this request's cookies, where a route ends them all: see attachEvery. */
+    /**
+     * All sessions that live under this request's cookies, where a route ends them all: see
+     * attachEvery.
+     */
     accounts?: readonly AccountSession[];
   }
 }
 
 /**
- * The session's way to and from the browser: one small cookie, set at sign-in and never changed by a refresh. Where two
- * cookies of its name both open a session, one of them was planted and none is believed: both sessions end, so that one
- * which stays in the browser is worth nothing, and the request is refused with Failure `session_ambiguous`, which clears
- * the cookies wherever an answer can reach, and says what to delete should they stay.
+ * The session's way to and from the browser: one small cookie, set at sign-in and never changed by
+ * a refresh. Where two cookies of its name both open a session, one of them was planted and none is
+ * believed: both sessions end, so that one which stays in the browser is worth nothing, and the
+ * request is refused with Failure `session_ambiguous`, which clears the cookies wherever an answer
+ * can reach, and says what to delete should they stay.
  */
 export interface SessionCookie {
-  /** Finds the session of the request's cookie and starts its idle time anew; a request without a cookie never reaches the store. */
+  /**
+   * Finds the session of the request's cookie and starts its idle time anew; a request without a
+   * cookie never reaches the store.
+   */
   readonly attach: RequestHandler;
   /** The same, leaving the idle time as it is. */
   readonly peek: RequestHandler;
-  /** For what ends every session of the browser (a new sign-in, a sign-out): finds all that live, refuses nothing, and believes one only where it is alone. */
+  /**
+   * For what ends every session of the browser (a new sign-in, a sign-out): finds all that live,
+   * refuses nothing, and believes one only where it is alone.
+   */
   readonly attachEvery: RequestHandler;
   /** What attach finds. */
   find(req: Request): Promise<AccountSession | undefined>;
-  /** The one session that the request's cookies can mean, not looked for yet; undefined when there is none, or several could be meant. */
-  one(req: Request): { readonly key: string; find(chain: ScriptPipeline): Promise<AccountSession | undefined> } | undefined;
-  /** Starts a session under a new id and sets its cookie on this answer; other cookies of its name are ended where they can be reached. */
+  /**
+   * The one session that the request's cookies can mean, not looked for yet; undefined when there
+   * is none, or several could be meant.
+   */
+  one(
+    req: Request,
+  ):
+    | { readonly key: string; find(chain: ScriptPipeline): Promise<AccountSession | undefined> }
+    | undefined;
+  /**
+   * Starts a session under a new id and sets its cookie on this answer; other cookies of its name
+   * are ended where they can be reached.
+   */
   readonly begin: CookieWriter;
-  /** Clears the cookie, with the attributes it was set with, and others of its name where several came. */
+  /**
+   * Clears the cookie, with the attributes it was set with, and others of its name where several
+   * came.
+   */
   clear(req: Request, res: Response): void;
 }
 
-/** Makes the session cookie for a public origin: `__Host-` with Secure over https, the nearest thing browsers take over plain http on localhost. */
+/**
+ * Makes the session cookie for a public origin: `__Host-` with Secure over https, the nearest thing
+ * browsers take over plain http on localhost.
+ */
 export const createSessionCookie = (options: {
   sessions: Sessions;
   secrets: readonly string[];
@@ -55,26 +81,41 @@ export const createSessionCookie = (options: {
   const secure = protocol === 'https:';
   const name = secure ? '__Host-my_account_session' : 'my_account_session';
   const attributes = { httpOnly: true, sameSite: 'lax', secure, path: '/' } as const;
-  const keys = secrets.map((secret) => createHmac('sha256', secret).update('my-account-bff cookie').digest('base64url'));
+  const keys = secrets.map((secret) =>
+    createHmac('sha256', secret).update('my-account-bff cookie').digest('base64url'),
+  );
 
   const read = createCookieReader(name, keys);
-  const write = createCookieWriter({ sessions, name, keys, cookie: { ...attributes, maxAge: absoluteMs } });
+  const write = createCookieWriter({
+    sessions,
+    name,
+    keys,
+    cookie: { ...attributes, maxAge: absoluteMs },
+  });
   const expired = (req: Request): readonly string[] =>
     expireCookie(name, { host: hostname, path: req.originalUrl.split('?')[0] ?? '/', secure });
 
   const ambiguous = (req: Request): Failure => {
-    const back = isNavigation(req) && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
+    const back =
+      isNavigation(req) && req.method === 'GET'
+        ? `?returnTo=${encodeURIComponent(req.originalUrl)}`
+        : '';
     return new Failure('session_ambiguous', {
       detail:
-        'Your browser sent more than one sign-in for this site, so none was used and they were removed. Sign in again. ' +
-        `If this message comes back, open the settings of your browser, delete the cookies named "${name}" ` +
-        `of ${hostname} and of the sites above it, and sign in once more.`,
+        'Your browser sent more than one sign-in for this site, so none was used and they were ' +
+        'removed. Sign in again. If this message comes back, open the settings of your browser, ' +
+        `delete the cookies named "${name}" of ${hostname} and of the sites above it, ` +
+        'and sign in once more.',
       headers: { 'Set-Cookie': expired(req) },
       members: { loginUrl: `/auth/login${back}`, cookie: name },
     });
   };
-  // A cookie of an older sign-in may still lie beside the current one: a session that has ended counts for nothing.
-  const living = async (tickets: readonly Ticket[], slide: boolean): Promise<readonly AccountSession[]> => {
+  // A cookie of an older sign-in may still lie beside the current one: a session that has ended
+  // counts for nothing.
+  const living = async (
+    tickets: readonly Ticket[],
+    slide: boolean,
+  ): Promise<readonly AccountSession[]> => {
     const found: AccountSession[] = [];
     for (const ticket of tickets) {
       const session = await sessions.find(ticket, slide);

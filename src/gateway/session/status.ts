@@ -3,7 +3,20 @@ import type { RequestHandler } from 'express';
 import { Failure } from '../http/errors.ts';
 import type { Session } from './sessions.ts';
 
-const protocolClaims = new Set(['iss', 'aud', 'exp', 'iat', 'nonce', 'at_hash', 'c_hash', 'sid', 'azp', 'auth_time', 'acr', 'amr']);
+const protocolClaims = new Set([
+  'iss',
+  'aud',
+  'exp',
+  'iat',
+  'nonce',
+  'at_hash',
+  'c_hash',
+  'sid',
+  'azp',
+  'auth_time',
+  'acr',
+  'amr',
+]);
 
 /**
  * Throws Failure `login_required` unless the request has a session. Whoever has none has nothing
@@ -16,7 +29,9 @@ export const signedIn: RequestHandler = (req, _res, next) => {
 
 // The user as pages know it.
 const claimsOf = (session: Session): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(decodeJwt(session.record.idToken)).filter(([name]) => !protocolClaims.has(name)));
+  Object.fromEntries(
+    Object.entries(decodeJwt(session.record.idToken)).filter(([name]) => !protocolClaims.has(name)),
+  );
 
 /** Makes `GET /auth/profile`: the user's claims, or 401 when signed out. */
 export const createProfile = (): RequestHandler =>
@@ -34,7 +49,9 @@ export interface SessionFacts {
 }
 
 /** Makes `GET /auth/session`: whether and how long the user is signed in, in seconds; the caller sees to it that asking does not extend it. */
-export const createSessionStatus = (facts: (session: Session) => Promise<SessionFacts>): RequestHandler =>
+export const createSessionStatus = (
+  facts: (session: Session) => Promise<SessionFacts>,
+): RequestHandler =>
   async function sessionStatus(req, res) {
     res.set('Cache-Control', 'no-store');
     const session = req.account;
