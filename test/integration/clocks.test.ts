@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 const methods = '/api/me/v1/authentication-methods';
-const tokenSeconds = 4;
+const tokenSeconds = 600;
 let signingKey: string;
 let publicKey: JWK;
 beforeAll(async () => {
@@ -84,8 +84,14 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
     const { requests } = (await (await fetch(`${tenant.ready.tenant}/_control/requests`)).json()) as { requests: Seen[] };
     return requests.filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
   };
+  const control = async (method: string, what: string, body: object): Promise<void> => {
+    const headers = { 'content-type': 'application/json' };
+    const address = `${tenant.ready.tenant}/_control/${what}`;
+    const { ok } = await fetch(address, { method, headers, body: JSON.stringify(body) });
+    expect(ok).toBe(true);
+  };
   const person = createPerson(origin, tenant.ready.user);
-  return { origin, tenant: tenant.ready.tenant, gateway, person, user: tenant.ready.user, refreshes };
+  return { origin, control, gateway, person, user: tenant.ready.user, refreshes };
 };
 
 const remaining = async (person: Person): Promise<number> => {
@@ -108,26 +114,26 @@ describe('clocks five minutes apart', () => {
     const at = await start(ahead);
     const { person } = at;
     expect((await person.signIn('/auth/session')).json()).toMatchObject({ authenticated: true });
-    const began = performance.now();
     const full = await remaining(person);
     for (let i = 0; i < 2; i += 1) expect((await person.call('GET', methods)).status).toBe(200);
-    expect(await remaining(person)).toBe(full - 2);
+    // One may have come back by then on a machine that is slow.
+    expect([full - 2, full - 1]).toContain(await remaining(person));
     const { expiresIn, idleExpiresIn } = (await person.call('GET', '/auth/session')).json() as Record<string, number>;
-    expect(expiresIn).toBeGreaterThan(259_200 - 15);
+    expect(expiresIn).toBeGreaterThan(259_200 - 120);
     expect(expiresIn).toBeLessThanOrEqual(259_200);
-    expect(idleExpiresIn).toBeGreaterThan(86_400 - 15);
+    expect(idleExpiresIn).toBeGreaterThan(86_400 - 120);
     // A token that is good is not renewed; one that has ended is, once.
-    if (performance.now() - began < tokenSeconds * 800) expect(await at.refreshes()).toEqual([]);
-    await sleep(tokenSeconds * 1000 + 100 - (performance.now() - began));
-    const answers = await Promise.all([1, 2].map(async () => person.call('GET', methods)));
+    expect(await at.refreshes()).toEqual([]);
+    await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: 1 } });
+    const other = createPerson(at.origin, at.user);
+    await other.signIn('/auth/session');
+    await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: tokenSeconds } });
+    await sleep(1_100);
+    const answers = await Promise.all([1, 2].map(async () => other.call('GET', methods)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect((await at.refreshes()).map(({ status }) => status)).toEqual([200]);
 
-    await fetch(`${at.tenant}/_control/logout`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email: at.user.email }),
-    });
+    await at.control('POST', 'logout', { email: at.user.email });
     expect(await until(async () => (await person.call('GET', '/auth/profile')).status === 401)).toBe(true);
     const apart = ahead.tenant - ahead.gateway;
     const said = at.gateway
@@ -135,7 +141,7 @@ describe('clocks five minutes apart', () => {
       .split('\n')
       .find((line) => line.includes('clock_differs'));
     if (apart === 0) expect(said).toBeUndefined();
-    else expect(Math.abs((JSON.parse(said ?? '{"seconds":0}') as { seconds: number }).seconds - apart)).toBeLessThanOrEqual(5);
+    else expect(Math.abs((JSON.parse(said ?? '{"seconds":0}') as { seconds: number }).seconds - apart)).toBeLessThanOrEqual(60);
   });
 });
 

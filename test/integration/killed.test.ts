@@ -6,6 +6,7 @@ import { startTenant, type Tenant } from '../../src/tenant/index.ts';
 import { freePort, startAlternating, type Alternating } from '../helpers/gateway.ts';
 import { createPerson, type Person } from '../helpers/person.ts';
 import { startRedis, type RedisServer } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
 
 const root = join(import.meta.dirname, '../..');
 const methods = '/api/me/v1/authentication-methods';
@@ -121,8 +122,9 @@ const underWay = (person: Person): Promise<unknown> => person.call('GET', method
  */
 const lostCleanly = async ({ person, refreshes }: Scene): Promise<void> => {
   let answer = await person.call('GET', methods);
-  for (let i = 0; i < 20 && answer.status === 503; i += 1) {
+  for (let i = 0; i < 600 && answer.status === 503; i += 1) {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    await sleep(100);
     answer = await person.call('GET', methods);
   }
   expect(answer.status).toBe(401);
@@ -134,9 +136,9 @@ const lostCleanly = async ({ person, refreshes }: Scene): Promise<void> => {
 
 test('killed while Auth0 has not yet looked at the exchange', async () => {
   const the = await scene();
-  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 900 });
+  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 5_000 });
   const request = underWay(the.person);
-  await sleep(400);
+  expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);
   await the.kill();
   await request;
   the.turnTo(1);
@@ -145,9 +147,9 @@ test('killed while Auth0 has not yet looked at the exchange', async () => {
 
 test('killed while Auth0 answers', async () => {
   const the = await scene();
-  the.tenant.faults.add({ path: '/oauth/token', times: 1, slowBodyMs: 1_500 });
+  the.tenant.faults.add({ path: '/oauth/token', times: 1, slowBodyMs: 5_000 });
   const request = underWay(the.person);
-  await sleep(600);
+  expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);
   await the.kill();
   await request;
   the.turnTo(1);
@@ -156,11 +158,12 @@ test('killed while Auth0 answers', async () => {
 
 test('killed between the answer and the writing of it', async () => {
   const the = await scene();
-  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 500 });
+  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 2_000 });
   const request = underWay(the.person);
-  await sleep(250);
+  expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);
   the.redis.freeze();
-  await sleep(900);
+  expect(await until(() => the.refreshes() === 1)).toBe(true);
+  await sleep(400);
   await the.kill();
   await request;
   the.redis.thaw();
@@ -181,11 +184,12 @@ test('killed right after the writing: the other gateway has the new token', asyn
 
 test('Redis silent while the new token is to be written: it is written when Redis is back, and nobody is signed out', async () => {
   const the = await scene();
-  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 500 });
+  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 2_000 });
   const request = underWay(the.person);
-  await sleep(250);
+  expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);
   the.redis.freeze();
-  await sleep(1_500);
+  expect(await until(() => the.refreshes() === 1)).toBe(true);
+  await sleep(1_000);
   the.redis.thaw();
   await request;
   the.turnTo(1);
@@ -195,17 +199,17 @@ test('Redis silent while the new token is to be written: it is written when Redi
 
 test('with a leeway at the tenant, known to the gateway, the session survives a kill in the middle of the exchange', async () => {
   const the = await scene(60);
-  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 900 });
+  the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 5_000 });
   const request = underWay(the.person);
-  await sleep(400);
+  expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);
   await the.kill();
   await request;
   the.turnTo(1);
-  let answer = await the.person.call('GET', methods);
   // While the dead gateway's lease lasts the answer is to try again.
-  for (let i = 0; i < 10 && answer.status === 503; i += 1) {
-    await sleep(1_000);
-    answer = await the.person.call('GET', methods);
-  }
-  expect(answer.status).toBe(200);
+  const answered = await until(async () => {
+    const { status } = await the.person.call('GET', methods);
+    expect([200, 503]).toContain(status);
+    return status === 200;
+  });
+  expect(answered).toBe(true);
 });

@@ -70,7 +70,8 @@ const cutOff = async (person: Person, callback: string, verb: string): Promise<S
   relay.loseAnswerTo(verb);
   const page = await person.visit(callback);
   expect(relay.lost()).toBe(true);
-  expect(page.status).toBe(503);
+  // A connection that was taken up again soon enough has seen that the sign-in was spent.
+  expect([400, 503]).toContain(page.status);
   return page;
 };
 
@@ -121,7 +122,7 @@ test.each(['\r\nread\r\n', '\r\nend\r\n'])('a connection cut off at the callback
   const { url } = await answer(await provider(path), `${world.origin}/auth/connect/callback`);
   const page = await cutOff(person, url, verb);
   let again = await person.visit(linkOf(page), { headers: own });
-  for (const end = Date.now() + 20_000; again.status === 503 && Date.now() < end;) {
+  for (const end = Date.now() + 60_000; again.status === 503 && Date.now() < end;) {
     await sleep(50);
     again = await person.visit(linkOf(page), { headers: own });
   }
