@@ -89,6 +89,8 @@ describe('before anything is spent', () => {
     ['multipart', 'multipart/form-data; boundary=x', '--x--'],
     ['another charset', 'application/json; charset=utf-7', '{}'],
     ['two types in one', 'application/json, text/plain', '{}'],
+    ['two types, the second JSON', 'text/plain, application/json', '{}'],
+    ['a comma without a type', 'application/json,', '{}'],
     ['a tab in the type', 'application\tx; /json', '{}'],
     ['a type that only starts like it', 'application/json-patch+json', '[]'],
   ])('%s is not JSON: 415', async (_name, type, body) => {
@@ -99,6 +101,20 @@ describe('before anything is spent', () => {
     );
     expect(text).toMatch(/^HTTP\/1\.1 415 /);
     expect(upstream.seen).toHaveLength(0);
+  });
+
+  test.each([
+    'application/json, application/json',
+    'application/json; charset=utf-8,application/json',
+    'application/json\r\nContent-Type: application/json',
+  ])('JSON that is said twice is JSON: %j', async (type) => {
+    const gateway = await start();
+    const text = await raw(
+      gateway.port,
+      `POST /api/me/v1/authentication-methods HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    expect(upstream.seen[0]?.headers['content-type']).toBe('application/json');
   });
 
   test('a compressed body: 415', async () => {

@@ -35,6 +35,26 @@ test('is read and kept; a change asks to step up, is made, and is what is read f
   expect(await read()).toMatchObject({ given_name: 'Dora', user_metadata: { theme: 'dark' } });
 });
 
+test('what is kept follows a change: the whole profile is not asked for again, a part of it is', async () => {
+  const scope = `${AUTH0_SCOPE} update:me:profile`;
+  world = await startWorld({ settings: { AUTH0_SCOPE: scope } });
+  const person = world.person();
+  await person.signIn();
+  const read = async (query = '') => (await person.call('GET', path + query)).json();
+  const reads = () => upstream().filter(({ method }) => method === 'GET').length;
+  await read();
+  await read('?fields=given_name');
+  expect(reads()).toBe(2);
+  expect((await person.call('PATCH', path, { given_name: 'Dora' })).status).toBe(200);
+  expect(await read()).toMatchObject({ given_name: 'Dora', profile_policy: { '/given_name': {} } });
+  expect(reads()).toBe(2);
+  expect(await read('?fields=given_name')).toMatchObject({ given_name: 'Dora' });
+  expect(reads()).toBe(3);
+  // What the API refuses as a whole changes nothing that is kept.
+  expect((await person.call('PATCH', path, { given_name: '' })).status).toBe(400);
+  expect(await read()).toMatchObject({ given_name: 'Dora' });
+});
+
 test('where the tenant has not enabled it, its 404 comes through and nobody is signed out', async () => {
   world = await startWorld({ settings: { AUTH0_SCOPE }, tenant: { my_account: { profile: false } } });
   const person = world.person();

@@ -8,7 +8,10 @@ export interface BodyLimits {
   readonly ms: number;
 }
 
-const json = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
+const json = /^ *application\/json *(?:; *charset="?utf-8"? *)?$/i;
+// A client that sets the header twice sends one line, its types separated by a comma: taken when
+// all of them say the same (RFC 9110 section 5.3).
+const isJson = (type: string): boolean => type.split(',').every((each) => json.test(each));
 // The rest of a refused body is not worth reading: the connection ends after the answer.
 const hangUp = { Connection: 'close' };
 
@@ -37,7 +40,7 @@ export function checkBodyHead(
   if (announced !== undefined && Number(announced) > limits.bytes) throw tooLarge(limits);
   const encoding = headers['content-encoding'];
   if (
-    !json.test(headers['content-type'] ?? '') ||
+    !isJson(headers['content-type'] ?? '') ||
     (encoding !== undefined && encoding !== 'identity')
   ) {
     throw new Failure('unsupported_media_type', {

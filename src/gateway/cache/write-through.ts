@@ -7,6 +7,7 @@ export interface AppliedChange {
 }
 
 const listPath = '/me/v1/authentication-methods';
+const profilePath = '/me/v1/profile';
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -67,9 +68,21 @@ function changedList(
   };
 }
 
+/** A change of the profile answers the whole of it; what belongs in a part (`fields`) only the API can tell. */
+function changedProfile(
+  confirmed: Buffer,
+  cached: ReadonlyMap<string, CachedAnswer>,
+): Map<string, CachedAnswer> {
+  const after = new Map<string, CachedAnswer>();
+  if (typeof parse(confirmed)?.['user_id'] !== 'string') return after;
+  for (const [key, answer] of cached)
+    if (answer.url === profilePath) after.set(key, { ...answer, body: confirmed });
+  return after;
+}
+
 /**
  * Returns what the cached answers of authentication methods are after a write that the API confirmed: verify and rename answer the method as it is now,
- * delete removes it; a list from before an enrolment began is set aside until that is confirmed. Answers that cannot be told are left out, and
+ * delete removes it; a list from before an enrolment began is set aside until that is confirmed. Of a changed profile the whole is kept. Answers that cannot be told are left out, and
  * every other write leaves out all.
  */
 export function writeThrough(
@@ -78,6 +91,7 @@ export function writeThrough(
   cached: ReadonlyMap<string, CachedAnswer>,
 ): Map<string, CachedAnswer> {
   const { operation: name } = change;
+  if (name === 'updateProfile') return changedProfile(confirmed, cached);
   const begun = name === 'createAuthenticationMethod';
   const added = name === 'confirmAuthenticationMethod';
   const removed = name === 'deleteAuthenticationMethod';
