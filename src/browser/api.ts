@@ -107,8 +107,8 @@ export interface PasskeyCreation {
 }
 
 /**
- * The answer to an enrolment begun: what the user must be shown or asked. One shape, since the
- * request says which of it comes. `id` is always there: for a passkey it is taken from the
+ * The answer to an enrolment begun: what the user must be shown or asked, whichever kind it is; of
+ * a known kind it is an `EnrolmentOf`. `id` is always there: for a passkey it is taken from the
  * `Location` header, where alone Auth0 says it.
  */
 export interface Enrolment {
@@ -120,6 +120,21 @@ export interface Enrolment {
   policy?: PasswordPolicy;
   authn_params_public_key?: PasskeyCreation;
 }
+
+interface EnrolmentMembers {
+  totp: { barcode_uri: string };
+  'push-notification': { barcode_uri: string };
+  'recovery-code': { recovery_code: string };
+  password: { policy: PasswordPolicy };
+  passkey: { authn_params_public_key: PasskeyCreation };
+  email: object;
+  phone: object;
+}
+
+/** The answer to an enrolment of this kind: what Auth0 promises of it is there. */
+export type EnrolmentOf<Type extends NewMethod['type']> = Type extends unknown
+  ? Enrolment & EnrolmentMembers[Type]
+  : never;
 
 /** What finishes an enrolment: `POST /authentication-methods/{id}/verify`. */
 export type Proof =

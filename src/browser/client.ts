@@ -1,4 +1,4 @@
-import type { Answer, Args, OperationName } from './api.ts';
+import type { Answer, Args, EnrolmentOf, NewMethod, OperationName } from './api.ts';
 import { createCalls, userHeader, type CallOptions } from './calls.ts';
 import { createPending, type Action, type KeyValueStore } from './pending.ts';
 import { ProblemError } from './problem.ts';
@@ -107,8 +107,11 @@ export function createClientIn(environment: Environment, options: ClientOptions 
     authenticationMethods: {
       list: (filter?: Args<'authenticationMethods.list'>[0], options?: CallOptions) =>
         call('authenticationMethods.list', [filter], options),
-      create: (body: Args<'authenticationMethods.create'>[0], options?: CallOptions) =>
-        call('authenticationMethods.create', [body], options),
+      /** Answers what Auth0 promises of this kind: for `totp` a `barcode_uri`, and so on. */
+      create: <Type extends NewMethod['type']>(
+        body: NewMethod & { type: Type },
+        options?: CallOptions,
+      ) => call('authenticationMethods.create', [body], options) as Promise<EnrolmentOf<Type>>,
       get: (id: string, options?: CallOptions) => call('authenticationMethods.get', [id], options),
       update: (id: string, body: Args<'authenticationMethods.update'>[1], options?: CallOptions) =>
         call('authenticationMethods.update', [id, body], options),
