@@ -32,7 +32,7 @@ import type { Store } from './session/store.ts';
 import { createCallers, createUserHandles } from './session/user-handle.ts';
 import { createChallenge } from './step-up/challenge.ts';
 import { createStepUpScopes } from './step-up/scopes.ts';
-import { createFresh } from './tokens/fresh.ts';
+import { createAccessTokens } from './tokens/access-token.ts';
 import { createRefresh } from './tokens/refresh.ts';
 import { createEndFormer, createRevoke } from './tokens/revoke.ts';
 
@@ -89,7 +89,7 @@ export const createParts = (given: AppParts) => {
     leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000,
     exchangeMs: settings.TOKEN_EXCHANGE_TIMEOUT,
   });
-  const fresh = createFresh({ auth0, sessions, refresh, silentScope });
+  const accessTokens = createAccessTokens({ auth0, sessions, refresh, silentScope });
   const stepUpScopes = createStepUpScopes({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
   const challenge = createChallenge<Session>({
     ...{ scopes: stepUpScopes, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
@@ -102,7 +102,12 @@ export const createParts = (given: AppParts) => {
   const publicPath = '/api/me';
   const transport = createTransport({ upstream, connectMs: settings.UPSTREAM_CONNECT_TIMEOUT, answerMs });
   const cache = createCache({ redis: given.redis, secrets, seconds: settings.READ_KEEP_SECONDS });
-  const tokens = { scopes: stepUpScopes.usable, declined: stepUpScopes.declined, token: fresh.token, refused: fresh.refused };
+  const tokens = {
+    scopes: stepUpScopes.usable,
+    declined: stepUpScopes.declined,
+    token: accessTokens.token,
+    rejected: accessTokens.rejected,
+  };
   const client = createClient({
     ...{ upstream, publicPath, tokens, limiter, transport, metrics, answerMs, cache },
     changed: notices.methodChanged,

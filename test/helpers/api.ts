@@ -31,7 +31,7 @@ import { readSignal } from '../../src/gateway/limiter/feedback.ts';
 import { limitsOf } from '../../src/gateway/limiter/limits.ts';
 import { secondsOf, type BucketQuota } from '../../src/gateway/limiter/headers.ts';
 import type { Session } from '../../src/gateway/session/sessions.ts';
-import type { FreshToken } from '../../src/gateway/tokens/fresh.ts';
+import type { AccessTokenResult } from '../../src/gateway/tokens/access-token.ts';
 
 /** One request as the API saw it. */
 export interface Seen {
@@ -187,7 +187,10 @@ export function openLimiter() {
 }
 
 /** The session's token, or another one of the same scopes. */
-export const usable = (of: Session, token = of.record.tokens[0]?.value ?? ''): FreshToken => ({
+export const usable = (
+  of: Session,
+  token = of.record.tokens[0]?.value ?? '',
+): AccessTokenResult => ({
   kind: 'usable',
   headers: () => Promise.resolve({ Authorization: `Bearer ${token}` }),
   scope: scopesOf(of),
@@ -195,13 +198,13 @@ export const usable = (of: Session, token = of.record.tokens[0]?.value ?? ''): F
 
 /** A supply of tokens that knows the session's scopes. */
 export const tokensOf = (
-  fresh: (of: Session) => FreshToken,
-  refused: (of: Session) => void = () => undefined,
+  token: (of: Session) => AccessTokenResult,
+  rejected: (of: Session) => void = () => undefined,
 ): Tokens => ({
   declined: () => false,
   scopes: scopesOf,
-  token: (of) => Promise.resolve(fresh(of)),
-  refused,
+  token: (of) => Promise.resolve(token(of)),
+  rejected,
 });
 
 export interface Gateway {

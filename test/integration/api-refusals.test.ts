@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { Failure } from '../../src/gateway/http/errors.ts';
-import type { FreshToken } from '../../src/gateway/tokens/fresh.ts';
+import type { AccessTokenResult } from '../../src/gateway/tokens/access-token.ts';
 import {
   from,
   session,
@@ -214,7 +214,7 @@ describe('when the budget says no', () => {
 });
 
 describe('when there is no token', () => {
-  test.each<[string, FreshToken, number, string]>([
+  test.each<[string, AccessTokenResult, number, string]>([
     ['the session has ended', { kind: 'ended' }, 401, 'login_required'],
     [
       'the tenant cannot refresh now',

@@ -142,8 +142,8 @@ export const createAuth0 = (options: Auth0Options): Auth0 => {
           ? oidc.buildAuthorizationUrlWithPAR(config, parameters)
           : oidc.buildAuthorizationUrl(config, parameters);
       });
-      // Auth0 reads it at /authorize itself, also beside a pushed or signed request (UNCONFIRMED for
-      // those two).
+      // Auth0 reads it at /authorize itself, also beside a pushed or signed request (UNCONFIRMED
+      // for those two).
       const id = currentRequestId();
       if (id !== undefined) url.searchParams.set('correlation_id', id);
       return url;

@@ -1,5 +1,5 @@
 import type { Session } from '../session/sessions.ts';
-import type { FreshToken } from '../tokens/fresh.ts';
+import type { AccessTokenResult } from '../tokens/access-token.ts';
 import type { ResponseHeaders } from '../http/upstream-response.ts';
 
 /** What a session may do, and its tokens for the My Account API. */
@@ -9,10 +9,10 @@ export interface Tokens {
   /** Returns the scopes this session may use now, without a step-up; known without a call. */
   scopes(session: Session): readonly string[];
   /** Returns a token that is good now; one that lacks the scope may be widened on the way. */
-  token(session: Session, scope: string): Promise<FreshToken>;
+  token(session: Session, scope: string): Promise<AccessTokenResult>;
   /**
    * Told when the API answered 401 to a token of this session: that token is not handed out again,
    * or a DPoP nonce is learned (RFC 9449 section 9).
    */
-  refused(session: Session, answer: { readonly headers: ResponseHeaders }): void;
+  rejected(session: Session, answer: { readonly headers: ResponseHeaders }): void;
 }

@@ -7,7 +7,7 @@ import { rateLimitHeaders } from '../limiter/headers.ts';
 import type { Admitted, Limiter, Priority, Verdict } from '../limiter/limiter.ts';
 import { rateLimited } from '../limiter/rate-limited.ts';
 import type { Session } from '../session/sessions.ts';
-import type { FreshToken } from '../tokens/fresh.ts';
+import type { AccessTokenResult } from '../tokens/access-token.ts';
 import type { Browser, SendCall } from './call.ts';
 import type { Tokens } from './context.ts';
 import { foreignResponse, interpret } from './interpret.ts';
@@ -103,7 +103,7 @@ export function createExchange(parts: {
     session,
     target,
     stepUp,
-  }: ProxiedRequest): Promise<Extract<FreshToken, { kind: 'usable' }>> => {
+  }: ProxiedRequest): Promise<Extract<AccessTokenResult, { kind: 'usable' }>> => {
     const { scope } = target.operation;
     const token = await tokens.token(session, scope);
     if (token.kind === 'ended') throw new Failure('login_required');
@@ -171,7 +171,7 @@ export function createExchange(parts: {
       case 'pass':
         return passed;
       case 'refused':
-        tokens.refused(session, { headers: response.headers });
+        tokens.rejected(session, { headers: response.headers });
         // A proof may be what was wrong: then its refusal is the user's to read, and a wrong code is
         // not spent twice. The token is renewed before its next use.
         if (!outcome.sure && isProof(target)) return passed;

@@ -5,7 +5,10 @@ import type { JsonWebKeyPair } from '../session/record.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
 
-/** Makes the key of a new session, as the JWK that is sealed with it (ES256, the algorithm Auth0 announces). */
+/**
+ * Makes the key of a new session, as the JWK that is sealed with it (ES256, the algorithm Auth0
+ * announces).
+ */
 export const newSessionKey = async (): Promise<JsonWebKeyPair> => {
   const { privateKey } = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const { x, y, d } = await webcrypto.subtle.exportKey('jwk', privateKey);
@@ -14,13 +17,16 @@ export const newSessionKey = async (): Promise<JsonWebKeyPair> => {
   return { kty: 'EC', crv: 'P-256', x, y, d };
 };
 
-/** The key pair of a session's JWK. */
+/** Returns the key pair of a session's JWK. */
 export const readSessionKey = async ({ d, ...open }: JsonWebKeyPair): Promise<KeyPair> => ({
   privateKey: await webcrypto.subtle.importKey('jwk', { ...open, d }, algorithm, false, ['sign']),
   publicKey: await webcrypto.subtle.importKey('jwk', open, algorithm, true, ['verify']),
 });
 
-/** A proof for one request to a resource server (RFC 9449 section 4.2), with the access token's hash and, when it was demanded, a nonce; `skewSeconds` makes its time that of the server. */
+/**
+ * Makes a proof for one request to a resource server (RFC 9449 section 4.2), with the access
+ * token's hash and, when it was demanded, a nonce; `skewSeconds` makes its time that of the server.
+ */
 export const proofFor = async (
   jwk: JsonWebKeyPair,
   request: {
@@ -40,19 +46,22 @@ export const proofFor = async (
     htu: `${url.origin}${url.pathname}`,
     ath,
     jti: randomUUID(),
-    ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
+    ...(request.nonce !== undefined && { nonce: request.nonce }),
   })
     .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: open })
     .setIssuedAt(Math.floor(Date.now() / 1000) + (request.skewSeconds ?? 0))
     .sign(privateKey);
 };
 
-/** The nonce that each server asked for last (RFC 9449 section 9): a server's, not a user's. */
+/** The nonce that each server asked for last (RFC 9449 section 9); it belongs to no user. */
 export interface DpopNonces {
-  /** The one to use for a request to this address; undefined when none was asked for. */
+  /** Returns the one for a request to this URL; undefined when none was asked for. */
   of(url: string): string | undefined;
-  /** Told a 401: keeps the nonce of a challenge for one, and drops the one that did not help. True when it was such a challenge. */
-  refused(url: string, headers: Readonly<Record<string, string | string[] | undefined>>): boolean;
+  /**
+   * Takes the headers of a 401: keeps the nonce of a challenge for one, and drops the one that was
+   * sent. Returns whether it was such a challenge.
+   */
+  rejected(url: string, headers: Readonly<Record<string, string | string[] | undefined>>): boolean;
 }
 
 // RFC 9449 section 8.1: 1*NQCHAR. The length is ours: a proof travels in a header of every request.
@@ -63,7 +72,7 @@ export const createDpopNonces = (origins: readonly string[]): DpopNonces => {
   const nonces = new Map<string, string>();
   return {
     of: (url) => nonces.get(new URL(url).origin),
-    refused(url, headers) {
+    rejected(url, headers) {
       const { origin } = new URL(url);
       nonces.delete(origin);
       const challenge = /_dpop_nonce/.test(String(headers['www-authenticate']));

@@ -8,7 +8,7 @@ import type { Session, Sessions } from '../session/sessions.ts';
 import type { LeaseTerms, Store } from '../session/store.ts';
 import { createRotate, type RefreshOutcome } from './rotation.ts';
 
-/** How long the asker waits, in milliseconds: for an exchange of this process, and for another's. */
+/** How long a request waits, in milliseconds: for an exchange of this process and for another's. */
 export interface RefreshAsk {
   readonly scope?: readonly string[];
   readonly ownMs: number;
@@ -18,23 +18,26 @@ export interface RefreshAsk {
 }
 
 /**
- * Spends a session's refresh token once, whoever asks and on however many gateways. The exchange goes
- * on when the asker has stopped waiting. Never throws but for the store.
+ * Spends a session's refresh token once, whoever asks and on however many gateways. The exchange
+ * goes on when the asker has stopped waiting. Never throws but for the store.
  */
 export type Refresh = (session: Session, ask: RefreshAsk) => Promise<RefreshOutcome>;
 
 const leaseMs = 5_000;
 const lookMs = 40;
-const handBackMs = 400;
+const releaseAgainMs = 400;
 
-/** How long a token's holder may write its answer, from its last sign of life on: as long as the exchange, and two thirds more. */
+/**
+ * Returns how long the holder of a lease may write what it got, in milliseconds from its last
+ * renewal: as long as the exchange, and two thirds more.
+ */
 export const writeMsFor = (exchangeMs: number): number => Math.ceil((exchangeMs * 5) / 3);
 
 interface Run {
   readonly outcome: Promise<
     RefreshOutcome | { readonly kind: 'busy'; readonly decidedInMs: number }
   >;
-  /** When it will be decided at the latest, by this process' own clock. */
+  /** When its outcome is known at the latest, by this process' own clock. */
   decidedAt: number;
 }
 
@@ -52,13 +55,13 @@ export const createRefresh = (parts: {
   const { sessions, store, background, log, leewayMs, exchangeMs } = parts;
   const terms: LeaseTerms = { leaseMs, leewayMs, writeMs: writeMsFor(exchangeMs) };
   const rotate = createRotate({ ...parts, terms });
-  // By entry and generation: what is joined is the same session's same question.
+  // By entry and generation: only requests of the same session, as it stands, are joined.
   const running = new Map<string, Run>();
 
-  // The lease may have been granted and only its answer lost. Nobody will spend it, so it goes back,
-  // or the session would be taken for lost; twice, since what was sent over a connection that broke
-  // can be done after what was sent over the next.
-  const handBack = async (session: Session, holder: Buffer): Promise<void> => {
+  // The lease may have been granted and only its reply lost. Nobody will use it, so it is released,
+  // or it would count as abandoned; twice, since what was sent over a connection that broke can be
+  // done after what was sent over the next.
+  const releaseUnused = async (session: Session, holder: Buffer): Promise<void> => {
     const until = performance.now() + terms.writeMs;
     let done = 0;
     while (done < 2 && performance.now() < until) {
@@ -66,11 +69,15 @@ export const createRefresh = (parts: {
         () => (done += 1),
         () => undefined,
       );
-      await sleep(handBackMs);
+      await sleep(releaseAgainMs);
     }
   };
 
-  const lost = async (session: Session, agoMs: number, final: boolean): Promise<RefreshOutcome> => {
+  const abandoned = async (
+    session: Session,
+    agoMs: number,
+    final: boolean,
+  ): Promise<RefreshOutcome> => {
     if (!final || !(await sessions.abandon(session, terms))) {
       return { kind: 'temporary', retryAfterSeconds: 1 };
     }
@@ -93,7 +100,7 @@ export const createRefresh = (parts: {
       const lease = await store
         .lease(session.key, session.generation, holder, terms)
         .catch((failure: unknown) => {
-          void background.track(handBack(session, holder));
+          void background.track(releaseUnused(session, holder));
           throw failure;
         });
       if (lease.kind === 'acquired') {
@@ -106,9 +113,9 @@ export const createRefresh = (parts: {
       if (lease.kind === 'gone') return { kind: 'ended' };
       const left = until - performance.now();
       if (lease.kind === 'abandoned') {
-        if (looked || left <= 0) return lost(session, lease.agoMs, ask.final && looked);
-        // A clock that jumped makes a lease look older than it is; its holder says within this time
-        // that it lives.
+        if (looked || left <= 0) return abandoned(session, lease.agoMs, ask.final && looked);
+        // A clock that jumped makes a lease look older than it is; a holder that is alive renews it
+        // within this time.
         looked = true;
         await sleep(leaseMs / 2);
         continue;

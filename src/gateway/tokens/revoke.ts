@@ -4,7 +4,10 @@ import type { Log } from '../http/log.ts';
 import type { SessionRecord } from '../session/record.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 
-/** Revokes what a session or a grant holds (RFC 7009): best effort, never waited for but by a stop, never a reason to stay signed in. */
+/**
+ * Revokes the refresh token of a session or a grant (RFC 7009) in the background, which only a stop
+ * waits for; a failure is logged.
+ */
 export type Revoke = (left: { readonly record: Pick<SessionRecord, 'refreshToken'> }) => void;
 
 /** Makes it. */
@@ -24,8 +27,10 @@ export const createRevoke =
 export type EndFormer = (former: Session, subject: string) => Promise<void>;
 
 /**
- * Makes it. The former's refresh token is revoked where it was another user's. The same user's is not: a tenant may be set to delete the whole grant with a
- * revoked token ("Refresh Token Revocation Deletes Grant"), and the session that has just begun would end with it. It lapses by itself, and nobody holds it.
+ * Makes it. The former's refresh token is revoked where it was another user's. The same user's is
+ * not: a tenant may be set to delete the whole grant with a revoked token ("Refresh Token
+ * Revocation Deletes Grant"), and the session that has just begun would end with it. It expires by
+ * itself, and nobody holds it.
  */
 export const createEndFormer =
   ({ sessions, revoke }: { sessions: Sessions; revoke: Revoke }): EndFormer =>

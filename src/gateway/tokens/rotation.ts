@@ -10,7 +10,7 @@ import type { LeaseTerms, Replaced, Store } from '../session/store.ts';
 import { readSessionKey } from './dpop.ts';
 import { grantedToken } from './granted.ts';
 
-/** What became of a refresh; `passing` when it was not decided in the time given. */
+/** The outcome of a refresh; `temporary` when it may be asked for again after so many seconds. */
 export type RefreshOutcome =
   | { readonly kind: 'renewed' }
   | { readonly kind: 'step_up'; readonly reason: string }
@@ -18,8 +18,8 @@ export type RefreshOutcome =
   | { readonly kind: 'temporary'; readonly retryAfterSeconds: number };
 
 /**
- * Spends the refresh token of a session whose lease is held, and writes what came back; the lease is
- * kept until both are done, or can be done no more. Throws only what the store throws.
+ * Spends the refresh token of a session whose lease is held, and writes what came back; the lease
+ * is kept until both are done, or can be done no more. Throws only what the store throws.
  */
 export type Rotate = (
   session: Session,
@@ -28,8 +28,8 @@ export type Rotate = (
 ) => Promise<RefreshOutcome>;
 
 const pauseMs = 1_000;
-// However long a 429 asks to wait: a try of its own every half minute is no load, and the endpoint may
-// be well long before.
+// However long a 429 asks to wait: a try of its own every half minute is no load, and the endpoint
+// may be well long before.
 const longestPauseMs = 30_000;
 const writeAgainMs = 200;
 
@@ -101,8 +101,9 @@ export const createRotate = (parts: {
       if (session.generation > generation) return { kind: 'renewed' };
       return { kind: 'temporary', retryAfterSeconds: 1 };
     }
-    // The session ended while Auth0 answered: the new token must not outlive it. One that was passed
-    // on to the same user's next session is left alone, which could end with it (see revoke.ts).
+    // The session ended while Auth0 answered: the new token must not outlive it. One that was
+    // passed on to the same user's next session is left alone, which could end with it (see
+    // revoke.ts).
     if (outcome !== 'passed_on' && record.refreshToken !== undefined) {
       await auth0.revoke(record.refreshToken).catch(() => undefined);
     }
@@ -138,9 +139,9 @@ export const createRotate = (parts: {
         'a refresh did not succeed',
       );
       if (answer.kind === 'dead') return await died(session);
-      const passing = answer.kind === 'temporary';
-      const asked = passing ? (answer.retryAfterSeconds ?? 0) * 1000 : 0;
-      const wait = passing ? Math.min(longestPauseMs, Math.max(pauseMs, asked)) : 0;
+      const temporary = answer.kind === 'temporary';
+      const asked = temporary ? (answer.retryAfterSeconds ?? 0) * 1000 : 0;
+      const wait = temporary ? Math.min(longestPauseMs, Math.max(pauseMs, asked)) : 0;
       await store.release(session.key, holder, wait);
       if (answer.kind === 'step_up') return answer;
       return { kind: 'temporary', retryAfterSeconds: Math.ceil(wait / 1000) };

@@ -11,17 +11,17 @@ const make = () => createDpopNonces(['https://tenant.example']);
 test('a nonce that a challenge of the API brings is used from then on', () => {
   const nonces = make();
   expect(nonces.of(api)).toBeUndefined();
-  expect(nonces.refused(api, challenge('one'))).toBe(true);
+  expect(nonces.rejected(api, challenge('one'))).toBe(true);
   expect(nonces.of(api)).toBe('one');
   expect(nonces.of('https://tenant.example/other')).toBe('one');
 });
 
 test('one that is refused is dropped, and the one that comes instead is used', () => {
   const nonces = make();
-  nonces.refused(api, challenge('one'));
-  nonces.refused(api, challenge('two'));
+  nonces.rejected(api, challenge('one'));
+  nonces.rejected(api, challenge('two'));
   expect(nonces.of(api)).toBe('two');
-  expect(nonces.refused(api, { 'www-authenticate': 'DPoP error="invalid_token"' })).toBe(false);
+  expect(nonces.rejected(api, { 'www-authenticate': 'DPoP error="invalid_token"' })).toBe(false);
   expect(nonces.of(api)).toBeUndefined();
 });
 
@@ -35,21 +35,21 @@ test.each([
   ['that is missing', undefined],
 ])('a nonce %s is not learned, and the one before is dropped', (_what, nonce) => {
   const nonces = make();
-  nonces.refused(api, challenge('one'));
-  nonces.refused(api, challenge(nonce));
+  nonces.rejected(api, challenge('one'));
+  nonces.rejected(api, challenge(nonce));
   expect(nonces.of(api)).toBeUndefined();
 });
 
 test('a nonce beside any other 401 is not learned', () => {
   const nonces = make();
-  nonces.refused(api, { 'www-authenticate': 'DPoP error="invalid_token"', 'dpop-nonce': 'one' });
-  nonces.refused(api, { 'dpop-nonce': 'one' });
+  nonces.rejected(api, { 'www-authenticate': 'DPoP error="invalid_token"', 'dpop-nonce': 'one' });
+  nonces.rejected(api, { 'dpop-nonce': 'one' });
   expect(nonces.of(api)).toBeUndefined();
 });
 
 test('a nonce of another origin is neither learned nor sent there', () => {
   const nonces = make();
-  nonces.refused('https://elsewhere.example/', challenge('theirs'));
-  nonces.refused(api, challenge('one'));
+  nonces.rejected('https://elsewhere.example/', challenge('theirs'));
+  nonces.rejected(api, challenge('one'));
   expect(nonces.of('https://elsewhere.example/')).toBeUndefined();
 });

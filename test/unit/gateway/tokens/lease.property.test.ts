@@ -119,13 +119,13 @@ const live = async (
         ) {
           const final = granted.get(generation)?.final ?? Infinity;
           if (lease.kind === 'abandoned' && final > passed)
-            wrong.push('given up for lost while a holder could still write');
+            wrong.push('taken for abandoned while a holder could still write');
           if (lease.kind === 'busy' && final <= passed)
             wrong.push('waited for somebody who could no longer write');
           if (await store.abandon(key, generation, terms)) {
             ended = true;
             if (final > passed) wrong.push('ended while a holder could still write');
-          } else if (lease.kind === 'abandoned') wrong.push('lost and not given up');
+          } else if (lease.kind === 'abandoned') wrong.push('abandoned and not ended');
         }
         if (lease.kind === 'acquired') {
           if (generation !== newest) wrong.push('an old generation was given out');

@@ -11,7 +11,10 @@ import { createSeal } from '../../../../src/gateway/session/seal.ts';
 import { createSessions, type Session } from '../../../../src/gateway/session/sessions.ts';
 import type { Store } from '../../../../src/gateway/session/store.ts';
 import { newTicket, readTicket } from '../../../../src/gateway/session/ticket.ts';
-import { createFresh, type Fresh } from '../../../../src/gateway/tokens/fresh.ts';
+import {
+  createAccessTokens,
+  type AccessTokens,
+} from '../../../../src/gateway/tokens/access-token.ts';
 import { createRefresh } from '../../../../src/gateway/tokens/refresh.ts';
 
 const audience = 'https://t.example/me/';
@@ -19,7 +22,7 @@ const scope = 'read:me:factors';
 
 /** One gateway over a shared store; its tenant answers when it is told to. */
 interface Gateway {
-  readonly fresh: Fresh;
+  readonly accessTokens: AccessTokens;
   find(): Promise<Session>;
   readonly spent: string[];
   answer(refreshed: RefreshResult): void;
@@ -73,7 +76,7 @@ const gateway = (): Gateway => {
     exchangeMs: 30_000,
   });
   return {
-    fresh: createFresh({ auth0, sessions, refresh, silentScope: [] }),
+    accessTokens: createAccessTokens({ auth0, sessions, refresh, silentScope: [] }),
     async find() {
       const session = await sessions.find(readTicket(cookie), true);
       if (session === undefined) throw new Error('the session is gone');
@@ -98,7 +101,7 @@ const granted = (accessToken: string): RefreshResult => ({
   },
 });
 const bearer = async (at: Gateway): Promise<string> => {
-  const token = await at.fresh.token(await at.find());
+  const token = await at.accessTokens.token(await at.find());
   return token.kind === 'usable'
     ? ((await token.headers('GET', audience))['authorization'] ?? '')
     : token.kind;
@@ -158,7 +161,7 @@ test('when the old token is over meanwhile, whoever asks is told when it will be
   expect(await bearer(one)).toBe('Bearer old');
   clock += 9_000;
   const [own, others] = await Promise.all(
-    [one, other].map(async (at) => at.fresh.token(await at.find())),
+    [one, other].map(async (at) => at.accessTokens.token(await at.find())),
   );
   expect(own).toMatchObject({ kind: 'temporary' });
   expect(others).toMatchObject({ kind: 'temporary' });
