@@ -2,7 +2,7 @@ import express, { type RequestHandler } from 'express';
 import { createConnectAnew, createConnectCallback } from './connect/finish.ts';
 import { createConnectStart } from './connect/start.ts';
 import { createEmbedded } from './embedded/routes.ts';
-import { createAnswerErrors } from './http/answer-errors.ts';
+import { createErrorHandler } from './http/error-handler.ts';
 import { createArrive } from './http/arrive.ts';
 import { tracked } from './http/background.ts';
 import { answeredWithin } from './http/deadline.ts';
@@ -77,7 +77,7 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
     const change = whole(handler);
     return (req, res, next) => (req.method === 'GET' ? handler : change)(req, res, next);
   };
-  const failed = createAnswerErrors({ log, metrics, headers: flat(headers) });
+  const failed = createErrorHandler({ log, metrics, headers: flat(headers) });
   app.use(publicPath, byMethod(account), failed);
   if (accountAtRoot !== undefined) app.all('/me/{*path}', byMethod(accountAtRoot), failed);
   app.use(createSecurityHeaders(headers));

@@ -20,7 +20,7 @@ import type { ClientParts } from '../../src/gateway/my-account/client.ts';
 import type { Tokens } from '../../src/gateway/my-account/context.ts';
 import { allScopes } from '../../src/gateway/my-account/operations.ts';
 import { createTransport } from '../../src/gateway/my-account/transport.ts';
-import { createAnswerErrors } from '../../src/gateway/http/answer-errors.ts';
+import { createErrorHandler } from '../../src/gateway/http/error-handler.ts';
 import { Failure } from '../../src/gateway/http/errors.ts';
 import { createLog } from '../../src/gateway/http/log.ts';
 import { createMetrics } from '../../src/gateway/http/metrics.ts';
@@ -261,7 +261,7 @@ export async function startGateway(upstream: string, parts: ApiParts = {}): Prom
   app.use((_req, _res, next) => {
     next(new Failure('not_found'));
   });
-  app.use(createAnswerErrors({ log: createLog({ level: 'silent' }) }));
+  app.use(createErrorHandler({ log: createLog({ level: 'silent' }) }));
   // As serve.ts makes it.
   const server = createServer({ optimizeEmptyRequests: true }, app as RequestListener);
   const port = await listen(server);

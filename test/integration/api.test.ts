@@ -10,7 +10,7 @@ import request from 'supertest';
 import { createConnectCallback } from '../../src/gateway/connect/finish.ts';
 import { createConnectStart } from '../../src/gateway/connect/start.ts';
 import type { Connecting } from '../../src/gateway/connect/start.ts';
-import { createAnswerErrors } from '../../src/gateway/http/answer-errors.ts';
+import { createErrorHandler } from '../../src/gateway/http/error-handler.ts';
 import { Failure } from '../../src/gateway/http/errors.ts';
 import { createLog } from '../../src/gateway/http/log.ts';
 import { createMemoryStore } from '../../src/gateway/session/memory-store.ts';
@@ -276,7 +276,7 @@ describe.each(ways)('%s', (way) => {
     });
     app.get('/auth/connect', createConnectStart(connect));
     app.get('/auth/connect/callback', createConnectCallback(connect));
-    app.use(createAnswerErrors({ log }));
+    app.use(createErrorHandler({ log }));
     close = async () => {
       api.close();
       server.closeAllConnections();

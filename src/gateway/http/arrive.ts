@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { createObserve } from './observe.ts';
+import { createAccessLog } from './access-log.ts';
 import { createRequestId, type TrustsProxy } from './request-id.ts';
 import { traced } from './trace.ts';
 import { wellFormed } from './well-formed.ts';
@@ -20,4 +20,4 @@ const inTurn =
 
 /** What every request of the gateway's meets first, as one handler: its id, its trace, whoever logs and counts it, and whether it can be read at all. */
 export const createArrive = (parts: { readonly log: Log; readonly metrics: Metrics; readonly trusts: TrustsProxy }): RequestHandler =>
-  inTurn(createRequestId(parts.trusts), traced, createObserve(parts), wellFormed);
+  inTurn(createRequestId(parts.trusts), traced, createAccessLog(parts), wellFormed);

@@ -56,7 +56,7 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** A failure this gateway answers on purpose; thrown anywhere, answered by `answer-errors`. `members` go into the problem as they are. */
+/** A failure this gateway answers on purpose; thrown anywhere, answered by `error-handler`. `members` go into the problem as they are. */
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly status: number;

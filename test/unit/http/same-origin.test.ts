@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import express from 'express';
 import request from 'supertest';
-import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
+import { createErrorHandler } from '../../../src/gateway/http/error-handler.ts';
 import { createLog } from '../../../src/gateway/http/log.ts';
 import { createSameOrigin } from '../../../src/gateway/http/same-origin.ts';
 
@@ -11,7 +11,7 @@ app.use(createSameOrigin({ origin }));
 app.use((_req, res) => {
   res.json({ ok: true });
 });
-app.use(createAnswerErrors({ log: createLog({ level: 'silent' }) }));
+app.use(createErrorHandler({ log: createLog({ level: 'silent' }) }));
 
 const accepted: [string, string, Record<string, string>][] = [
   ['a read by the page itself', 'GET', { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }],

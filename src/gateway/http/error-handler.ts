@@ -20,14 +20,14 @@ const ofAnotherAnswer = [
  * The last handler: a `Failure` becomes a problem (script), a redirect to sign-in or step-up, or a readable page (navigation). Anything else
  * is logged whole and answered 500 `internal`, empty of internals. An answer already begun is broken off, so no half answer looks whole.
  */
-export function createAnswerErrors(parts: {
+export function createErrorHandler(parts: {
   readonly log: Log;
   readonly metrics?: Metrics;
   /** Names and values that every answer carries, in turn, where no handler before this one has set them. */
   readonly headers?: readonly string[];
 }): ErrorRequestHandler {
   const { log, metrics, headers: always = [] } = parts;
-  return function answerErrors(error: unknown, req, res, _next) {
+  return function errorHandler(error: unknown, req, res, _next) {
     const failure = asFailure(error);
     metrics?.failures.inc({ code: failure.code });
     if (failure.status >= 500) {

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import express from 'express';
 import request from 'supertest';
-import { createAnswerErrors } from '../../../src/gateway/http/answer-errors.ts';
+import { createErrorHandler } from '../../../src/gateway/http/error-handler.ts';
 import { Failure, failures } from '../../../src/gateway/http/errors.ts';
 import type { FailureCode } from '../../../src/gateway/http/errors.ts';
 import { createLog } from '../../../src/gateway/http/log.ts';
@@ -21,7 +21,7 @@ function appThatThrows(error: unknown) {
   app.use(() => {
     throw error;
   });
-  app.use(createAnswerErrors({ log: createLog({ destination }) }));
+  app.use(createErrorHandler({ log: createLog({ destination }) }));
   return { app, lines };
 }
 const page = { 'Sec-Fetch-Mode': 'navigate', Accept: 'text/html' };
@@ -119,6 +119,6 @@ test('an answer that breaks off half-way is broken off for the client as well', 
     res.write('half');
     throw new Error('half-way');
   });
-  app.use(createAnswerErrors({ log: createLog({ level: 'silent' }) }));
+  app.use(createErrorHandler({ log: createLog({ level: 'silent' }) }));
   await expect(request(app).get('/')).rejects.toThrow(/aborted|hang up/);
 });

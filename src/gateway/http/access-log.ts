@@ -12,8 +12,8 @@ declare module 'express-serve-static-core' {
 const methods = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** One log line and one measurement per answered request: method, route pattern, status, milliseconds; 499 when the browser left first. */
-export function createObserve({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): RequestHandler {
-  return function observe(req, res, next) {
+export function createAccessLog({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): RequestHandler {
+  return function accessLog(req, res, next) {
     const began = performance.now();
     res.once('close', () => {
       const ms = performance.now() - began;
