@@ -29,6 +29,10 @@ export const settings = {
   },
   AUTH0_REQUEST_OBJECTS: { check: onOff.default(false), meaning: 'sign authorization requests (JAR, RFC 9101); needs the signing key' },
   AUTH0_DPOP: { check: onOff.default(false), meaning: 'sender-constrained tokens (RFC 9449), an ES256 key per session' },
+  AUTH0_REFRESH_MODE: {
+    check: z.enum(['offline', 'online'], 'must be offline or online').default('offline'),
+    meaning: 'offline: rotated refresh tokens; online (beta): online_access, bound to the session at Auth0 and not rotated',
+  },
   AUTH0_REFRESH_LEEWAY: { check: whole(0, 300).default(0), meaning: 'seconds the tenant lets the previous refresh token be used again' },
   AUTH0_REFRESH_LIFETIME: {
     check: whole(60, 3_650 * 86_400).default(30 * 86_400),
@@ -117,6 +121,19 @@ export class SettingsError extends Error {
   }
 }
 
+// Auth0 refuses both scopes together, and gives no refresh token for none.
+const mixedAccess = ({ AUTH0_REFRESH_MODE: mode, AUTH0_SCOPE: scope }: Partial<Settings>): string[] => {
+  if (mode === undefined || scope === undefined) return [];
+  const has = (name: string): boolean => scope.split(' ').includes(name);
+  if (has('online_access') && has('offline_access'))
+    return ['AUTH0_SCOPE has online_access and offline_access, which Auth0 refuses together: keep the one of AUTH0_REFRESH_MODE'];
+  if (mode === 'online' && !has('online_access'))
+    return ['AUTH0_SCOPE lacks online_access, which AUTH0_REFRESH_MODE=online needs: write it in the place of offline_access'];
+  if (mode === 'offline' && has('online_access'))
+    return ['AUTH0_REFRESH_MODE is offline and AUTH0_SCOPE has online_access: set it to online, or ask for offline_access'];
+  return [];
+};
+
 const contradictions = (given: Record<string, string | undefined>, found: Partial<Settings>): string[] => {
   const problems: string[] = [];
   const set = (name: string): boolean => (given[name] ?? '') !== '';
@@ -138,6 +155,7 @@ const contradictions = (given: Record<string, string | undefined>, found: Partia
     problems.push(
       `DRAIN_SECONDS is not longer than TOKEN_EXCHANGE_TIMEOUT (${exchange} ms): a stop would end exchanges under way and their sessions with them; lengthen it, or shorten the other`,
     );
+  problems.push(...mixedAccess(found));
   if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false) problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
   return problems;
 };
@@ -153,6 +171,8 @@ export const readSettings = (environment: Record<string, string | undefined>): S
     if (result.success) found[name] = result.data;
     else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
   }
+  if (found['AUTH0_REFRESH_MODE'] === 'online' && (environment['AUTH0_SCOPE'] ?? '').trim() === '')
+    found['AUTH0_SCOPE'] = loginScope.replace('offline_access', 'online_access');
   problems.push(...contradictions(environment, found));
   if (problems.length > 0) throw new SettingsError(problems);
   return found as Settings;

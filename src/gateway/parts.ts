@@ -86,7 +86,8 @@ export const createParts = (given: AppParts) => {
   const streams = createEventStreams({ events, sessions });
   const refresh = createRefresh({
     ...{ auth0, sessions, store, background, log, metrics },
-    leewayMs: settings.AUTH0_REFRESH_LEEWAY * 1000,
+    // An online refresh token is not spent: whoever comes after a lost exchange asks again.
+    leewayMs: settings.AUTH0_REFRESH_MODE === 'online' ? Number.MAX_SAFE_INTEGER : settings.AUTH0_REFRESH_LEEWAY * 1000,
     exchangeMs: settings.TOKEN_EXCHANGE_TIMEOUT,
   });
   const accessTokens = createAccessTokens({ auth0, sessions, refresh, silentScope });

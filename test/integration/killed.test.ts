@@ -51,7 +51,7 @@ const healthy = async (url: string): Promise<void> => {
 };
 
 /** A tenant with rotation, Redis, two gateway processes, and somebody signed in whose access token has just expired. */
-const scene = async (leewaySeconds = 0): Promise<Scene> => {
+const scene = async (leewaySeconds = 0, more: Record<string, string> = {}): Promise<Scene> => {
   const [front, redis] = await Promise.all([startAlternating(), startRedis()]);
   const tenant = await startTenant({
     control: true,
@@ -78,6 +78,7 @@ const scene = async (leewaySeconds = 0): Promise<Scene> => {
     INSTANCES: '2',
     LOG_LEVEL: 'warn',
     ADMIN_PORT: '0',
+    ...more,
   };
   for (let i = 0; i < 2; i += 1) {
     const port = await freePort();
@@ -197,8 +198,11 @@ test('Redis silent while the new token is to be written: it is written when Redi
   expect(the.refused()).toBe(0);
 });
 
-test('with a leeway at the tenant, known to the gateway, the session survives a kill in the middle of the exchange', async () => {
-  const the = await scene(60);
+test.each([
+  ['with a leeway at the tenant, known to the gateway', 60, {}],
+  ['with an online refresh token, which is never spent', 0, { AUTH0_REFRESH_MODE: 'online' }],
+])('%s, the session survives a kill in the middle of the exchange', async (_how, leeway, more) => {
+  const the = await scene(leeway, more);
   the.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 5_000 });
   const request = underWay(the.person);
   expect(await until(() => the.tenant.faults.list().length === 0)).toBe(true);

@@ -14,6 +14,7 @@ const common = [
   'read:me:connected_accounts',
   'create:me:connected_accounts',
   'delete:me:connected_accounts',
+  'online_access',
 ];
 const letter = (index: number): string => String.fromCharCode(65 + index);
 const codes = new Map(common.map((scope, index) => [scope, letter(index)]));

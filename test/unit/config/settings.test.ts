@@ -29,6 +29,31 @@ describe('settings', () => {
     });
   });
 
+  test('of online refresh tokens ask for online_access by themselves', () => {
+    const { AUTH0_SCOPE: scope } = readSettings({ ...good, AUTH0_REFRESH_MODE: 'online' });
+    expect(scope.split(' ').filter((each) => each.endsWith('_access'))).toEqual(['online_access']);
+    expect(readSettings(good).AUTH0_SCOPE).toContain('offline_access');
+  });
+
+  test.each([
+    ['online', 'openid online_access offline_access'],
+    ['offline', 'openid online_access offline_access'],
+    ['online', 'openid offline_access'],
+    ['online', 'openid'],
+    ['offline', 'openid online_access'],
+  ])('that mix the two kinds of refresh token are one problem: %s with %s', (mode, scope) => {
+    const found = problems({ ...good, AUTH0_REFRESH_MODE: mode, AUTH0_SCOPE: scope });
+    expect(found).toEqual([expect.stringMatching(/^AUTH0_(SCOPE|REFRESH_MODE) /)]);
+  });
+
+  test.each([
+    ['online', 'openid online_access'],
+    ['offline', 'openid offline_access'],
+    ['offline', 'openid'],
+  ])('that name one kind are none: %s with %s', (mode, scope) => {
+    expect(problems({ ...good, AUTH0_REFRESH_MODE: mode, AUTH0_SCOPE: scope })).toEqual([]);
+  });
+
   test('that are missing are all named at once', () => {
     const found = problems({});
     for (const name of ['AUTH0_DOMAIN', 'AUTH0_CLIENT_ID', 'AUTH0_CLIENT_SECRET', 'AUTH0_SECRET', 'APP_BASE_URL']) {
