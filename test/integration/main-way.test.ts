@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import request from 'supertest';
 import type { Person } from '../helpers/person.ts';
 import { codeOf } from '../helpers/person.ts';
 import { startWorld, type World } from '../helpers/world.ts';
@@ -12,10 +13,9 @@ beforeAll(async () => {
 afterAll(async () => world.close());
 
 test('somebody signed out is told so, with a way in, and Auth0 is not asked', async () => {
-  const answer = await person.call('GET', '/api/me/v1/authentication-methods');
-  expect(answer.status).toBe(401);
-  expect(answer.json()).toMatchObject({ code: 'login_required', status: 401 });
-  expect(await person.call('GET', '/auth/session').then((seen) => seen.json())).toEqual({ authenticated: false });
+  const refused = await request(world.origin).get('/api/me/v1/authentication-methods').set('X-CSRF', '1').expect(401);
+  expect(refused.body).toMatchObject({ code: 'login_required', status: 401 });
+  await request(world.origin).get('/auth/session').set('X-CSRF', '1').expect(200, { authenticated: false });
 });
 
 test('signing in comes back to where one was, with one cookie and a profile', async () => {
@@ -70,8 +70,7 @@ test('signing out ends it here and at Auth0', async () => {
   const away = await person.visit('/auth/logout');
   expect(away.url).toBe(`${world.origin}/`);
   expect((await person.call('GET', '/auth/profile')).status).toBe(401);
-  const replay = await fetch(`${world.origin}/auth/profile`, { headers: { cookie, 'x-csrf': '1' } });
-  expect(replay.status).toBe(401);
+  await request(world.origin).get('/auth/profile').set({ cookie, 'x-csrf': '1' }).expect(401);
   const again = await person.visit('/auth/login', { stopAt: `${world.tenant.url}/u/login` });
   expect(again.url).toContain('/u/login');
 });

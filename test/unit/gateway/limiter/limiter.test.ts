@@ -340,9 +340,11 @@ describe('the limiter of several gateways', () => {
     for (const name of [key(`tenant:${read}`), key(`user:${read}:0`)]) await redis.command('SET', name, '\u007f'.repeat(300));
     const { limiter, redis: second } = open();
     await second.opened(60_000);
+    const began = performance.now();
     const all = await Promise.all(Array.from({ length: 200 }, (_, user) => take(limiter, String(user))));
     // One, and what comes in while these are asked, at twenty-five a second; a bucket that was taken for full would give twenty.
-    expect(all.filter(({ admitted }) => admitted).length).toBeLessThan(15);
+    const seconds = (performance.now() - began) / 1_000;
+    expect(all.filter(({ admitted }) => admitted).length).toBeLessThan(15 + 25 * seconds);
     expect(all[0]?.quota.limit).toBe(5);
   });
 
