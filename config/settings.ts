@@ -90,6 +90,13 @@ export const settings = {
   ADMIN_HOST: { check: z.string().default('127.0.0.1'), meaning: 'the address health and metrics listen on' },
   TRUST_PROXY: { check: proxies.optional(), meaning: "which proxies' X-Forwarded-* are believed: addresses, ranges, or a number of hops" },
   ME_AT_ROOT: { check: onOff.default(false), meaning: 'answers /me/* as /api/me/*, as Universal Components with baseUrl "/" ask for' },
+  WELL_KNOWN: {
+    check: z
+      .string()
+      .regex(/^\/(?![/\\])[\w.~/-]*$/, 'must be a path of this origin, for example / or /account')
+      .optional(),
+    meaning: 'the account page, to which /.well-known/passkey-endpoints and /.well-known/change-password then lead',
+  },
   WEB_ROOT: { check: folder.optional(), meaning: 'serve this folder as the front end' },
   WEB_ORIGIN: { check: origin.optional(), meaning: 'forward everything else to this dev server' },
   LOG_LEVEL: {

@@ -14,6 +14,7 @@ import type { TrustsProxy } from './http/request-id.ts';
 import { createSecurityHeaders, flat } from './http/security-headers.ts';
 import { createUnanswered } from './http/unanswered.ts';
 import { createUpgrades, type Upgrades } from './http/upgrades.ts';
+import { createWellKnown } from './http/well-known.ts';
 import { createBeginAnew } from './login/begin-anew.ts';
 import { createCallback } from './login/callback.ts';
 import { popupScript } from './login/popup.ts';
@@ -82,6 +83,7 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   if (accountAtRoot !== undefined) app.all('/me/{*path}', byMethod(accountAtRoot), failed);
   app.use(createSecurityHeaders(headers));
   app.use(createHealth(given.ready));
+  if (settings.WELL_KNOWN !== undefined) app.use(createWellKnown(origin, settings.WELL_KNOWN));
 
   // An address may name several calls of Auth0's, each with a deadline of its own; none may hold a browser for longer.
   app.use('/auth', answeredWithin(60_000 + answerMs, failed));

@@ -26,9 +26,16 @@ const always: OwnPaths = {
 export const areasOf = ({ ME_AT_ROOT: root }: Pick<Settings, 'ME_AT_ROOT'>): RegExp =>
   root ? /^\/((api|auth)([/?]|$)|me\/)/i : /^\/(api|auth)([/?]|$)/i;
 
+const wellKnown = ['/.well-known/passkey-endpoints', '/.well-known/change-password'];
+
 /** The gateway's own paths where it is part of another application, whose all others are; a test holds them against the routes. */
-export const ownPaths = ({ AUTH0_PASSWORD_REALM: realm, AUTH0_PASSKEYS: passkeys, ME_AT_ROOT: root }: Settings): OwnPaths => ({
-  exact: [...always.exact, ...(realm === undefined ? [] : ['/auth/password'])],
+export const ownPaths = ({
+  AUTH0_PASSWORD_REALM: realm,
+  AUTH0_PASSKEYS: passkeys,
+  ME_AT_ROOT: root,
+  WELL_KNOWN: page,
+}: Settings): OwnPaths => ({
+  exact: [...always.exact, ...(realm === undefined ? [] : ['/auth/password']), ...(page === undefined ? [] : wellKnown)],
   under: [
     ...always.under,
     ...(realm === undefined && !passkeys ? [] : ['/auth/mfa/']),
