@@ -1,5 +1,6 @@
-import type { Answer, Args, OperationName } from './api.ts';
+import type { Answer, Args, Enrolment, OperationName } from './api.ts';
 import { operations, relatedScopes } from './operations.ts';
+import { passkeyProblem } from './passkey.ts';
 import type { Action } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { createStepUp, PageUser } from './step-up.ts';
@@ -27,12 +28,14 @@ export function createCalls(parts: {
   exchange: Exchange;
   /** The full address of a path of the API. */
   address: (path: string) => string;
+  /** The address of the page. */
+  here: () => string;
   pause: Pause;
   stepUp: ReturnType<typeof createStepUp>;
   waitAtMost: number;
   onWait: ((waiting: Waiting) => void) | undefined;
 }) {
-  const { exchange, address, pause, stepUp, waitAtMost, onWait } = parts;
+  const { exchange, address, here, pause, stepUp, waitAtMost, onWait } = parts;
 
   async function send<Name extends OperationName>(
     operation: Name,
@@ -50,6 +53,9 @@ export function createCalls(parts: {
     const response = await exchange(address(path), { ...call, headers, signal });
     const answer: unknown = response.status === 204 ? undefined : await response.json();
     if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;
+    const { authn_params_public_key: wanted } = answer as Partial<Enrolment>;
+    const unfit = wanted && passkeyProblem(wanted.rp.id, here());
+    if (unfit !== undefined) throw unfit;
     const location = response.headers.get('location')?.split('/').at(-1);
     return {
       ...(location === undefined ? {} : { id: decodeURIComponent(location) }),

@@ -69,6 +69,7 @@ export function createClientIn(environment: Environment, options: ClientOptions 
   const { callWithRetry, call: callAs } = createCalls({
     exchange,
     address: (path) => absolute(baseUrl + path),
+    here,
     pause: environment.pause,
     stepUp,
     waitAtMost,
