@@ -30,10 +30,12 @@ describe('an expired access token', () => {
     const person = world.person();
     await person.signIn();
     await sleep(3_100);
+    // The new one lasts, however slow the machine is.
+    world.tenant.configure({ tokens: { accessTokenSeconds: 600 } });
     const answers = await Promise.all(Array.from({ length: 20 }, async () => person.call('GET', methods)));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
     expect(refreshes()).toHaveLength(1);
-    await sleep(3_100);
+    world.tenant.faults.add({ path: '/me/', times: 1, status: 401, body: {} });
     expect((await person.call('GET', methods)).status).toBe(200);
     expect(refreshes()).toHaveLength(2);
   });
