@@ -58,7 +58,7 @@ const readyLine = /^\{"(gateway|tenant)"|"event":"listening"/;
 
 /**
  * Starts `node src/main.ts ...args` and waits for the JSON line that says it is ready (`--json` is the caller's to give).
- * Throws with all it wrote when it ends first, or when nothing came within 30 s.
+ * Throws with all it wrote when it ends first, or when nothing came within two minutes.
  */
 export async function startProgram<Ready>(args: readonly string[], env: Environment = {}, cwd = root): Promise<Running<Ready>> {
   const { child, ended, output } = launch([join(root, 'src/main.ts'), ...args], env, cwd);
@@ -73,8 +73,8 @@ export async function startProgram<Ready>(args: readonly string[], env: Environm
       reject(new Error(`${args.join(' ')} ended with ${code}:\n${output()}`));
     });
     setTimeout(() => {
-      reject(new Error(`${args.join(' ')} was not ready within 30 s:\n${output()}`));
-    }, 30_000).unref();
+      reject(new Error(`${args.join(' ')} was not ready within two minutes:\n${output()}`));
+    }, 120_000).unref();
   });
   const running = {
     pid: child.pid ?? 0,

@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 const healthy = async (url: string): Promise<void> => {
-  for (let i = 0; i < 200; i += 1) {
+  for (let i = 0; i < 2_400; i += 1) {
     if (
       await fetch(`${url}/readyz`).then(
         ({ ok }) => ok,
