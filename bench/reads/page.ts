@@ -40,6 +40,7 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
           left = surface.leave(url);
           tellLeft?.();
         },
+        passkeyRemoved: () => undefined,
         popup: () => Promise.resolve(false),
         storage: {
           getItem: (key) => kept.get(key) ?? null,

@@ -1,5 +1,6 @@
 import type { Answer, Args, Enrolment, OperationName } from './api.ts';
 import { operations, relatedScopes } from './operations.ts';
+import type { createPasskeyRemovals } from './passkey-removed.ts';
 import { passkeyProblem } from './passkey.ts';
 import type { Action } from './pending.ts';
 import { ProblemError } from './problem.ts';
@@ -16,6 +17,13 @@ export interface CallOptions {
   fresh?: boolean;
 }
 
+// What answers methods as they are.
+const shown: ReadonlySet<OperationName> = new Set<OperationName>([
+  'authenticationMethods.list',
+  'authenticationMethods.get',
+  'authenticationMethods.verify',
+]);
+
 /** The header that says whose page this is. */
 export const userHeader = ({ handle }: PageUser): Record<string, string> =>
   handle === undefined ? {} : { 'x-account-user': handle };
@@ -28,6 +36,7 @@ export function createCalls(parts: {
   exchange: Exchange;
   /** The full address of a path of the API. */
   address: (path: string) => string;
+  removals: ReturnType<typeof createPasskeyRemovals>;
   /** The address of the page. */
   here: () => string;
   pause: Pause;
@@ -35,7 +44,7 @@ export function createCalls(parts: {
   waitAtMost: number;
   onWait: ((waiting: Waiting) => void) | undefined;
 }) {
-  const { exchange, address, here, pause, stepUp, waitAtMost, onWait } = parts;
+  const { exchange, address, here, removals, pause, stepUp, waitAtMost, onWait } = parts;
 
   async function send<Name extends OperationName>(
     operation: Name,
@@ -52,6 +61,10 @@ export function createCalls(parts: {
     };
     const response = await exchange(address(path), { ...call, headers, signal });
     const answer: unknown = response.status === 204 ? undefined : await response.json();
+    const [id] = args;
+    if (operation === 'authenticationMethods.delete' && typeof id === 'string')
+      removals.removed(id);
+    else if (shown.has(operation)) removals.saw(answer as Answer<'authenticationMethods.get'>);
     if (operation !== 'authenticationMethods.create') return answer as Answer<Name>;
     const { authn_params_public_key: wanted } = answer as Partial<Enrolment>;
     const unfit = wanted && passkeyProblem(wanted.rp.id, here());

@@ -1,5 +1,6 @@
 import type { Answer, Args, EnrolmentOf, NewMethod, OperationName } from './api.ts';
 import { createCalls, userHeader, type CallOptions } from './calls.ts';
+import { createPasskeyRemovals, type PasskeyRemoved } from './passkey-removed.ts';
 import { createPending, type Action, type KeyValueStore } from './pending.ts';
 import { ProblemError } from './problem.ts';
 import type { OwnSession, Profile, Session } from './session.ts';
@@ -17,6 +18,7 @@ export interface Environment {
   showUrl: (url: string) => void;
   /** Opens a window and answers when it is done; false when it could not be opened. */
   popup: (url: string) => Promise<boolean>;
+  passkeyRemoved: PasskeyRemoved;
   storage: KeyValueStore;
   fetch: typeof fetch;
   pause: Pause;
@@ -70,6 +72,7 @@ export function createClientIn(environment: Environment, options: ClientOptions 
     exchange,
     address: (path) => absolute(baseUrl + path),
     here,
+    removals: createPasskeyRemovals(environment.passkeyRemoved),
     pause: environment.pause,
     stepUp,
     waitAtMost,

@@ -42,6 +42,13 @@ export function createClient(
         history.replaceState(history.state, '', url);
       },
       popup: openPopup,
+      passkeyRemoved: (rpId, credentialId) => {
+        // Where there is no such call the passkey stays in the user's list, and no longer works.
+        const has =
+          'PublicKeyCredential' in globalThis && 'signalUnknownCredential' in PublicKeyCredential;
+        if (!has) return;
+        PublicKeyCredential.signalUnknownCredential({ rpId, credentialId }).catch(() => undefined);
+      },
       storage: sessionStorage,
       fetch: options.fetch ?? fetch.bind(globalThis),
       pause,

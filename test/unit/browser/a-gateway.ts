@@ -64,6 +64,7 @@ export function openTab(origin: string, path = '/account') {
     url: origin + path,
     wentTo: [] as string[],
     popups: [] as string[],
+    passkeysRemoved: [] as string[][],
     popupOpens: true,
     now: Date.parse('2026-01-01T00:00:00Z'),
     waited: 0,
@@ -81,6 +82,7 @@ export function openTab(origin: string, path = '/account') {
           if (tab.popupOpens) tab.popups.push(url);
           return Promise.resolve(tab.popupOpens);
         },
+        passkeyRemoved: (...credential) => tab.passkeysRemoved.push(credential),
         storage: {
           getItem: (key) => storage.get(key) ?? null,
           setItem: (key, value) => storage.set(key, value),

@@ -64,3 +64,22 @@ test('create tells it, so that nobody is asked for a fingerprint in vain', async
     detail: expect.stringMatching(/tenant\.eu\.auth0\.com.*Relying Party IDs.*Allowed Origins/),
   });
 });
+
+const passkey = { id: 'passkey|1', type: 'passkey', key_id: 'cred', relying_party_id: 'a.example' };
+test.each([
+  ['a passkey that was shown', 204, passkey, [['a.example', 'cred']]],
+  ['one whose removal was refused', 409, passkey, []],
+  ['one of no known relying party', 204, { ...passkey, relying_party_id: undefined }, []],
+  ['another kind of method', 204, { ...passkey, type: 'totp' }, []],
+  ['one that was never shown', 204, { ...passkey, id: 'passkey|2' }, []],
+])('the browser hears of a removal: %s', async (_what, status, method, told) => {
+  const listed = { status: 200, body: { authentication_methods: [method] } };
+  const gateway = await startAnswering(listed, { status, body: status === 204 ? undefined : {} });
+  close = gateway.close;
+  const { tab, load } = openTab(gateway.origin);
+  const { authenticationMethods } = load();
+  await authenticationMethods.list();
+  await authenticationMethods.delete('passkey|1').catch(() => undefined);
+  expect(gateway.seen).toHaveLength(2);
+  expect(tab.passkeysRemoved).toEqual(told);
+});
