@@ -22,10 +22,15 @@ const asked = async (...command: string[]): Promise<unknown> => {
   return redis.command(name, ...args);
 };
 const livingOf = async (of: Fleet): Promise<boolean[]> => Promise.all(of.members.map(async ({ alive }) => alive()));
-const channelOf = async (): Promise<string> => {
-  const [channel = ''] = (await asked('PUBSUB', 'CHANNELS', 'mab:events:*')) as string[];
-  expect(channel).not.toBe('');
-  return channel;
+/** The one channel of events, once so many gateways hear it. */
+const channelOf = async (count: number): Promise<string> => {
+  const heard = async (): Promise<string | undefined> => {
+    const [channel] = (await asked('PUBSUB', 'CHANNELS', 'mab:events:*')) as string[];
+    const [, hearing] = channel === undefined ? [] : ((await asked('PUBSUB', 'NUMSUB', channel)) as unknown[]);
+    return Number(hearing) === count ? channel : undefined;
+  };
+  expect(await until(async () => (await heard()) !== undefined, 20_000)).toBe(true);
+  return (await heard()) ?? '';
 };
 
 test('two messages that a session has ended, in one moment, end the stream once and no gateway', async () => {
@@ -33,7 +38,7 @@ test('two messages that a session has ended, in one moment, end the stream once 
   const person = fleet.person();
   await person.signIn();
   const tabs = await Promise.all(fleet.members.map(async ({ url }) => hang(url, person)));
-  const channel = await channelOf();
+  const channel = await channelOf(2);
   const publish = "for _ = 1, 3 do redis.call('PUBLISH', KEYS[1], ARGV[1]) end";
   await asked('EVAL', publish, '1', channel, '{"type":"ended"}');
   expect(await until(() => tabs.every(({ ended }) => ended))).toBe(true);
@@ -56,7 +61,11 @@ test('two tabs that sign out at once are told once, and every gateway goes on', 
 });
 
 test('a gateway killed in the middle of a refresh takes no other with it, whoever finds the session lost', async () => {
-  fleet = await startFleet({ count: 3, tenant: { tokens: { accessTokenSeconds: 2 } } });
+  fleet = await startFleet({
+    count: 3,
+    settings: { TOKEN_EXCHANGE_TIMEOUT: '3000' },
+    tenant: { tokens: { accessTokenSeconds: 2 } },
+  });
   const person = fleet.person();
   await person.signIn();
   const [first, ...others] = fleet.members;
@@ -100,7 +109,7 @@ test('what is no event ends no gateway, forges no line, is counted, and the stre
   await person.signIn();
   const [member] = fleet.members;
   const tab = await hang(member?.url ?? '', person);
-  const channel = await channelOf();
+  const channel = await channelOf(1);
   for (const message of junk) await asked('PUBLISH', channel, message);
   await asked('PUBLISH', channel, '{"type":"expiring","seconds":7}');
   expect(await until(() => tab.text.includes('{"type":"expiring","seconds":7}'))).toBe(true);
