@@ -10,7 +10,9 @@ import { markdown, pageWith } from './table.ts';
 import type { Bench, Findings } from './table.ts';
 
 // `seconds`: what the quick form may take, so that all of it stays under two minutes.
-const benches: Readonly<Record<string, { readonly seconds: number; readonly load: () => Promise<Bench> }>> = {
+const benches: Readonly<
+  Record<string, { readonly seconds: number; readonly load: () => Promise<Bench> }>
+> = {
   limiter: { seconds: 35, load: async () => (await import('./limiter/bench.ts')).limiter },
   reads: { seconds: 25, load: async () => (await import('./reads/bench.ts')).reads },
   sessions: { seconds: 25, load: async () => (await import('./sessions/bench.ts')).sessions },
@@ -23,7 +25,9 @@ const quick = args.includes('--quick');
 const named = args.filter((arg) => !arg.startsWith('--'));
 const unknown = named.filter((name) => !(name in benches));
 if (unknown.length > 0) {
-  console.error(`bench: no benchmark ${unknown.join(', ')}; there is ${Object.keys(benches).join(', ')}`);
+  console.error(
+    `bench: no benchmark ${unknown.join(', ')}; there is ${Object.keys(benches).join(', ')}`,
+  );
   process.exit(1);
 }
 
@@ -52,7 +56,14 @@ for (const [name, { seconds: budget, load }] of Object.entries(benches)) {
     const tables = await bench({ quick, say: (line) => say(`${name}: ${line}`) });
     const seconds = (performance.now() - started) / 1_000;
     took.push(`${name} ${seconds.toFixed(0)} s${quick ? ` of ${budget}` : ''}`);
-    findings[name] = { ranAt: new Date().toISOString(), quick, node: process.versions.node, cpus: availableParallelism(), seconds, tables };
+    findings[name] = {
+      ranAt: new Date().toISOString(),
+      quick,
+      node: process.versions.node,
+      cpus: availableParallelism(),
+      seconds,
+      tables,
+    };
     for (const table of tables) console.log(markdown(table));
     if (!quick) {
       writeFileSync(page, pageWith(existsSync(page) ? readFileSync(page, 'utf8') : '', findings));
@@ -67,4 +78,6 @@ for (const [name, { seconds: budget, load }] of Object.entries(benches)) {
     clearTimeout(stuck);
   }
 }
-console.log(`The benchmarks took ${((performance.now() - began) / 1_000).toFixed(0)} s: ${took.join(', ')}.`);
+console.log(
+  `The benchmarks took ${((performance.now() - began) / 1_000).toFixed(0)} s: ${took.join(', ')}.`,
+);

@@ -18,7 +18,10 @@ export interface Findings {
 }
 
 /** A benchmark: a short form, and the whole. */
-export type Bench = (options: { quick: boolean; say: (line: string) => void }) => Promise<readonly Table[]>;
+export type Bench = (options: {
+  quick: boolean;
+  say: (line: string) => void;
+}) => Promise<readonly Table[]>;
 
 const head =
   '# Benchmarks\n\nWritten by `npm run bench`. Compare what stands in one table: it was measured side by side, in one run, on one machine.\n';
@@ -41,5 +44,12 @@ export function pageWith(page: string, findings: Readonly<Record<string, Finding
 /** One table as Markdown. */
 export function markdown({ title, about, columns, rows }: Table): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-  return [`### ${title}\n`, `${about}\n`, line(columns), line(columns.map(() => '---')), ...rows.map(line), ''].join('\n');
+  return [
+    `### ${title}\n`,
+    `${about}\n`,
+    line(columns),
+    line(columns.map(() => '---')),
+    ...rows.map(line),
+    '',
+  ].join('\n');
 }

@@ -26,12 +26,17 @@ const describe = (whose: 'tenant' | 'user', suffix: Suffix) => ({
 /** The settings that replace a published limit: one for the tenant and one for the user of each bucket. */
 export const rateLimitSettings = Object.fromEntries(
   (['tenant', 'user'] as const).flatMap((whose) =>
-    suffixes.map((suffix) => [`RATE_LIMIT_${whose.toUpperCase()}_${suffix}`, describe(whose, suffix)]),
+    suffixes.map((suffix) => [
+      `RATE_LIMIT_${whose.toUpperCase()}_${suffix}`,
+      describe(whose, suffix),
+    ]),
   ),
 ) as Record<RateLimitName, ReturnType<typeof describe>>;
 
 /** Returns what the settings replace of the plan. */
-export const bucketOverrides = (given: Readonly<Record<RateLimitName, number | undefined>>): BucketOverrides =>
+export const bucketOverrides = (
+  given: Readonly<Record<RateLimitName, number | undefined>>,
+): BucketOverrides =>
   Object.fromEntries(
     suffixes.map((suffix) => {
       const tenant = given[`RATE_LIMIT_TENANT_${suffix}`];

@@ -1,45 +1,91 @@
 import { z } from 'zod';
-import { algorithms, domain, folder, onOff, optional, origin, proxies, redisUrl, secrets, signingKey, whole } from './checks.ts';
+import {
+  algorithms,
+  domain,
+  folder,
+  onOff,
+  optional,
+  origin,
+  proxies,
+  redisUrl,
+  secrets,
+  signingKey,
+  whole,
+} from './checks.ts';
 import { plans, type PlanName } from './plans.ts';
 import { rateLimitSettings } from './rate-limits.ts';
 
-const loginScope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
+const loginScope =
+  'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
 const mfa = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
 const planNames = Object.keys(plans) as [PlanName, ...PlanName[]];
 
 /** Every setting of the gateway: its environment name, how it is checked, its default and what it means; docs/settings.md is tested against this table. */
 export const settings = {
-  AUTH0_DOMAIN: { check: domain, meaning: 'canonical or custom domain of the tenant, used for login, audience and API alike' },
+  AUTH0_DOMAIN: {
+    check: domain,
+    meaning: 'canonical or custom domain of the tenant, used for login, audience and API alike',
+  },
   AUTH0_CLIENT_ID: {
     check: z.string('is missing: the client id of the regular web application').min(1),
     meaning: 'the regular web application',
   },
   AUTH0_CLIENT_SECRET: { check: optional, meaning: 'client authentication by secret' },
-  AUTH0_CLIENT_ASSERTION_SIGNING_KEY: { check: signingKey.optional(), meaning: 'client authentication by private_key_jwt (PEM)' },
-  AUTH0_CLIENT_ASSERTION_SIGNING_ALG: { check: z.enum(['RS256', 'RS384', 'PS256']).default('RS256'), meaning: 'the algorithm of that key' },
-  AUTH0_SECRET: { check: secrets, meaning: 'seals sessions; a comma-separated list rotates it: the first seals, all open' },
-  AUTH0_SCOPE: { check: z.string().default(loginScope), meaning: 'scopes asked for at login, usable without step-up' },
+  AUTH0_CLIENT_ASSERTION_SIGNING_KEY: {
+    check: signingKey.optional(),
+    meaning: 'client authentication by private_key_jwt (PEM)',
+  },
+  AUTH0_CLIENT_ASSERTION_SIGNING_ALG: {
+    check: z.enum(['RS256', 'RS384', 'PS256']).default('RS256'),
+    meaning: 'the algorithm of that key',
+  },
+  AUTH0_SECRET: {
+    check: secrets,
+    meaning: 'seals sessions; a comma-separated list rotates it: the first seals, all open',
+  },
+  AUTH0_SCOPE: {
+    check: z.string().default(loginScope),
+    meaning: 'scopes asked for at login, usable without step-up',
+  },
   AUTH0_SILENT_SCOPE: {
     check: z.string().default(''),
-    meaning: 'scopes tried for by a refresh before a step-up, usable without one; for multi-resource refresh tokens',
+    meaning:
+      'scopes tried for by a refresh before a step-up, usable without one; for multi-resource refresh tokens',
   },
   AUTH0_PUSHED_AUTHORIZATION_REQUESTS: {
     check: z.enum(['auto', 'on', 'off']).default('auto'),
     meaning: 'RFC 9126; auto: when the tenant offers it',
   },
-  AUTH0_REQUEST_OBJECTS: { check: onOff.default(false), meaning: 'sign authorization requests (JAR, RFC 9101); needs the signing key' },
-  AUTH0_DPOP: { check: onOff.default(false), meaning: 'sender-constrained tokens (RFC 9449), an ES256 key per session' },
+  AUTH0_REQUEST_OBJECTS: {
+    check: onOff.default(false),
+    meaning: 'sign authorization requests (JAR, RFC 9101); needs the signing key',
+  },
+  AUTH0_DPOP: {
+    check: onOff.default(false),
+    meaning: 'sender-constrained tokens (RFC 9449), an ES256 key per session',
+  },
   AUTH0_REFRESH_MODE: {
     check: z.enum(['offline', 'online'], 'must be offline or online').default('offline'),
-    meaning: 'offline: rotated refresh tokens; online (beta): online_access, bound to the session at Auth0 and not rotated',
+    meaning:
+      'offline: rotated refresh tokens; online (beta): online_access, bound to the session at Auth0 and not rotated',
   },
-  AUTH0_REFRESH_LEEWAY: { check: whole(0, 300).default(0), meaning: 'seconds the tenant lets the previous refresh token be used again' },
+  AUTH0_REFRESH_LEEWAY: {
+    check: whole(0, 300).default(0),
+    meaning: 'seconds the tenant lets the previous refresh token be used again',
+  },
   AUTH0_REFRESH_LIFETIME: {
     check: whole(60, 3_650 * 86_400).default(30 * 86_400),
-    meaning: "seconds after sign-in at which the tenant's refresh tokens end (absolute lifetime); no session outlives them",
+    meaning:
+      "seconds after sign-in at which the tenant's refresh tokens end (absolute lifetime); no session outlives them",
   },
-  AUTH0_PASSWORD_REALM: { check: optional, meaning: 'switches POST /auth/password on, for this database connection' },
-  AUTH0_PASSKEYS: { check: onOff.default(false), meaning: 'switches the native passkey routes on (the tenant needs a custom domain)' },
+  AUTH0_PASSWORD_REALM: {
+    check: optional,
+    meaning: 'switches POST /auth/password on, for this database connection',
+  },
+  AUTH0_PASSKEYS: {
+    check: onOff.default(false),
+    meaning: 'switches the native passkey routes on (the tenant needs a custom domain)',
+  },
   ID_TOKEN_ALGORITHMS: {
     check: algorithms,
     meaning: 'which signatures of ID and logout tokens are taken, separated by commas',
@@ -54,48 +100,87 @@ export const settings = {
     check: whole(0, 60_000).default(2_500),
     meaning: 'milliseconds a request may wait in line for its slot; 0 refuses at once',
   },
-  STEP_UP_ACR_VALUES: { check: z.string().default(mfa), meaning: 'asked for and verified at step-up; empty: more scope alone is enough' },
-  STEP_UP_MAX_AGE: { check: whole(30, 86_400).default(900), meaning: 'seconds a step-up stays good for scopes beyond AUTH0_SCOPE' },
-  SESSION_IDLE_TIMEOUT: { check: whole(1, 30 * 86_400).default(86_400), meaning: 'seconds without a request after which a session ends' },
-  SESSION_ABSOLUTE_TIMEOUT: { check: whole(1, 90 * 86_400).default(3 * 86_400), meaning: 'seconds after sign-in at which a session ends' },
-  UPSTREAM_CONNECT_TIMEOUT: { check: whole(10, 60_000).default(2_000), meaning: 'milliseconds to reach Auth0' },
+  STEP_UP_ACR_VALUES: {
+    check: z.string().default(mfa),
+    meaning: 'asked for and verified at step-up; empty: more scope alone is enough',
+  },
+  STEP_UP_MAX_AGE: {
+    check: whole(30, 86_400).default(900),
+    meaning: 'seconds a step-up stays good for scopes beyond AUTH0_SCOPE',
+  },
+  SESSION_IDLE_TIMEOUT: {
+    check: whole(1, 30 * 86_400).default(86_400),
+    meaning: 'seconds without a request after which a session ends',
+  },
+  SESSION_ABSOLUTE_TIMEOUT: {
+    check: whole(1, 90 * 86_400).default(3 * 86_400),
+    meaning: 'seconds after sign-in at which a session ends',
+  },
+  UPSTREAM_CONNECT_TIMEOUT: {
+    check: whole(10, 60_000).default(2_000),
+    meaning: 'milliseconds to reach Auth0',
+  },
   READ_KEEP_SECONDS: {
     check: whole(0, 300).default(30),
-    meaning: 'how long an answer is given again without asking Auth0, following each write; equal reads are joined as well. 0: off',
+    meaning:
+      'how long an answer is given again without asking Auth0, following each write; equal reads are joined as well. 0: off',
   },
-  UPSTREAM_ANSWER_TIMEOUT: { check: whole(10, 120_000).default(10_000), meaning: "milliseconds until Auth0's answer is complete" },
+  UPSTREAM_ANSWER_TIMEOUT: {
+    check: whole(10, 120_000).default(10_000),
+    meaning: "milliseconds until Auth0's answer is complete",
+  },
   TOKEN_EXCHANGE_TIMEOUT: {
     check: whole(100, 120_000).default(30_000),
-    meaning: "milliseconds until Auth0's token endpoint has answered a refresh; nobody waits as long, but its token is spent",
+    meaning:
+      "milliseconds until Auth0's token endpoint has answered a refresh; nobody waits as long, but its token is spent",
   },
   REDIS_URL: {
     check: redisUrl.optional(),
-    meaning: 'redis://, rediss://, Sentinel and Cluster forms; none: sessions and limits live in this process',
+    meaning:
+      'redis://, rediss://, Sentinel and Cluster forms; none: sessions and limits live in this process',
   },
   REDIS_KEY_PREFIX: {
     check: z
       .string()
       .regex(/^[\w.-]{1,32}$/, 'must be letters, digits, ".", "_" or "-"')
       .default('mab'),
-    meaning: "begins every key and channel in Redis but those of Auth0's limits, which gateways for one tenant share in any case",
+    meaning:
+      "begins every key and channel in Redis but those of Auth0's limits, which gateways for one tenant share in any case",
   },
   REDIS_WAIT_MS: {
     check: whole(0, 4_000).optional(),
-    meaning: 'milliseconds a renewal waits for a replica to have it, 0: not at all; 3000 unless given with Sentinel and Cluster, else 0',
+    meaning:
+      'milliseconds a renewal waits for a replica to have it, 0: not at all; 3000 unless given with Sentinel and Cluster, else 0',
   },
-  INSTANCES: { check: whole(1, 1_000).default(1), meaning: 'how many gateways run side by side; more than one needs REDIS_URL' },
+  INSTANCES: {
+    check: whole(1, 1_000).default(1),
+    meaning: 'how many gateways run side by side; more than one needs REDIS_URL',
+  },
   PORT: { check: whole(0, 65_535).default(3_000), meaning: 'where it listens' },
   HOST: { check: z.string().default('::'), meaning: 'the address it listens on' },
-  ADMIN_PORT: { check: whole(0, 65_535).default(9_464), meaning: 'health and metrics, apart from the public port' },
-  ADMIN_HOST: { check: z.string().default('127.0.0.1'), meaning: 'the address health and metrics listen on' },
-  TRUST_PROXY: { check: proxies.optional(), meaning: "which proxies' X-Forwarded-* are believed: addresses, ranges, or a number of hops" },
-  ME_AT_ROOT: { check: onOff.default(false), meaning: 'answers /me/* as /api/me/*, as Universal Components with baseUrl "/" ask for' },
+  ADMIN_PORT: {
+    check: whole(0, 65_535).default(9_464),
+    meaning: 'health and metrics, apart from the public port',
+  },
+  ADMIN_HOST: {
+    check: z.string().default('127.0.0.1'),
+    meaning: 'the address health and metrics listen on',
+  },
+  TRUST_PROXY: {
+    check: proxies.optional(),
+    meaning: "which proxies' X-Forwarded-* are believed: addresses, ranges, or a number of hops",
+  },
+  ME_AT_ROOT: {
+    check: onOff.default(false),
+    meaning: 'answers /me/* as /api/me/*, as Universal Components with baseUrl "/" ask for',
+  },
   WELL_KNOWN: {
     check: z
       .string()
       .regex(/^\/(?![/\\])[\w.~/-]*$/, 'must be a path of this origin, for example / or /account')
       .optional(),
-    meaning: 'the account page, to which /.well-known/passkey-endpoints and /.well-known/change-password then lead',
+    meaning:
+      'the account page, to which /.well-known/passkey-endpoints and /.well-known/change-password then lead',
   },
   WEB_ROOT: { check: folder.optional(), meaning: 'serve this folder as the front end' },
   WEB_ORIGIN: { check: origin.optional(), meaning: 'forward everything else to this dev server' },
@@ -105,11 +190,13 @@ export const settings = {
   },
   DRAIN_DELAY_SECONDS: {
     check: whole(0, 600).default(5),
-    meaning: 'how long it still answers after SIGTERM while not ready, before it closes its listener',
+    meaning:
+      'how long it still answers after SIGTERM while not ready, before it closes its listener',
   },
   DRAIN_SECONDS: {
     check: whole(0, 600).default(35),
-    meaning: 'how long open requests and exchanges may finish after SIGTERM; longer than TOKEN_EXCHANGE_TIMEOUT',
+    meaning:
+      'how long open requests and exchanges may finish after SIGTERM; longer than TOKEN_EXCHANGE_TIMEOUT',
   },
 } as const;
 
@@ -129,19 +216,31 @@ export class SettingsError extends Error {
 }
 
 // Auth0 refuses both scopes together, and gives no refresh token for none.
-const mixedAccess = ({ AUTH0_REFRESH_MODE: mode, AUTH0_SCOPE: scope }: Partial<Settings>): string[] => {
+const mixedAccess = ({
+  AUTH0_REFRESH_MODE: mode,
+  AUTH0_SCOPE: scope,
+}: Partial<Settings>): string[] => {
   if (mode === undefined || scope === undefined) return [];
   const has = (name: string): boolean => scope.split(' ').includes(name);
   if (has('online_access') && has('offline_access'))
-    return ['AUTH0_SCOPE has online_access and offline_access, which Auth0 refuses together: keep the one of AUTH0_REFRESH_MODE'];
+    return [
+      'AUTH0_SCOPE has online_access and offline_access, which Auth0 refuses together: keep the one of AUTH0_REFRESH_MODE',
+    ];
   if (mode === 'online' && !has('online_access'))
-    return ['AUTH0_SCOPE lacks online_access, which AUTH0_REFRESH_MODE=online needs: write it in the place of offline_access'];
+    return [
+      'AUTH0_SCOPE lacks online_access, which AUTH0_REFRESH_MODE=online needs: write it in the place of offline_access',
+    ];
   if (mode === 'offline' && has('online_access'))
-    return ['AUTH0_REFRESH_MODE is offline and AUTH0_SCOPE has online_access: set it to online, or ask for offline_access'];
+    return [
+      'AUTH0_REFRESH_MODE is offline and AUTH0_SCOPE has online_access: set it to online, or ask for offline_access',
+    ];
   return [];
 };
 
-const contradictions = (given: Record<string, string | undefined>, found: Partial<Settings>): string[] => {
+const contradictions = (
+  given: Record<string, string | undefined>,
+  found: Partial<Settings>,
+): string[] => {
   const problems: string[] = [];
   const set = (name: string): boolean => (given[name] ?? '') !== '';
   const either = set('AUTH0_CLIENT_SECRET') || set('AUTH0_CLIENT_ASSERTION_SIGNING_KEY');
@@ -149,21 +248,36 @@ const contradictions = (given: Record<string, string | undefined>, found: Partia
     problems.push(
       'AUTH0_CLIENT_SECRET or AUTH0_CLIENT_ASSERTION_SIGNING_KEY is missing: the gateway authenticates itself with one of them',
     );
-  if (set('AUTH0_REQUEST_OBJECTS') && found.AUTH0_REQUEST_OBJECTS === true && !set('AUTH0_CLIENT_ASSERTION_SIGNING_KEY'))
+  if (
+    set('AUTH0_REQUEST_OBJECTS') &&
+    found.AUTH0_REQUEST_OBJECTS === true &&
+    !set('AUTH0_CLIENT_ASSERTION_SIGNING_KEY')
+  )
     problems.push('AUTH0_REQUEST_OBJECTS needs AUTH0_CLIENT_ASSERTION_SIGNING_KEY to sign with');
-  if (set('WEB_ROOT') && set('WEB_ORIGIN')) problems.push('WEB_ROOT and WEB_ORIGIN are both set: keep the folder or the dev server');
+  if (set('WEB_ROOT') && set('WEB_ORIGIN'))
+    problems.push('WEB_ROOT and WEB_ORIGIN are both set: keep the folder or the dev server');
   if ((found.INSTANCES ?? 1) > 1 && !set('REDIS_URL'))
-    problems.push('INSTANCES is more than one and REDIS_URL is missing: several gateways share sessions and budget through Redis only');
+    problems.push(
+      'INSTANCES is more than one and REDIS_URL is missing: several gateways share sessions and budget through Redis only',
+    );
   const { SESSION_IDLE_TIMEOUT: idle, SESSION_ABSOLUTE_TIMEOUT: absolute } = found;
-  if (idle !== undefined && absolute !== undefined && set('SESSION_IDLE_TIMEOUT') && idle > absolute)
-    problems.push('SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT and could never be reached: shorten it');
+  if (
+    idle !== undefined &&
+    absolute !== undefined &&
+    set('SESSION_IDLE_TIMEOUT') &&
+    idle > absolute
+  )
+    problems.push(
+      'SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT and could never be reached: shorten it',
+    );
   const { DRAIN_SECONDS: drain = 0, TOKEN_EXCHANGE_TIMEOUT: exchange = 0 } = found;
   if (drain * 1000 <= exchange)
     problems.push(
       `DRAIN_SECONDS is not longer than TOKEN_EXCHANGE_TIMEOUT (${exchange} ms): a stop would end exchanges under way and their sessions with them; lengthen it, or shorten the other`,
     );
   problems.push(...mixedAccess(found));
-  if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false) problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
+  if (found.AUTH0_SCOPE?.split(' ').includes('openid') === false)
+    problems.push('AUTH0_SCOPE lacks openid: sign-in needs it');
   return problems;
 };
 

@@ -26,5 +26,8 @@ if (!existsSync(join(folder, '.env'))) {
     allowed_logout_urls: [`${origin}/`],
   };
   write('tenant.json', JSON.stringify({ clients: [client] }, null, 2));
-  write('.env', `AUTH0_CLIENT_SECRET=${clientSecret}\nAUTH0_SECRET=${randomBytes(32).toString('hex')}\n`);
+  write(
+    '.env',
+    `AUTH0_CLIENT_SECRET=${clientSecret}\nAUTH0_SECRET=${randomBytes(32).toString('hex')}\n`,
+  );
 }

@@ -26,7 +26,10 @@ const freePort = async (): Promise<number> =>
   });
 
 /** Starts a tenant and a gateway with the account page on this machine: the gateway as it always is, configured for that tenant. */
-export const startDemo = async (environment: Record<string, string | undefined>, options: { port: number; log?: Log }): Promise<Demo> => {
+export const startDemo = async (
+  environment: Record<string, string | undefined>,
+  options: { port: number; log?: Log },
+): Promise<Demo> => {
   const port = options.port === 0 ? await freePort() : options.port;
   const origin = `http://localhost:${port}`;
   const clientId = 'demo-account-page';
@@ -45,9 +48,10 @@ export const startDemo = async (environment: Record<string, string | undefined>,
     ],
   });
   const { demoUser } = tenant;
-  const page = [join(import.meta.dirname, '../dist/page'), join(import.meta.dirname, '../page')].find((folder) =>
-    existsSync(join(folder, 'index.html')),
-  );
+  const page = [
+    join(import.meta.dirname, '../dist/page'),
+    join(import.meta.dirname, '../page'),
+  ].find((folder) => existsSync(join(folder, 'index.html')));
   const gateway = createGateway(
     {
       LOG_LEVEL: 'warn',

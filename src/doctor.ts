@@ -11,11 +11,13 @@ const examineStore = async (url: string, say: (line: string) => void): Promise<b
     { url },
     {
       info: () => undefined,
-      warn: (fields, message) => (reason = 'reason' in fields ? `${message} (${String(fields.reason)})` : message),
+      warn: (fields, message) =>
+        (reason = 'reason' in fields ? `${message} (${String(fields.reason)})` : message),
     },
   );
   try {
-    const found = (await redis.opened(connectMs)) && (await examineRedis(redis).catch(() => false as const));
+    const found =
+      (await redis.opened(connectMs)) && (await examineRedis(redis).catch(() => false as const));
     if (found === false) {
       say(`FAIL  REDIS_URL: ${reason}`);
       return false;
@@ -30,7 +32,10 @@ const examineStore = async (url: string, say: (line: string) => void): Promise<b
 };
 
 /** Checks the settings and what the tenant publishes, says each finding on a line of its own, and answers the exit code: 0 when nothing is wrong. */
-export const examine = async (environment: Record<string, string | undefined>, say: (line: string) => void): Promise<number> => {
+export const examine = async (
+  environment: Record<string, string | undefined>,
+  say: (line: string) => void,
+): Promise<number> => {
   let settings;
   try {
     settings = readSettings(environment);
@@ -54,14 +59,18 @@ export const examine = async (environment: Record<string, string | undefined>, s
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
     exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {
-      say(`note  this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} that of Auth0: set it (NTP)`);
+      say(
+        `note  this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} that of Auth0: set it (NTP)`,
+      );
     },
   });
   let metadata;
   try {
     metadata = await auth0.metadata();
   } catch {
-    say(`FAIL  ${settings.AUTH0_DOMAIN} does not answer as an Auth0 tenant: is the domain right, and can this machine reach it?`);
+    say(
+      `FAIL  ${settings.AUTH0_DOMAIN} does not answer as an Auth0 tenant: is the domain right, and can this machine reach it?`,
+    );
     return 1;
   }
   say(`ok    ${settings.AUTH0_DOMAIN} answers, and names itself as configured`);
@@ -76,11 +85,14 @@ export const examine = async (environment: Record<string, string | undefined>, s
       ? 'ok    pushed authorization requests are offered'
       : 'note  pushed authorization requests are not offered',
   );
-  if (settings.REDIS_URL === undefined) say('note  without REDIS_URL sessions and limits live in one process');
+  if (settings.REDIS_URL === undefined)
+    say('note  without REDIS_URL sessions and limits live in one process');
   else if (!(await examineStore(settings.REDIS_URL, say))) return 1;
   say(
     `next  allow ${callback} (and ${settings.APP_BASE_URL}/auth/connect/callback for connected accounts) as callback URL, and ${settings.APP_BASE_URL}/ as logout URL of the application,`,
   );
-  say(`      activate the My Account API, and give the application a client grant for ${auth0.audience}`);
+  say(
+    `      activate the My Account API, and give the application a client grant for ${auth0.audience}`,
+  );
   return 0;
 };

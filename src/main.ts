@@ -26,7 +26,8 @@ const environment = { ...fileSettings(), ...process.env };
 
 const untilStopped = async (): Promise<string> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => resolve(signal));
   });
 
 const start = async (): Promise<void> => {
@@ -46,7 +47,10 @@ const start = async (): Promise<void> => {
 };
 
 const demo = async (args: string[]): Promise<void> => {
-  const { values } = parseArgs({ args, options: { port: { type: 'string' }, json: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    args,
+    options: { port: { type: 'string' }, json: { type: 'boolean', default: false } },
+  });
   const port = Number(values.port ?? environment['PORT'] ?? 3000);
   const { startDemo } = await import('./demo.ts');
   const { createLog } = await import('./gateway/http/log.ts');

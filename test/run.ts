@@ -32,7 +32,10 @@ const checks: Record<string, string[]> = {
 };
 // What runs together shares its workers, and more of them than cores: most tests wait for a timer or for another process.
 const runs = [
-  { suites: ['unit', 'contracts', 'integration'], workers: Math.max(4, availableParallelism() * 3) },
+  {
+    suites: ['unit', 'contracts', 'integration'],
+    workers: Math.max(4, availableParallelism() * 3),
+  },
   { suites: ['browser'], workers: 1 },
 ];
 const suites = runs.flatMap((run) => run.suites);
@@ -42,10 +45,15 @@ const needsChromium = ['browser'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string', multiple: true }, offline: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string', multiple: true },
+    offline: { type: 'boolean', default: false },
+  },
 });
 const known = [...Object.keys(checks), ...suites];
-const wanted = (values.only ?? (positionals.length > 0 ? [suites.join(',')] : [known.join(',')])).flatMap((list) => list.split(','));
+const wanted = (
+  values.only ?? (positionals.length > 0 ? [suites.join(',')] : [known.join(',')])
+).flatMap((list) => list.split(','));
 const download = !values.offline && !process.env['TEST_NO_DOWNLOAD'];
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -88,15 +96,21 @@ async function check(name: string): Promise<void> {
   const started = performance.now();
   const { code, output } = await start(checks[name] ?? [], { minutes: 15, quiet: true });
   if (code !== 0) say(`\n${name}:\n${output.trimEnd()}`);
-  add(name, { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, (performance.now() - started) / 1000);
+  add(
+    name,
+    { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 },
+    (performance.now() - started) / 1000,
+  );
 }
 
 /** The environment the suites run in, with the real programs they drive; undefined, and one failure counted, when one cannot be had. */
 async function prepare(): Promise<NodeJS.ProcessEnv | undefined> {
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'test' };
   try {
-    if (wanted.some((name) => needsRedis.includes(name))) env['REDIS_SERVER'] = findRedisServer(cache, download, say);
-    if (wanted.some((name) => needsChromium.includes(name))) env['CHROMIUM'] = await findChromium(cache, download, say);
+    if (wanted.some((name) => needsRedis.includes(name)))
+      env['REDIS_SERVER'] = findRedisServer(cache, download, say);
+    if (wanted.some((name) => needsChromium.includes(name)))
+      env['CHROMIUM'] = await findChromium(cache, download, say);
     return env;
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
@@ -124,16 +138,27 @@ async function runJest(names: string[], workers: number, env: NodeJS.ProcessEnv)
   const file = join(results, `${names.join('-')}.json`);
   const started = performance.now();
   const folders = `test/(${names.join('|')})/`;
-  const patterns = positionals.length > 0 ? positionals.map((each) => `${folders}.*${each}`) : [folders];
-  const jest = [bin('jest/bin/jest.js'), `--maxWorkers=${workers}`, '--json', `--outputFile=${file}`];
+  const patterns =
+    positionals.length > 0 ? positionals.map((each) => `${folders}.*${each}`) : [folders];
+  const jest = [
+    bin('jest/bin/jest.js'),
+    `--maxWorkers=${workers}`,
+    '--json',
+    `--outputFile=${file}`,
+  ];
   const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const some = positionals.length > 0 ? ['--passWithNoTests'] : [];
-  const { code } = await start([...node, ...jest, ...some, ...patterns], { minutes, quiet: false, env });
+  const { code } = await start([...node, ...jest, ...some, ...patterns], {
+    minutes,
+    quiet: false,
+    env,
+  });
   const seconds = (performance.now() - started) / 1000;
   const counts = count(file, names);
   const red = [...counts.values()].some(({ failed }) => failed > 0);
   // A run that ended badly without a failure of a test is one.
-  if (code !== 0 && !red) add(`the run of ${names.join(', ')}`, { passed: 0, failed: 1, skipped: 0 }, seconds);
+  if (code !== 0 && !red)
+    add(`the run of ${names.join(', ')}`, { passed: 0, failed: 1, skipped: 0 }, seconds);
   for (const [name, of] of counts) add(name, of, seconds);
 }
 
@@ -157,8 +182,10 @@ function count(file: string, names: string[]): Map<string, Counts> {
   for (const { name: path, status, assertionResults } of report.testResults) {
     const of = counts.get(names.find((name) => path.includes(`/test/${name}/`)) ?? '');
     if (of === undefined) continue;
-    for (const each of assertionResults) of[each.status === 'passed' || each.status === 'failed' ? each.status : 'skipped'] += 1;
-    if (status === 'failed' && !assertionResults.some((each) => each.status === 'failed')) of.failed += 1;
+    for (const each of assertionResults)
+      of[each.status === 'passed' || each.status === 'failed' ? each.status : 'skipped'] += 1;
+    if (status === 'failed' && !assertionResults.some((each) => each.status === 'failed'))
+      of.failed += 1;
   }
   return counts;
 }

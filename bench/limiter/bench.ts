@@ -4,7 +4,15 @@ import type { Bench, Table } from '../table.ts';
 import type { Numbers } from './contenders.ts';
 import { drive, poisson } from './load.ts';
 import type { Fate, Source } from './load.ts';
-import { calmAfter, fairShares, jain, limitedPer10000, mostInASecond, servedPerSecond, waitOf } from './measures.ts';
+import {
+  calmAfter,
+  fairShares,
+  jain,
+  limitedPer10000,
+  mostInASecond,
+  servedPerSecond,
+  waitOf,
+} from './measures.ts';
 import { everybody, type Run } from './everybody.ts';
 
 const enterprise: Numbers = { tenant: 25, user: 5 };
@@ -40,9 +48,19 @@ async function overload(redis: RedisServer, quick: boolean): Promise<Table> {
   const rows: (string | number)[][] = [];
   for (const gateways of quick ? [3] : [1, 3, 10]) {
     for (const times of quick ? [2] : [0.9, 1, 2, 5, 10]) {
-      const load = () => poisson(enterprise.tenant * times, (random) => `user ${String(Math.floor(random() * 4_000))}`);
-      for (const [name, fates] of await everybody(redis, gateways, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))) {
-        const used = Math.round((servedPerSecond(fates, 1_000, ms) / Math.min(enterprise.tenant, enterprise.tenant * times)) * 100);
+      const load = () =>
+        poisson(
+          enterprise.tenant * times,
+          (random) => `user ${String(Math.floor(random() * 4_000))}`,
+        );
+      for (const [name, fates] of await everybody(redis, gateways, enterprise, (gates, upstream) =>
+        drive(gates, upstream, load(), ms),
+      )) {
+        const used = Math.round(
+          (servedPerSecond(fates, 1_000, ms) /
+            Math.min(enterprise.tenant, enterprise.tenant * times)) *
+            100,
+        );
         const failed = fates.filter(({ outcome }) => outcome === 'failed').length;
         rows.push([
           name,
@@ -83,11 +101,20 @@ async function greedy(redis: RedisServer, quick: boolean): Promise<Table> {
   const ms = quick ? 2_000 : 20_000;
   const modest = 0.9;
   const total = modest * (99 + 50);
-  const load = (): Source => poisson(total, (random) => (random() < 50 / 149 ? 'greedy' : `user ${String(Math.floor(random() * 99))}`));
-  const rows = (await everybody(redis, 3, numbers, (gates, upstream) => drive(gates, upstream, load(), ms))).map(([name, fates]) => {
+  const load = (): Source =>
+    poisson(total, (random) =>
+      random() < 50 / 149 ? 'greedy' : `user ${String(Math.floor(random() * 99))}`,
+    );
+  const rows = (
+    await everybody(redis, 3, numbers, (gates, upstream) => drive(gates, upstream, load(), ms))
+  ).map(([name, fates]) => {
     const users = ['greedy', ...Array.from({ length: 99 }, (_, index) => `user ${String(index)}`)];
     const asked = users.map((user) => fates.filter((fate) => fate.user === user).length);
-    const served = users.map((user) => fates.filter((fate) => fate.user === user && fate.outcome === 'served' && fate.sentAt < ms).length);
+    const served = users.map(
+      (user) =>
+        fates.filter((fate) => fate.user === user && fate.outcome === 'served' && fate.sentAt < ms)
+          .length,
+    );
     const fair = fairShares(asked, (numbers.tenant * ms) / 1_000);
     const parts = served.map((got, index) => got / Math.max(1, fair[index] ?? 1));
     const sum = (list: readonly number[]) => list.slice(1).reduce((a, b) => a + b, 0);
@@ -110,7 +137,8 @@ async function greedy(redis: RedisServer, quick: boolean): Promise<Table> {
 
 async function foreign(redis: RedisServer, quick: boolean): Promise<Table> {
   const [from, to, ms] = quick ? [1_000, 3_000, 4_500] : [5_000, 25_000, 45_000];
-  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const load = () =>
+    poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
   const foreigners = new Map<readonly Fate[], string>();
   const rows = (
     await everybody(redis, 3, enterprise, async (gates, upstream) => {
@@ -124,20 +152,37 @@ async function foreign(redis: RedisServer, quick: boolean): Promise<Table> {
   ).map(([name, fates]) => {
     const settled = Math.min(10_000, (to - from) / 2);
     const during = Math.round((servedPerSecond(fates, from + settled, to) / 15) * 100);
-    const after = Math.round((servedPerSecond(fates, to + Math.min(10_000, (ms - to) / 2), ms) / 25) * 100);
-    return [name, limitedPer10000(fates), calmAfter(fates, from, to), `${during} %`, foreigners.get(fates) ?? '', `${after} %`];
+    const after = Math.round(
+      (servedPerSecond(fates, to + Math.min(10_000, (ms - to) / 2), ms) / 25) * 100,
+    );
+    return [
+      name,
+      limitedPer10000(fates),
+      calmAfter(fates, from, to),
+      `${during} %`,
+      foreigners.get(fates) ?? '',
+      `${after} %`,
+    ];
   });
   return {
     title: 'Another application spends ten of the twenty-five for a while',
     about: `Plan Enterprise, 3 gateways, ${timesBeyond(quick)} the load. Seen through the API's headers only. Used: of the fifteen left, and of the twenty-five afterwards, once ten seconds (quick: half the time) have passed.`,
-    columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while it lasts', 'of the other application refused', 'used afterwards'],
+    columns: [
+      '',
+      '429 per 10,000',
+      'under 1 % 429s after',
+      'used while it lasts',
+      'of the other application refused',
+      'used afterwards',
+    ],
     rows,
   };
 }
 
 async function clocks(redis: RedisServer, quick: boolean): Promise<Table> {
   const [gateways, ms] = quick ? [2, 2_000] : [3, 10_000];
-  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const load = () =>
+    poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
   const run: Run = (gates, upstream) => drive(gates, upstream, load(), ms);
   const [right, wrong] = [
     new Map(await everybody(redis, gateways, enterprise, run, [0, 0, 0])),
@@ -151,26 +196,56 @@ async function clocks(redis: RedisServer, quick: boolean): Promise<Table> {
   return {
     title: 'Gateways whose clocks are five minutes apart',
     about: `Plan Enterprise, ${gateways} gateways in threads of their own, ${timesBeyond(quick)} the load, ${ms / 1_000} s: once with right clocks, once with one five minutes ahead${quick ? '' : ' and one five minutes behind'}.`,
-    columns: ['', '429 per 10,000', 'used', 'wait p99 ms', 'clocks apart: 429 per 10,000', 'used', 'wait p99 ms'],
+    columns: [
+      '',
+      '429 per 10,000',
+      'used',
+      'wait p99 ms',
+      'clocks apart: 429 per 10,000',
+      'used',
+      'wait p99 ms',
+    ],
     rows: [...right].map(([name, fates]) => [name, ...of(fates), ...of(wrong.get(name) ?? [])]),
   };
 }
 
 async function killed(redis: RedisServer, quick: boolean): Promise<Table> {
   const [from, to, ms] = quick ? [1_000, 2_500, 4_500] : [5_000, 10_000, 25_000];
-  const load = () => poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
-  const timers = [setTimeout(() => void redis.stop(), from), setTimeout(() => void redis.start(), to)];
-  const rows = (await everybody(redis, 3, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))).map(([name, fates]) => {
+  const load = () =>
+    poisson(beyond(quick), (random) => `user ${String(Math.floor(random() * 4_000))}`);
+  const timers = [
+    setTimeout(() => void redis.stop(), from),
+    setTimeout(() => void redis.start(), to),
+  ];
+  const rows = (
+    await everybody(redis, 3, enterprise, (gates, upstream) => drive(gates, upstream, load(), ms))
+  ).map(([name, fates]) => {
     const during = Math.round((servedPerSecond(fates, from + 1_000, to) / 25) * 100);
     const after = Math.round((servedPerSecond(fates, to + (ms - to) / 2, ms) / 25) * 100);
-    const failed = Math.round((fates.filter(({ outcome }) => outcome === 'failed').length / fates.length) * 10_000);
-    return [name, limitedPer10000(fates), calmAfter(fates, from, ms), `${during} %`, `${after} %`, failed];
+    const failed = Math.round(
+      (fates.filter(({ outcome }) => outcome === 'failed').length / fates.length) * 10_000,
+    );
+    return [
+      name,
+      limitedPer10000(fates),
+      calmAfter(fates, from, ms),
+      `${during} %`,
+      `${after} %`,
+      failed,
+    ];
   });
   for (const timer of timers) clearTimeout(timer);
   return {
     title: 'Redis killed, and started again empty',
     about: `Plan Enterprise, 3 gateways, ${timesBeyond(quick)} the load; gone from second ${from / 1_000} to second ${to / 1_000} of ${ms / 1_000}. Used: of the twenty-five, while it is gone (from the second second on; without the shared count 80 % is all that is safe) and in the second half of what follows.`,
-    columns: ['', '429 per 10,000', 'under 1 % 429s after', 'used while gone', 'used afterwards', 'errors per 10,000'],
+    columns: [
+      '',
+      '429 per 10,000',
+      'under 1 % 429s after',
+      'used while gone',
+      'used afterwards',
+      'errors per 10,000',
+    ],
     rows,
   };
 }

@@ -37,7 +37,10 @@ const connect = (url: string) => {
 
 /** Ours in its default configuration; the comparison changes numbers only. */
 const ours: Contender = async (url, prefix, { tenant, user }) => {
-  const redis = createRedis({ url, keyPrefix: prefix }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url, keyPrefix: prefix },
+    { info: () => undefined, warn: () => undefined },
+  );
   const bucket = 'authentication_methods_read';
   const overrides = { [bucket]: { tenantPerSecond: tenant, userPerMinute: user } };
   const limiter = createLimiter({ tenant: prefix, plan: 'enterprise', overrides }, redis);
@@ -55,7 +58,8 @@ const ours: Contender = async (url, prefix, { tenant, user }) => {
 };
 
 /** What nextjs-auth0 and its like do. */
-const none: Contender = () => Promise.resolve({ admit: () => Promise.resolve(true), close: () => Promise.resolve() });
+const none: Contender = () =>
+  Promise.resolve({ admit: () => Promise.resolve(true), close: () => Promise.resolve() });
 
 /** INCR and EXPIRE on a key per second and per minute. */
 const fixedWindow: Contender = (url, prefix, { tenant, user }) => {
@@ -65,7 +69,8 @@ const fixedWindow: Contender = (url, prefix, { tenant, user }) => {
     const results = await client.multi().incr(key).expire(key, seconds).exec();
     return Number(results?.[0]?.[1]);
   };
-  const admit = async (who: string) => (await hit(`user:${who}`, 60)) <= user && (await hit('tenant', 1)) <= tenant;
+  const admit = async (who: string) =>
+    (await hit(`user:${who}`, 60)) <= user && (await hit('tenant', 1)) <= tenant;
   return Promise.resolve({ admit, close: end(client) });
 };
 
@@ -109,8 +114,18 @@ const expressRateLimit: Contender = async (url, prefix, { tenant, user }) => {
 /** A user's counter, and a queue of 2.5 seconds before the tenant's: what it offers that comes nearest to waiting. */
 const rateLimiterFlexible: Contender = (url, prefix, { tenant, user }) => {
   const client = connect(url);
-  const users = new RateLimiterRedis({ storeClient: client, keyPrefix: `${prefix}user`, points: user, duration: 60 });
-  const all = new RateLimiterRedis({ storeClient: client, keyPrefix: `${prefix}tenant`, points: tenant, duration: 1 });
+  const users = new RateLimiterRedis({
+    storeClient: client,
+    keyPrefix: `${prefix}user`,
+    points: user,
+    duration: 60,
+  });
+  const all = new RateLimiterRedis({
+    storeClient: client,
+    keyPrefix: `${prefix}tenant`,
+    points: tenant,
+    duration: 1,
+  });
   const queue = new RateLimiterQueue(all, { maxQueueSize: Math.ceil(tenant * 2.5) });
   const admit = (who: string) =>
     users

@@ -31,8 +31,16 @@ export async function everybody(
       const one = (gateway: number) =>
         clocks === undefined
           ? open(redis.url, prefix, numbers)
-          : openWithClock({ name, url: redis.url, prefix, numbers, offsetMs: clocks[gateway] ?? 0 });
-      const gates = await Promise.all(Array.from({ length: gateways }, (_, gateway) => one(gateway)));
+          : openWithClock({
+              name,
+              url: redis.url,
+              prefix,
+              numbers,
+              offsetMs: clocks[gateway] ?? 0,
+            });
+      const gates = await Promise.all(
+        Array.from({ length: gateways }, (_, gateway) => one(gateway)),
+      );
       const fates = await run(gates, upstream);
       await Promise.all(gates.map((gate) => gate.close()));
       await upstream.close();

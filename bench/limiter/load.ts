@@ -15,13 +15,22 @@ export interface Fate {
 export type Source = () => { gapMs: number; user: string };
 
 /** Requests at random moments, `perSecond` of them on average; users are drawn by `pick`. The same seed gives the same load to every contender. */
-export function poisson(perSecond: number, pick: (random: () => number) => string, seed = 1): Source {
+export function poisson(
+  perSecond: number,
+  pick: (random: () => number) => string,
+  seed = 1,
+): Source {
   const random = mulberry(seed);
   return () => ({ gapMs: (-Math.log(1 - random()) / perSecond) * 1_000, user: pick(random) });
 }
 
 /** Sends the load to the gates in turn and what they admit to the upstream, for so many ms; then waits for what is under way. */
-export async function drive(gates: readonly Gate[], upstream: Upstream, source: Source, forMs: number): Promise<Fate[]> {
+export async function drive(
+  gates: readonly Gate[],
+  upstream: Upstream,
+  source: Source,
+  forMs: number,
+): Promise<Fate[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const began = performance.now();
   const since = () => performance.now() - began;

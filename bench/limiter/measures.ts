@@ -2,11 +2,16 @@ import type { Fate } from './load.ts';
 
 /** 429s of the API per 10,000 requests offered. */
 export const limitedPer10000 = (fates: readonly Fate[]): number =>
-  Math.round((fates.filter(({ outcome }) => outcome === 'limited').length / Math.max(1, fates.length)) * 10_000);
+  Math.round(
+    (fates.filter(({ outcome }) => outcome === 'limited').length / Math.max(1, fates.length)) *
+      10_000,
+  );
 
 /** Requests served between two moments (ms), a second. */
 export const servedPerSecond = (fates: readonly Fate[], from: number, to: number): number =>
-  fates.filter(({ outcome, sentAt }) => outcome === 'served' && sentAt >= from && sentAt < to).length / ((to - from) / 1_000);
+  fates.filter(({ outcome, sentAt }) => outcome === 'served' && sentAt >= from && sentAt < to)
+    .length /
+  ((to - from) / 1_000);
 
 /** The wait (ms) that this share of the served did not exceed. */
 export function waitOf(fates: readonly Fate[], share: number): number {
@@ -16,8 +21,13 @@ export function waitOf(fates: readonly Fate[], share: number): number {
 }
 
 /** The most requests sent within any second; of those that the strict tenant refused: by how many its bucket was overshot there. */
-export function mostInASecond(fates: readonly Fate[], outcomes: readonly Fate['outcome'][] = ['served', 'limited']): number {
-  const sent = fates.filter(({ outcome }) => outcomes.includes(outcome)).map(({ sentAt }) => sentAt);
+export function mostInASecond(
+  fates: readonly Fate[],
+  outcomes: readonly Fate['outcome'][] = ['served', 'limited'],
+): number {
+  const sent = fates
+    .filter(({ outcome }) => outcomes.includes(outcome))
+    .map(({ sentAt }) => sentAt);
   sent.sort((a, b) => a - b);
   let most = 0;
   let first = 0;
@@ -61,7 +71,11 @@ export function calmAfter(fates: readonly Fate[], at: number, until: number): st
   let calm = at;
   for (let second = at; second + 1_000 <= until; second += 1_000) {
     const sent = fates.filter(
-      ({ sentAt, outcome }) => sentAt >= second && sentAt < second + 1_000 && outcome !== 'refused' && outcome !== 'failed',
+      ({ sentAt, outcome }) =>
+        sentAt >= second &&
+        sentAt < second + 1_000 &&
+        outcome !== 'refused' &&
+        outcome !== 'failed',
     );
     const limited = sent.filter(({ outcome }) => outcome === 'limited').length;
     if (limited > sent.length / 100) calm = second + 1_000;

@@ -10,8 +10,13 @@ interface Place {
   readonly offsetMs: number;
 }
 type Asked =
-  { readonly id: number; readonly user: string } | { readonly told: Parameters<NonNullable<Gate['told']>> } | { readonly close: true };
-type Said = { readonly ready: true } | { readonly closed: true } | { readonly id: number; readonly admitted: boolean | undefined };
+  | { readonly id: number; readonly user: string }
+  | { readonly told: Parameters<NonNullable<Gate['told']>> }
+  | { readonly close: true };
+type Said =
+  | { readonly ready: true }
+  | { readonly closed: true }
+  | { readonly id: number; readonly admitted: boolean | undefined };
 
 /** Opens one gateway of a contender in a thread of its own whose clock is off by so many milliseconds. */
 export async function openWithClock(place: Place): Promise<Gate> {
@@ -60,7 +65,8 @@ async function serve({ name, url, prefix, numbers, offsetMs }: Place): Promise<v
   globalThis.Date = new Proxy(Real, {
     construct: (target, args: unknown[], self) =>
       Reflect.construct(target, args.length === 0 ? [Real.now() + offsetMs] : args, self) as object,
-    get: (target, name) => (name === 'now' ? () => Real.now() + offsetMs : (Reflect.get(target, name) as unknown)),
+    get: (target, name) =>
+      name === 'now' ? () => Real.now() + offsetMs : (Reflect.get(target, name) as unknown),
   });
   const gate = await contenders[name]?.(url, prefix, numbers);
   if (gate === undefined) throw new Error(`no contender ${name}`);

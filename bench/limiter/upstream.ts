@@ -34,7 +34,8 @@ export async function startUpstream(limits: RateQuestion['limits']): Promise<Ups
       if (perSecond === 0) return;
       timer = setInterval(() => {
         asked += 1;
-        if (!takeRate(buckets, { bucket: 'read', limits, user: undefined }).drawn.allowed) refused += 1;
+        if (!takeRate(buckets, { bucket: 'read', limits, user: undefined }).drawn.allowed)
+          refused += 1;
       }, 1_000 / perSecond);
     },
     foreigners: () => ({ asked, refused }),

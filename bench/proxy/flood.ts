@@ -1,19 +1,36 @@
 import { freePort, untilReady } from '../sessions/stage.ts';
 import { type Outcome } from './load.ts';
-import { doubts, type Finding, judge, measure, median, type Pace, type Round, warmRequests } from './measure.ts';
+import {
+  doubts,
+  type Finding,
+  judge,
+  measure,
+  median,
+  type Pace,
+  type Round,
+  warmRequests,
+} from './measure.ts';
 import { answerLength, type Arrangement, ask, cores, path, type Scene, startOn } from './scene.ts';
 import { seedOurs } from './tenant.ts';
 
 const perSecond = 100;
 
 /** One session far over its limit, and what the others notice of it. The limits of users are the plan's own here; the tenant's would only hide the flood. */
-export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, warm }: Pace): Promise<Finding[]> => {
+export const flood = async (
+  scene: Scene,
+  bare: Arrangement,
+  { rounds, seconds, warm }: Pace,
+): Promise<Finding[]> => {
   const gateway = await scene.gateway({
     env: { RATE_LIMIT_USER_CONNECTED_ACCOUNTS_READ_ACCOUNTS: '' },
   });
   const quietSeconds = seconds * 2;
   // Each of the others asks three times at most in all: within anybody's limit.
-  const others = await seedOurs(scene.redisUrl, scene.upstream, Math.ceil(((rounds * 2 + 2) * quietSeconds * perSecond) / 3));
+  const others = await seedOurs(
+    scene.redisUrl,
+    scene.upstream,
+    Math.ceil(((rounds * 2 + 2) * quietSeconds * perSecond) / 3),
+  );
   const [one = ''] = await seedOurs(scene.redisUrl, scene.upstream, 1);
   let used = 0;
   const quiet = (long: number) => {
@@ -31,16 +48,38 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
       length: answerLength,
     };
   };
-  const flooding = { port: gateway.port, path, unique: true, cookies: [one], connections: 32, length: answerLength, also: 429 };
-  const yard = { port: bare.port, path, unique: true, cookies: [], connections: 32, length: answerLength };
-  const found: { bare: Round[]; flood: Round[]; before: Round[]; during: Outcome[] } = { bare: [], flood: [], before: [], during: [] };
+  const flooding = {
+    port: gateway.port,
+    path,
+    unique: true,
+    cookies: [one],
+    connections: 32,
+    length: answerLength,
+    also: 429,
+  };
+  const yard = {
+    port: bare.port,
+    path,
+    unique: true,
+    cookies: [],
+    connections: 32,
+    length: answerLength,
+  };
+  const found: { bare: Round[]; flood: Round[]; before: Round[]; during: Outcome[] } = {
+    bare: [],
+    flood: [],
+    before: [],
+    during: [],
+  };
   await measure(scene.around, [gateway.pid], { ...flooding, seconds: warm, atMost: warmRequests });
   await measure(scene.around, [gateway.pid], quiet(Math.min(warm, seconds)));
   for (let round = 0; round < rounds; round += 1) {
     found.bare.push(await measure(scene.around, bare.pids, { ...yard, seconds }));
     found.before.push(await measure(scene.around, [gateway.pid], quiet(quietSeconds)));
     const beside = ask(scene.beside, { ...quiet(quietSeconds) });
-    found.flood.push(await measure(scene.around, [gateway.pid], { ...flooding, seconds: quietSeconds }));
+    found.flood.push(
+      await measure(scene.around, [gateway.pid], { ...flooding, seconds: quietSeconds }),
+    );
     const { outcome } = (await beside) as { outcome?: Outcome };
     if (outcome !== undefined) found.during.push(outcome);
   }
@@ -50,7 +89,9 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
     const answers = Object.values(statuses).reduce((a, b) => a + b, 0);
     return sum + answers - good + broken;
   }, 0);
-  const rate = median(found.flood.map((each, i) => refused(each) / (found.bare[i]?.perSecond ?? NaN)));
+  const rate = median(
+    found.flood.map((each, i) => refused(each) / (found.bare[i]?.perSecond ?? NaN)),
+  );
   const slower = median(found.during.map((each, i) => each.p99 / (found.before[i]?.p99 ?? NaN)));
   const late = median(found.during.map((each) => each.late));
   const cpu = median(found.flood.map((each) => each.cpu)).toFixed(0);
@@ -67,7 +108,10 @@ export const flood = async (scene: Scene, bare: Arrangement, { rounds, seconds, 
       slower,
       { most: 2, stretch: 1.3 },
       `${perSecond} reads a second of others: ${median(found.before.map(({ p99 }) => p99)).toFixed(2)} ms before, ${median(found.during.map(({ p99 }) => p99)).toFixed(2)} ms during; errors ${disturbed}`,
-      [...doubts(found.flood, true), ...(late > 3 ? [`the pacer of the others came ${late.toFixed(1)} ms late`] : [])],
+      [
+        ...doubts(found.flood, true),
+        ...(late > 3 ? [`the pacer of the others came ${late.toFixed(1)} ms late`] : []),
+      ],
     ),
   ];
 };
@@ -103,17 +147,35 @@ export const createCommandCounter = (): ((piece: Buffer) => number) => {
 export const redisCalls = async (scene: Scene, seconds: number): Promise<Finding[]> => {
   const [relayPort, upstreamPort] = [await freePort(), await freePort()];
   const redisPort = new URL(scene.redisUrl).port;
-  const witness = startOn(cores.around, process.execPath, ['bench/proxy/witness.ts', redisPort, String(relayPort), String(upstreamPort)], {
-    ipc: true,
-  });
+  const witness = startOn(
+    cores.around,
+    process.execPath,
+    ['bench/proxy/witness.ts', redisPort, String(relayPort), String(upstreamPort)],
+    {
+      ipc: true,
+    },
+  );
   scene.owns(witness);
   const tenant = `http://127.0.0.1:${upstreamPort}`;
   await untilReady(tenant);
-  const gateway = await scene.gateway({ env: { AUTH0_DOMAIN: tenant, REDIS_URL: `redis://127.0.0.1:${relayPort}` } });
+  const gateway = await scene.gateway({
+    env: { AUTH0_DOMAIN: tenant, REDIS_URL: `redis://127.0.0.1:${relayPort}` },
+  });
   const cookies = await seedOurs(scene.redisUrl, tenant, 32);
   const load = async (long: number): Promise<Outcome> => {
-    const job = { port: gateway.port, path, unique: true, cookies, connections: 32, seconds: long, length: answerLength };
-    const { outcome, error } = (await ask(scene.around.load, job)) as { outcome?: Outcome; error?: string };
+    const job = {
+      port: gateway.port,
+      path,
+      unique: true,
+      cookies,
+      connections: 32,
+      seconds: long,
+      length: answerLength,
+    };
+    const { outcome, error } = (await ask(scene.around.load, job)) as {
+      outcome?: Outcome;
+      error?: string;
+    };
     if (outcome === undefined) throw new Error(`the load failed: ${error ?? 'no answer'}`);
     return outcome;
   };
@@ -122,7 +184,12 @@ export const redisCalls = async (scene: Scene, seconds: number): Promise<Finding
   const before = await count();
   const outcome = await load(seconds);
   const after = await count();
-  const { orders } = (await ask(witness, { port: gateway.port, path, cookie: cookies[0] ?? '', times: 100 })) as { orders: string[] };
+  const { orders } = (await ask(witness, {
+    port: gateway.port,
+    path,
+    cookie: cookies[0] ?? '',
+    times: 100,
+  })) as { orders: string[] };
   const tally = new Map<string, number>();
   for (const order of orders) tally.set(order, (tally.get(order) ?? 0) + 1);
   const [usual = '', times = 0] = [...tally].sort(([, a], [, b]) => b - a)[0] ?? [];

@@ -21,7 +21,8 @@ const lengthOf = (text: string, head: number): number => {
   const fields = text.slice(0, head + 2);
   const said = /\r\ncontent-length: *(\d+)/i.exec(fields);
   if (said !== null) return head + 4 + Number(said[1]);
-  if (/\r\ntransfer-encoding: *chunked/i.test(fields)) return text.endsWith('\r\n0\r\n\r\n') ? text.length : -1;
+  if (/\r\ntransfer-encoding: *chunked/i.test(fields))
+    return text.endsWith('\r\n0\r\n\r\n') ? text.length : -1;
   return head + 4;
 };
 
@@ -51,7 +52,10 @@ export const openConnection = async (port: number, listener: Listener): Promise<
     socket.once('connect', () => {
       socket.removeListener('error', reject).on('error', () => undefined);
       socket.once('close', () => listener.ended());
-      resolve({ send: (request) => void socket.write(request), close: () => void socket.destroy() });
+      resolve({
+        send: (request) => void socket.write(request),
+        close: () => void socket.destroy(),
+      });
     });
   });
 
@@ -105,8 +109,15 @@ const placeholder = '0'.repeat(digits);
 let numbered = Math.floor(Math.random() * 1e9) * 100;
 
 const prepare = (job: Job, cookie: string | undefined): Prepared => {
-  const fields = { host: `localhost:${job.port}`, 'x-csrf': '1', accept: 'application/json', ...(cookie !== undefined && { cookie }) };
-  const lines = Object.entries({ ...fields, ...job.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const fields = {
+    host: `localhost:${job.port}`,
+    'x-csrf': '1',
+    accept: 'application/json',
+    ...(cookie !== undefined && { cookie }),
+  };
+  const lines = Object.entries({ ...fields, ...job.headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   const query = job.unique === true ? `?from=${placeholder}` : '';
   const bytes = Buffer.from(`GET ${job.path}${query} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1');
   return { bytes, at: job.unique === true ? bytes.indexOf(placeholder, 0, 'latin1') : -1 };
@@ -121,7 +132,9 @@ const patienceMs = 10_000;
 
 /** Runs one load to its end: what is under way then is waited for, so that the upstream saw what was answered and nothing else. */
 export const runLoad = async (job: Job): Promise<Outcome> => {
-  const prepared = (job.cookies.length === 0 ? [undefined] : job.cookies).map((cookie) => prepare(job, cookie));
+  const prepared = (job.cookies.length === 0 ? [undefined] : job.cookies).map((cookie) =>
+    prepare(job, cookie),
+  );
   const statuses: Record<string, number> = {};
   const [times, lateness]: [number[], number[]] = [[], []];
   let [good, broken, turn, underWay] = [0, 0, 0, 0];
@@ -141,7 +154,8 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
       const request = job.rotate === true ? prepared[turn++ % prepared.length] : own;
       if (request === undefined) return;
       // The bytes are out before the next number is written into them: they fit the socket's buffer, and one answer is awaited at a time.
-      if (request.at >= 0) request.bytes.write(String(++numbered).padStart(digits, '0'), request.at, 'latin1');
+      if (request.at >= 0)
+        request.bytes.write(String(++numbered).padStart(digits, '0'), request.at, 'latin1');
       since = from;
       underWay += 1;
       connection.send(request.bytes);
@@ -189,7 +203,8 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
   const began = performance.now();
   await Promise.all(Array.from({ length: job.connections }, openLane));
   const { perSecond } = job;
-  const pacing = perSecond === undefined ? undefined : setInterval(() => pace(1_000 / perSecond), 1);
+  const pacing =
+    perSecond === undefined ? undefined : setInterval(() => pace(1_000 / perSecond), 1);
   let sent = 0;
   // The timer is as coarse as a millisecond, which is not the server's doing; that no connection is free is, and counts from here on.
   const pace = (every: number): void => {
@@ -211,7 +226,15 @@ export const runLoad = async (job: Job): Promise<Outcome> => {
   clearTimeout(impatience);
   broken += underWay;
   for (const close of closers) close();
-  return { seconds, good, statuses, broken, p50: percentile(times, 0.5), p99: percentile(times, 0.99), late: percentile(lateness, 0.99) };
+  return {
+    seconds,
+    good,
+    statuses,
+    broken,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    late: percentile(lateness, 0.99),
+  };
 };
 
 // As a program of its own (`node bench/proxy/load.ts`) it takes jobs over IPC, one answer each: so its

@@ -15,7 +15,12 @@ export interface Round extends Outcome {
   readonly perSecond: number;
   /** Microseconds of processor time of the measured processes per good answer. */
   readonly cpu: number;
-  readonly shares: { readonly measured: number; readonly load: number; readonly upstream: number; readonly redis: number };
+  readonly shares: {
+    readonly measured: number;
+    readonly load: number;
+    readonly upstream: number;
+    readonly redis: number;
+  };
   /** Share of a core that was used by nothing of ours, or given to another machine: a neighbour. */
   readonly others: number;
   /** Requests the upstream answered meanwhile, and how many of them came with an access token. */
@@ -25,12 +30,22 @@ export interface Round extends Outcome {
   readonly failed: number;
 }
 
-const countOf = async (upstream: ChildProcess) => (await ask(upstream, {})) as { answered: number; withToken: number };
+const countOf = async (upstream: ChildProcess) =>
+  (await ask(upstream, {})) as { answered: number; withToken: number };
 
 /** Loads one arrangement once, and says what it cost whom. */
-export const measure = async (around: Around, pids: readonly number[], job: Job): Promise<Round> => {
+export const measure = async (
+  around: Around,
+  pids: readonly number[],
+  job: Job,
+): Promise<Round> => {
   const measured = pids.flatMap(treeOf);
-  const sides = { measured, load: [around.load.pid ?? 0], upstream: [around.upstream.pid ?? 0], redis: [around.redis.pid ?? 0] };
+  const sides = {
+    measured,
+    load: [around.load.pid ?? 0],
+    upstream: [around.upstream.pid ?? 0],
+    redis: [around.redis.pid ?? 0],
+  };
   const look = (): Record<keyof typeof sides, number> & { busy: number; stolen: number } => ({
     measured: cpuOf(sides.measured),
     load: cpuOf(sides.load),
@@ -47,7 +62,12 @@ export const measure = async (around: Around, pids: readonly number[], job: Job)
   const { outcome } = answer;
   if (outcome === undefined) throw new Error(`the load failed: ${answer.error ?? 'no answer'}`);
   const share = (side: keyof typeof before): number => (after[side] - before[side]) / seconds;
-  const shares = { measured: share('measured'), load: share('load'), upstream: share('upstream'), redis: share('redis') };
+  const shares = {
+    measured: share('measured'),
+    load: share('load'),
+    upstream: share('upstream'),
+    redis: share('redis'),
+  };
   const ours = shares.measured + shares.load + shares.upstream + shares.redis;
   const seenAfter = await countOf(around.upstream);
   const all = Object.values(outcome.statuses).reduce((sum, count) => sum + count, 0);
@@ -64,7 +84,8 @@ export const measure = async (around: Around, pids: readonly number[], job: Job)
 };
 
 /** The middle one. */
-export const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+export const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 
 /** One that takes its turn: a name, the processes measured, and what is asked of them. */
 export interface Turn {
@@ -90,11 +111,21 @@ export type Rounds = ReadonlyMap<string, readonly Round[]>;
 export const warmRequests = 15_000;
 
 /** Lets everybody take turns, so that what the machine does meanwhile befalls them all. */
-export const takeTurns = async (scene: Scene, turns: readonly Turn[], { rounds, seconds, warm }: Pace): Promise<Rounds> => {
+export const takeTurns = async (
+  scene: Scene,
+  turns: readonly Turn[],
+  { rounds, seconds, warm }: Pace,
+): Promise<Rounds> => {
   const found = new Map<string, Round[]>(turns.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const { name, pids, job } of turns) {
-      const whole = { connections: 32, length: answerLength, ...job, seconds, ...(round === 0 && { seconds: warm, atMost: warmRequests }) };
+      const whole = {
+        connections: 32,
+        length: answerLength,
+        ...job,
+        seconds,
+        ...(round === 0 && { seconds: warm, atMost: warmRequests }),
+      };
       const one = await measure(scene.around, pids, whole);
       if (round > 0) found.get(name)?.push(one);
     }
@@ -103,10 +134,16 @@ export const takeTurns = async (scene: Scene, turns: readonly Turn[], { rounds, 
 };
 
 /** The median of a figure over the rounds of one. */
-export const of = (found: Rounds, name: string, figure: (one: Round) => number): number => median((found.get(name) ?? []).map(figure));
+export const of = (found: Rounds, name: string, figure: (one: Round) => number): number =>
+  median((found.get(name) ?? []).map(figure));
 
 /** The median over the rounds of one's figure divided by another's in the same round. */
-export const against = (found: Rounds, name: string, other: string, figure: (one: Round) => number): number => {
+export const against = (
+  found: Rounds,
+  name: string,
+  other: string,
+  figure: (one: Round) => number,
+): number => {
   const yard = found.get(other) ?? [];
   return median((found.get(name) ?? []).map((one, i) => figure(one) / figure(yard[i] ?? one)));
 };
@@ -115,15 +152,32 @@ export const against = (found: Rounds, name: string, other: string, figure: (one
 export type Finding = Table['rows'][number];
 
 /** The columns of such rows. */
-export const columns = ['what', 'found', 'pass', 'stretch', 'reached', 'how', 'not to be trusted because'] as const;
+export const columns = [
+  'what',
+  'found',
+  'pass',
+  'stretch',
+  'reached',
+  'how',
+  'not to be trusted because',
+] as const;
 
 /** What a figure must be at most, or at least, to pass, and what would be better still. */
-export type Target = { readonly most: number; readonly stretch?: number } | { readonly least: number; readonly stretch?: number };
+export type Target =
+  | { readonly most: number; readonly stretch?: number }
+  | { readonly least: number; readonly stretch?: number };
 
-const written = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2));
+const written = (value: number): string =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
 
 /** A row: the figure beside its target. */
-export const judge = (what: string, value: number, target: Target, how: string, doubts: readonly string[]): Finding => {
+export const judge = (
+  what: string,
+  value: number,
+  target: Target,
+  how: string,
+  doubts: readonly string[],
+): Finding => {
   const [sign, pass] = 'most' in target ? ['<=', target.most] : ['>=', target.least];
   const within = (bound: number): boolean => ('most' in target ? value <= bound : value >= bound);
   const reached = Number.isNaN(value)
@@ -165,8 +219,13 @@ export const doubts = (rounds: readonly Round[], throughput: boolean, name = '')
   if (load > full) found.push(about('the load side was busy to the full'));
   else if (upstream > full) found.push(about('the upstream was busy to the full'));
   else if (throughput && load + upstream + redis > full)
-    found.push(about(`core ${cores.around} (load, upstream, Redis) was busy to ${(load + upstream + redis).toFixed(2)}`));
-  if (others > disturbing) found.push(about(`something else on the machine used ${others.toFixed(2)} of a core`));
+    found.push(
+      about(
+        `core ${cores.around} (load, upstream, Redis) was busy to ${(load + upstream + redis).toFixed(2)}`,
+      ),
+    );
+  if (others > disturbing)
+    found.push(about(`something else on the machine used ${others.toFixed(2)} of a core`));
   if (late > 3) found.push(about(`the pacer came ${late.toFixed(1)} ms late`));
   return found;
 };

@@ -30,19 +30,24 @@ export const names = {
 } as const;
 
 const two = (value: number): string => value.toFixed(2);
-const turn = ({ name, port, pids, cookies }: Arrangement, job: Partial<Turn['job']> = {}): Turn => ({
+const turn = (
+  { name, port, pids, cookies }: Arrangement,
+  job: Partial<Turn['job']> = {},
+): Turn => ({
   name,
   pids,
   job: { port, path, cookies, unique: true, ...job },
 });
 const roundsOf = (found: Rounds, name: string): readonly Round[] => found.get(name) ?? [];
-const sum = (rounds: readonly Round[], figure: (one: Round) => number): number => rounds.reduce((all, one) => all + figure(one), 0);
+const sum = (rounds: readonly Round[], figure: (one: Round) => number): number =>
+  rounds.reduce((all, one) => all + figure(one), 0);
 
 /** Errors of a round: what was not answered well, and what the upstream did not see as often, or not with a token, as it was answered. */
 const wrong = (found: Rounds, name: string): number => {
   const rounds = roundsOf(found, name);
   const proxied = sum(rounds, ({ upstream, good }) => Math.abs(upstream - good));
-  const bearers = name === names.bare ? 0 : sum(rounds, ({ upstream, withToken }) => upstream - withToken);
+  const bearers =
+    name === names.bare ? 0 : sum(rounds, ({ upstream, withToken }) => upstream - withToken);
   return sum(rounds, ({ failed }) => failed) + proxied + bearers;
 };
 
@@ -60,7 +65,8 @@ export const proxiedReads = async (
   const { bare, ours, usual } = names;
   const cpu = (one: Round): number => one.cpu;
   const perSecond = (one: Round): number => one.perSecond;
-  const unsure = (throughput: boolean, ...of: string[]): string[] => of.flatMap((name) => doubts(roundsOf(found, name), throughput, name));
+  const unsure = (throughput: boolean, ...of: string[]): string[] =>
+    of.flatMap((name) => doubts(roundsOf(found, name), throughput, name));
   const costs = `${of(found, ours, cpu).toFixed(0)} us, bare ${of(found, bare, cpu).toFixed(0)} us`;
   const rates = `${of(found, ours, perSecond).toFixed(0)} a second, bare ${of(found, bare, perSecond).toFixed(0)}, the usual way ${of(found, usual, perSecond).toFixed(0)}`;
   const findings = [
@@ -71,7 +77,13 @@ export const proxiedReads = async (
       costs,
       unsure(false, ours, bare),
     ),
-    judge('throughput / bare', against(found, ours, bare, perSecond), { least: 0.4, stretch: 0.55 }, rates, unsure(true, ours, bare)),
+    judge(
+      'throughput / bare',
+      against(found, ours, bare, perSecond),
+      { least: 0.4, stretch: 0.55 },
+      rates,
+      unsure(true, ours, bare),
+    ),
     judge(
       'throughput / the usual way',
       against(found, ours, usual, perSecond),
@@ -112,7 +124,9 @@ export const proxiedReads = async (
       two(against(found, name, bare, ({ p50 }) => p50)),
       two(against(found, name, bare, ({ p99 }) => p99)),
       wrong(found, name),
-      ...(['measured', 'load', 'upstream', 'redis'] as const).map((side) => two(of(found, name, ({ shares }) => shares[side]))),
+      ...(['measured', 'load', 'upstream', 'redis'] as const).map((side) =>
+        two(of(found, name, ({ shares }) => shares[side])),
+      ),
       two(of(found, name, ({ others }) => others)),
     ]),
   };
@@ -130,7 +144,8 @@ export const latencies = async (
   const pair = running.filter(({ name }) => name === bare || name === ours);
   const shown = (found: Rounds, figure: (one: Round) => number): string =>
     `${of(found, ours, figure).toFixed(3)} ms, bare ${of(found, bare, figure).toFixed(3)} ms`;
-  const unsure = (found: Rounds): string[] => [bare, ours].flatMap((name) => doubts(roundsOf(found, name), false, name));
+  const unsure = (found: Rounds): string[] =>
+    [bare, ours].flatMap((name) => doubts(roundsOf(found, name), false, name));
   const p50 = (one: Round): number => one.p50;
   const p99 = (one: Round): number => one.p99;
   say('one connection');
@@ -147,21 +162,52 @@ export const latencies = async (
   );
   const failed = [alone, paced].reduce((all, found) => all + wrong(found, ours), 0);
   return [
-    judge('one connection, p50 / bare', against(alone, ours, bare, p50), { most: 2.5, stretch: 2 }, shown(alone, p50), unsure(alone)),
-    judge('paced 500/s, p50 / bare', against(paced, ours, bare, p50), { most: 2.3, stretch: 1.7 }, shown(paced, p50), unsure(paced)),
-    judge('paced 500/s, p99 / bare', against(paced, ours, bare, p99), { most: 4, stretch: 2 }, shown(paced, p99), unsure(paced)),
+    judge(
+      'one connection, p50 / bare',
+      against(alone, ours, bare, p50),
+      { most: 2.5, stretch: 2 },
+      shown(alone, p50),
+      unsure(alone),
+    ),
+    judge(
+      'paced 500/s, p50 / bare',
+      against(paced, ours, bare, p50),
+      { most: 2.3, stretch: 1.7 },
+      shown(paced, p50),
+      unsure(paced),
+    ),
+    judge(
+      'paced 500/s, p99 / bare',
+      against(paced, ours, bare, p99),
+      { most: 4, stretch: 2 },
+      shown(paced, p99),
+      unsure(paced),
+    ),
     judge('errors of this gateway in these', failed, { most: 0, stretch: 0 }, '', []),
   ];
 };
 
 /** Reads that never reach the upstream: answered from what is kept, or joined to one under way. */
-export const fromMemory = async (scene: Scene, bare: Arrangement, ours: Arrangement, pace: Pace): Promise<Finding[]> => {
+export const fromMemory = async (
+  scene: Scene,
+  bare: Arrangement,
+  ours: Arrangement,
+  pace: Pace,
+): Promise<Finding[]> => {
   const one = { pids: ours.pids, job: { port: ours.port, path, cookies: ours.cookies } };
   const turns: Turn[] = [
     { name: names.bare, pids: bare.pids, job: { port: bare.port, path, cookies: [] } },
     { ...one, name: 'kept' },
     // One person whose tabs all ask anew at once: what is under way is shared.
-    { ...one, name: 'joined', job: { ...one.job, cookies: ours.cookies.slice(0, 1), headers: { 'cache-control': 'no-cache' } } },
+    {
+      ...one,
+      name: 'joined',
+      job: {
+        ...one.job,
+        cookies: ours.cookies.slice(0, 1),
+        headers: { 'cache-control': 'no-cache' },
+      },
+    },
   ];
   const found = await takeTurns(scene, turns, pace);
   return (['kept', 'joined'] as const).map((name) => {
@@ -174,7 +220,10 @@ export const fromMemory = async (scene: Scene, bare: Arrangement, ours: Arrangem
     const share = (((upstream ?? 0) / Math.max(1, good ?? 0)) * 100).toFixed(1);
     const how = `${of(found, name, ({ perSecond }) => perSecond).toFixed(0)} a second, ${of(found, name, ({ cpu }) => cpu).toFixed(0)} us each; ${share} % went upstream; errors ${failed}`;
     const unsure = [names.bare, name].flatMap((each) => doubts(found.get(each) ?? [], true, each));
-    const what = name === 'kept' ? 'read answered from memory, throughput / bare' : 'read joined, throughput / bare';
+    const what =
+      name === 'kept'
+        ? 'read answered from memory, throughput / bare'
+        : 'read joined, throughput / bare';
     return judge(
       what,
       against(found, name, names.bare, ({ perSecond }) => perSecond),
@@ -186,15 +235,30 @@ export const fromMemory = async (scene: Scene, bare: Arrangement, ours: Arrangem
 };
 
 /** Two gateways that share a Redis, on two cores, beside one on one. */
-export const twoGateways = async (scene: Scene, { rounds, seconds, warm }: Pace): Promise<Finding[]> => {
+export const twoGateways = async (
+  scene: Scene,
+  { rounds, seconds, warm }: Pace,
+): Promise<Finding[]> => {
   const env = { INSTANCES: '2' };
-  const [first, second] = [await scene.gateway({ env }), await scene.gateway({ env, core: cores.around })];
+  const [first, second] = [
+    await scene.gateway({ env }),
+    await scene.gateway({ env, core: cores.around }),
+  ];
   const cookies = await seedOurs(scene.redisUrl, scene.upstream, 64);
-  const job = (port: number, long: number) => ({ port, path, unique: true, cookies, connections: 32, seconds: long, length: answerLength });
+  const job = (port: number, long: number) => ({
+    port,
+    path,
+    unique: true,
+    cookies,
+    connections: 32,
+    seconds: long,
+    length: answerLength,
+  });
   const rates: number[] = [];
   const byCost: number[] = [];
   let failed = 0;
-  for (const { port, pid } of [first, second]) await measure(scene.around, [pid], { ...job(port, warm), atMost: warmRequests });
+  for (const { port, pid } of [first, second])
+    await measure(scene.around, [pid], { ...job(port, warm), atMost: warmRequests });
   for (let round = 0; round < rounds; round += 1) {
     const alone = await measure(scene.around, [first.pid], job(first.port, seconds));
     const before = cpuOf([second.pid]);

@@ -14,7 +14,11 @@ interface Frame {
   readonly lineNumber: number;
 }
 interface Profile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: Frame; readonly children?: readonly number[] }[];
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: Frame;
+    readonly children?: readonly number[];
+  }[];
   readonly startTime: number;
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
@@ -49,12 +53,19 @@ export const profileClock = (): number => Number(process.hrtime.bigint() / 1_000
  * Prints where the time of the profile in this folder went from `since` on, in microseconds per answered request and in shares of what was not idle:
  * by package, by who asked for it (Node's own time and the engine's given to the nearest frame of ours or of a package), by file and by function.
  */
-export const printProfile = (folder: string, since: number, answers: number, say: (line: string) => void): void => {
+export const printProfile = (
+  folder: string,
+  since: number,
+  answers: number,
+  say: (line: string) => void,
+): void => {
   const name = readdirSync(folder).find((file) => file.endsWith('.cpuprofile'));
   if (name === undefined) throw new Error(`no profile was written to ${folder}`);
   const profile = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Profile;
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
+  const parents = new Map(
+    profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)),
+  );
   const tables = ['package', 'who asked', 'file', 'function'] as const;
   const by = new Map(tables.map((table) => [table, new Map<string, number>()]));
   const add = (table: (typeof tables)[number], key: string, time: number): void => {
@@ -65,10 +76,13 @@ export const printProfile = (folder: string, since: number, answers: number, say
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const frame = frames.get(at);
       const file = frame === undefined ? '(native)' : fileOf(frame);
-      if (frame !== undefined && !file.startsWith('(') && !file.startsWith('node:')) return named(frame, file);
+      if (frame !== undefined && !file.startsWith('(') && !file.startsWith('node:'))
+        return named(frame, file);
     }
     const own = frames.get(id);
-    return own?.functionName.startsWith('(') === true && own.url === '' ? own.functionName : "(Node's own loop)";
+    return own?.functionName.startsWith('(') === true && own.url === ''
+      ? own.functionName
+      : "(Node's own loop)";
   };
   let busy = 0;
   let now = profile.startTime;
@@ -88,10 +102,14 @@ export const printProfile = (folder: string, since: number, answers: number, say
     say(`\nself time by ${table} (us per answered request, share)`);
     const rows = [...map].sort(([, a], [, b]) => b - a).slice(0, 40);
     for (const [key, time] of rows) {
-      say(`${(time / Math.max(1, answers)).toFixed(2).padStart(8)} ${((time / busy) * 100).toFixed(1).padStart(5)} %  ${key}`);
+      say(
+        `${(time / Math.max(1, answers)).toFixed(2).padStart(8)} ${((time / busy) * 100).toFixed(1).padStart(5)} %  ${key}`,
+      );
     }
   }
-  say(`\nin all ${(busy / Math.max(1, answers)).toFixed(0)} us per answered request, over ${answers} answers`);
+  say(
+    `\nin all ${(busy / Math.max(1, answers)).toFixed(0)} us per answered request, over ${answers} answers`,
+  );
 };
 
 const { values } = parseArgs({
@@ -113,15 +131,30 @@ try {
   const running: Arrangement[] = [{ name: 'bare', port: bare.port, pids: [bare.pid], cookies: [] }];
   if (only.includes('usual')) {
     const { port, pid } = await scene.server('usual');
-    running.push({ name: 'usual', port, pids: [pid], cookies: await seedUsual(scene.redisUrl, 64) });
+    running.push({
+      name: 'usual',
+      port,
+      pids: [pid],
+      cookies: await seedUsual(scene.redisUrl, 64),
+    });
   }
   const flags = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${scene.folder}`] : [];
   const gateway = only.includes('ours') ? await scene.gateway({ flags }) : undefined;
   if (gateway !== undefined) {
-    running.push({ name: 'gateway', port: gateway.port, pids: [gateway.pid], cookies: await seedOurs(scene.redisUrl, scene.upstream, 64) });
+    running.push({
+      name: 'gateway',
+      port: gateway.port,
+      pids: [gateway.pid],
+      cookies: await seedOurs(scene.redisUrl, scene.upstream, 64),
+    });
   }
   const found = new Map<string, Round[]>(running.map(({ name }) => [name, []]));
-  const job = { path: values.path, unique: !values.kept, connections: Number(values.connections), length: answerLength };
+  const job = {
+    path: values.path,
+    unique: !values.kept,
+    connections: Number(values.connections),
+    length: answerLength,
+  };
   let since = 0;
   for (let round = 0; round <= Number(values.rounds); round += 1) {
     if (round === 1) since = profileClock();
@@ -139,7 +172,8 @@ try {
   const yard = found.get('bare') ?? [];
   for (const [name, rounds] of found) {
     const of = (what: (one: Round) => number): string => median(rounds.map(what)).toFixed(2);
-    const against = (what: (one: Round) => number): string => median(rounds.map((one, i) => what(one) / what(yard[i] ?? one))).toFixed(2);
+    const against = (what: (one: Round) => number): string =>
+      median(rounds.map((one, i) => what(one) / what(yard[i] ?? one))).toFixed(2);
     console.log(
       `${name.padEnd(8)} cpu/request ${of(({ cpu }) => cpu)} us (x ${against(({ cpu }) => cpu)})  per second ${of((one) => one.perSecond)} (x ${against((one) => one.perSecond)})` +
         `  p50 ${of(({ p50 }) => p50)} ms (x ${against(({ p50 }) => p50)})  p99 ${of(({ p99 }) => p99)} ms (x ${against(({ p99 }) => p99)})\n` +

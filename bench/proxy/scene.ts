@@ -21,9 +21,17 @@ export const startOn = (
   core: number,
   command: string,
   args: readonly string[],
-  options: { env?: Record<string, string>; ipc?: boolean; stdout?: 'pipe' | 'ignore'; cwd?: string; loud?: boolean } = {},
+  options: {
+    env?: Record<string, string>;
+    ipc?: boolean;
+    stdout?: 'pipe' | 'ignore';
+    cwd?: string;
+    loud?: boolean;
+  } = {},
 ): ChildProcess => {
-  const [program, rest] = pins ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
+  const [program, rest] = pins
+    ? ['taskset', ['-c', String(core), command, ...args]]
+    : [command, [...args]];
   return spawn(program, rest, {
     cwd: options.cwd ?? root,
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
@@ -66,12 +74,18 @@ const textOf = (file: string): string | undefined => {
 };
 
 // The fields of /proc/PID/stat from the third on: a program's name may hold anything but its closing bracket comes last.
-const statOf = (pid: number | string): string[] | undefined => textOf(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ');
+const statOf = (pid: number | string): string[] | undefined =>
+  textOf(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ');
 
 /** A process and all below it: Apache is several. */
 export const treeOf = (pid: number): number[] => {
-  const parents = numbersIn('/proc').map((name) => [Number(name), Number(statOf(name)?.[1])] as const);
-  const below = (of: number): number[] => [of, ...parents.filter(([, parent]) => parent === of).flatMap(([child]) => below(child))];
+  const parents = numbersIn('/proc').map(
+    (name) => [Number(name), Number(statOf(name)?.[1])] as const,
+  );
+  const below = (of: number): number[] => [
+    of,
+    ...parents.filter(([, parent]) => parent === of).flatMap(([child]) => below(child)),
+  ];
   return below(pid);
 };
 
@@ -79,7 +93,9 @@ export const treeOf = (pid: number): number[] => {
 export const cpuOf = (pids: readonly number[]): number => {
   let seconds = 0;
   for (const pid of pids) {
-    const threads = numbersIn(`/proc/${pid}/task`).map((task) => textOf(`/proc/${pid}/task/${task}/schedstat`));
+    const threads = numbersIn(`/proc/${pid}/task`).map((task) =>
+      textOf(`/proc/${pid}/task/${task}/schedstat`),
+    );
     const stat = statOf(pid);
     if (threads.length > 0 && threads.every((each) => each !== undefined)) {
       seconds += threads.reduce((sum, each) => sum + Number(each.split(' ')[0]), 0) / 1e9;
@@ -119,7 +135,12 @@ export interface Scene {
   /** Starts one of servers.ts. */
   server(kind: string, env?: Record<string, string>): Promise<{ port: number; pid: number }>;
   /** Starts the gateway as users do, in its default configuration but for the numbers of the budget, which admit everything; Node may get flags. */
-  gateway(options?: { env?: Record<string, string>; flags?: readonly string[]; program?: string; core?: number }): Promise<{
+  gateway(options?: {
+    env?: Record<string, string>;
+    flags?: readonly string[];
+    program?: string;
+    core?: number;
+  }): Promise<{
     port: number;
     pid: number;
     child: ChildProcess;
@@ -136,7 +157,9 @@ export const answerLength = 650;
 export const path = '/api/me/v1/connected-accounts/accounts';
 
 const node = process.execPath;
-const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } };
+const { scripts } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { scripts: { start: string } };
 /** What `npm start` gives to Node. */
 export const startFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
 
@@ -168,10 +191,22 @@ export const openScene = async (): Promise<Scene> => {
   const [upPort, redisPort] = [await freePort(), await freePort()];
   const redisServer = process.env['REDIS_SERVER'] ?? 'redis-server';
   const redis = own(
-    startOn(cores.around, redisServer, ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--dir', folder]),
+    startOn(cores.around, redisServer, [
+      '--port',
+      String(redisPort),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--dir',
+      folder,
+    ]),
   );
-  const upstream = own(startOn(cores.around, node, ['bench/proxy/upstream.ts', String(upPort)], { ipc: true }));
-  const startLoad = (): ChildProcess => own(startOn(cores.around, node, ['bench/proxy/load.ts'], { ipc: true }));
+  const upstream = own(
+    startOn(cores.around, node, ['bench/proxy/upstream.ts', String(upPort)], { ipc: true }),
+  );
+  const startLoad = (): ChildProcess =>
+    own(startOn(cores.around, node, ['bench/proxy/load.ts'], { ipc: true }));
   const [load, beside] = [startLoad(), startLoad()];
   const redisUrl = `redis://127.0.0.1:${redisPort}`;
   const url = `http://127.0.0.1:${upPort}`;
@@ -194,7 +229,9 @@ export const openScene = async (): Promise<Scene> => {
     },
     async gateway({ env = {}, flags = [], program = 'src/main.ts', core = cores.measured } = {}) {
       const port = await freePort();
-      const roomy = Object.fromEntries(Object.keys(rateLimitSettings).map((name) => [name, '1000000']));
+      const roomy = Object.fromEntries(
+        Object.keys(rateLimitSettings).map((name) => [name, '1000000']),
+      );
       const child = own(
         startOn(core, node, [...startFlags, ...flags, program, 'start'], {
           env: {

@@ -29,7 +29,11 @@ export class JsonStore extends Store {
       done(null, text === null ? null : (JSON.parse(text) as SessionData));
     }, done);
   }
-  override set(sid: string, data: SessionData, done: (error?: unknown) => void = () => undefined): void {
+  override set(
+    sid: string,
+    data: SessionData,
+    done: (error?: unknown) => void = () => undefined,
+  ): void {
     this.#redis.set(`sess:${sid}`, JSON.stringify(data), 'EX', 86_400).then(() => {
       done();
     }, done);
@@ -47,7 +51,15 @@ export class JsonStore extends Store {
 }
 
 /** The same packages put together as their own documentation does: helmet, express-session over Redis, a counter in Redis, http-proxy-middleware. */
-export const startUsual = ({ port, upstream, redisUrl }: { port: number; upstream: string; redisUrl: string }): void => {
+export const startUsual = ({
+  port,
+  upstream,
+  redisUrl,
+}: {
+  port: number;
+  upstream: string;
+  redisUrl: string;
+}): void => {
   const redis = new Redis(redisUrl);
   const app = express();
   app.get('/up', (_req, res) => void res.end());
@@ -69,7 +81,10 @@ export const startUsual = ({ port, upstream, redisUrl }: { port: number; upstrea
       standardHeaders: 'draft-8',
       legacyHeaders: false,
       keyGenerator: (req) => req.sessionID,
-      store: new RateStore({ sendCommand: (command: string, ...args: string[]) => redis.call(command, ...args) as Promise<number> }),
+      store: new RateStore({
+        sendCommand: (command: string, ...args: string[]) =>
+          redis.call(command, ...args) as Promise<number>,
+      }),
     }),
   );
   app.use((req, _res, next) => {
@@ -78,13 +93,23 @@ export const startUsual = ({ port, upstream, redisUrl }: { port: number; upstrea
     next();
   });
   app.use(
-    createProxyMiddleware({ target: upstream, changeOrigin: true, pathRewrite: { '^/api': '' }, agent: new Agent({ keepAlive: true }) }),
+    createProxyMiddleware({
+      target: upstream,
+      changeOrigin: true,
+      pathRewrite: { '^/api': '' },
+      agent: new Agent({ keepAlive: true }),
+    }),
   );
   app.listen(port, '127.0.0.1');
 };
 
 /** express-openid-connect with its session in Redis, and the proxy behind it that sends the access token: what Auth0's documentation shows for Express. */
-export const startEoc = (to: { port: number; upstream: string; redisUrl: string; tenant: string }): void => {
+export const startEoc = (to: {
+  port: number;
+  upstream: string;
+  redisUrl: string;
+  tenant: string;
+}): void => {
   const { port, upstream, redisUrl, tenant } = to;
   const app = express();
   app.get('/up', (_req, res) => void res.end());
@@ -97,7 +122,12 @@ export const startEoc = (to: { port: number; upstream: string; redisUrl: string;
       clientAuthMethod: 'client_secret_post',
       secret: 'the secret of express-openid-connect',
       authRequired: true,
-      authorizationParams: { response_type: 'code', response_mode: 'query', scope: signInScope, audience: `${tenant}/me/` },
+      authorizationParams: {
+        response_type: 'code',
+        response_mode: 'query',
+        scope: signInScope,
+        audience: `${tenant}/me/`,
+      },
       session: { store: new JsonStore(new Redis(redisUrl)) as never },
     }),
   );
@@ -108,7 +138,12 @@ export const startEoc = (to: { port: number; upstream: string; redisUrl: string;
     next();
   });
   app.use(
-    createProxyMiddleware({ target: upstream, changeOrigin: true, pathRewrite: { '^/api': '' }, agent: new Agent({ keepAlive: true }) }),
+    createProxyMiddleware({
+      target: upstream,
+      changeOrigin: true,
+      pathRewrite: { '^/api': '' },
+      agent: new Agent({ keepAlive: true }),
+    }),
   );
   app.listen(port, '127.0.0.1');
 };
@@ -125,10 +160,13 @@ const startBare = (): void => {
       res.end();
       return;
     }
-    const onward = request({ hostname, port: to, path: req.url, method: req.method, headers: req.headers, agent }, (answer) => {
-      res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-      answer.pipe(res);
-    });
+    const onward = request(
+      { hostname, port: to, path: req.url, method: req.method, headers: req.headers, agent },
+      (answer) => {
+        res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+        answer.pipe(res);
+      },
+    );
     onward.once('error', () => res.destroy());
     req.pipe(onward);
   }).listen(Number(port), '127.0.0.1');
@@ -138,6 +176,7 @@ const redisUrl = process.env['REDIS_URL'] ?? '';
 const kinds: Record<string, () => void> = {
   bare: startBare,
   usual: () => startUsual({ port: Number(port), upstream, redisUrl }),
-  eoc: () => startEoc({ port: Number(port), upstream, redisUrl, tenant: process.env['TENANT'] ?? '' }),
+  eoc: () =>
+    startEoc({ port: Number(port), upstream, redisUrl, tenant: process.env['TENANT'] ?? '' }),
 };
 kinds[kind]?.();

@@ -27,7 +27,11 @@ const answers = async (port: number): Promise<boolean> =>
   });
 
 /** Seconds from the start of a program until it says that it is ready, on both cores as for users; everything else is idle meanwhile. */
-const once = async (flags: readonly string[], program: string, env: Record<string, string>): Promise<number> => {
+const once = async (
+  flags: readonly string[],
+  program: string,
+  env: Record<string, string>,
+): Promise<number> => {
   const port = await freePort();
   const began = performance.now();
   const child = spawn(process.execPath, [...flags, program, 'start'], {
@@ -44,7 +48,8 @@ const once = async (flags: readonly string[], program: string, env: Record<strin
   });
   try {
     while (!(await answers(port))) {
-      if (performance.now() - began > 20_000 || child.exitCode !== null) throw new Error(`${program} did not get ready`);
+      if (performance.now() - began > 20_000 || child.exitCode !== null)
+        throw new Error(`${program} did not get ready`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     return (performance.now() - began) / 1_000;
@@ -68,8 +73,14 @@ export const starting = async (scene: Scene, times: number): Promise<Finding[]> 
     { name: 'without Redis', env: base },
   ];
   const findings: Finding[] = [];
-  const built = { flags: startFlags.filter((flag) => !flag.startsWith('--import')), program: builtProgram };
-  for (const { flags, program } of [{ flags: startFlags, program: 'src/main.ts' }, ...(isBuilt() ? [built] : [])]) {
+  const built = {
+    flags: startFlags.filter((flag) => !flag.startsWith('--import')),
+    program: builtProgram,
+  };
+  for (const { flags, program } of [
+    { flags: startFlags, program: 'src/main.ts' },
+    ...(isBuilt() ? [built] : []),
+  ]) {
     for (const { name, env } of ways) {
       const seconds: number[] = [];
       for (let i = 0; i < times; i += 1) seconds.push(await once(flags, program, env));
@@ -109,7 +120,9 @@ export const logins = async (
   const costs = new Map<string, number[]>(doors.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const { name, origin, pid, start } of doors) {
-      const people = await Promise.all(Array.from({ length: each }, async () => tenant.person(origin)));
+      const people = await Promise.all(
+        Array.from({ length: each }, async () => tenant.person(origin)),
+      );
       const before = cpuOf(treeOf(pid));
       for (const person of people) {
         const back = await person.visit(start);
@@ -121,8 +134,13 @@ export const logins = async (
   }
   const [ours, eoc, ...rest] = doors;
   const cost = (door: Door | undefined): number => median(costs.get(door?.name ?? '') ?? []);
-  const ratio = median((costs.get(ours?.name ?? '') ?? []).map((seconds, i) => (costs.get(eoc?.name ?? '')?.[i] ?? NaN) / seconds));
-  const shown = (door: Door | undefined): string => `${(1 / cost(door)).toFixed(0)} (${(cost(door) * 1_000).toFixed(2)} ms each)`;
+  const ratio = median(
+    (costs.get(ours?.name ?? '') ?? []).map(
+      (seconds, i) => (costs.get(eoc?.name ?? '')?.[i] ?? NaN) / seconds,
+    ),
+  );
+  const shown = (door: Door | undefined): string =>
+    `${(1 / cost(door)).toFixed(0)} (${(cost(door) * 1_000).toFixed(2)} ms each)`;
   return {
     findings: [
       judge(

@@ -13,7 +13,8 @@ import { cores, type Scene, startOn } from './scene.ts';
 export const application = { id: 'bench', secret: 'a client secret of the benchmark' } as const;
 
 /** What is asked for at every sign-in. */
-export const signInScope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
+export const signInScope =
+  'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts';
 
 const who = { email: 'bench@example.com', password: 'password-of-the-benchmark' };
 
@@ -30,10 +31,22 @@ export interface BenchTenant {
 export const openTenant = async (scene: Scene): Promise<BenchTenant> => {
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  scene.owns(startOn(cores.around, process.execPath, ['src/main.ts', 'tenant', '--port', String(port), '--control']));
+  scene.owns(
+    startOn(cores.around, process.execPath, [
+      'src/main.ts',
+      'tenant',
+      '--port',
+      String(port),
+      '--control',
+    ]),
+  );
   await untilReady(`${url}/.well-known/openid-configuration`);
   const send = async (method: string, path: string, body: object): Promise<void> => {
-    const answer = await fetch(`${url}${path}`, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
     if (!answer.ok) throw new Error(`the tenant refused ${path}: ${await answer.text()}`);
   };
   await send('POST', '/_control/users', who);
@@ -69,14 +82,24 @@ export const openTenant = async (scene: Scene): Promise<BenchTenant> => {
             grant_types: ['authorization_code', 'refresh_token'],
           },
         ],
-        grants: [{ client_id: application.id, scope: signInScope.split(' ').filter((scope) => scope.includes(':')) }],
+        grants: [
+          {
+            client_id: application.id,
+            scope: signInScope.split(' ').filter((scope) => scope.includes(':')),
+          },
+        ],
       });
     },
   };
 };
 
 /** Signs so many people in at an arrangement, through its own routes, and answers their cookies there. */
-export const signIn = async (tenant: BenchTenant, origin: string, start: string, count: number): Promise<string[]> => {
+export const signIn = async (
+  tenant: BenchTenant,
+  origin: string,
+  start: string,
+  count: number,
+): Promise<string[]> => {
   const cookies: string[] = [];
   for (let i = 0; i < count; i += 1) {
     const person = await tenant.person(origin);
@@ -89,20 +112,38 @@ export const signIn = async (tenant: BenchTenant, origin: string, start: string,
 };
 
 /** The secrets of the gateway and of the usual way while they are measured. */
-export const secrets = { ours: 'the secret of the gateway that is measured', usual: 'the secret of the usual way' } as const;
+export const secrets = {
+  ours: 'the secret of the gateway that is measured',
+  usual: 'the secret of the usual way',
+} as const;
 
-const scope = 'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts'.split(' ');
+const scope =
+  'openid profile email offline_access read:me:authentication_methods read:me:factors read:me:connected_accounts'.split(
+    ' ',
+  );
 const quiet = { info: () => undefined, warn: () => undefined };
 const signed = (key: string, value: string): string =>
-  encodeURIComponent(`s:${value}.${createHmac('sha256', key).update(value).digest('base64').replace(/=+$/, '')}`);
-const tokens = () => ({ access: tokenOf(1_229), id: tokenOf(1_024), refresh: randomBytes(48).toString('base64url') });
+  encodeURIComponent(
+    `s:${value}.${createHmac('sha256', key).update(value).digest('base64').replace(/=+$/, '')}`,
+  );
+const tokens = () => ({
+  access: tokenOf(1_229),
+  id: tokenOf(1_024),
+  refresh: randomBytes(48).toString('base64url'),
+});
 
 /** Sessions of the gateway, of people who signed in a moment ago, each with tokens of real size and form; answers their cookies. */
-export const seedOurs = async (redisUrl: string, tenant: string, count: number): Promise<string[]> => {
+export const seedOurs = async (
+  redisUrl: string,
+  tenant: string,
+  count: number,
+): Promise<string[]> => {
   const redis = createRedis({ url: redisUrl }, quiet);
   await redis.opened(5_000);
   const sessions = openSessions(redis, `${tenant}/`, secrets.ours);
-  const key = createHmac('sha256', secrets.ours).update('my-account-bff cookie').digest('base64url');
+  const key = createHmac('sha256', secrets.ours)
+    .update('my-account-bff cookie')
+    .digest('base64url');
   const cookies: string[] = [];
   for (let i = 0; i < count; i += 1) {
     const { access, id, refresh } = tokens();
@@ -116,7 +157,15 @@ export const seedOurs = async (redisUrl: string, tenant: string, count: number):
         authTime: Math.floor(now / 1_000),
         idToken: id,
         refreshToken: refresh,
-        tokens: [{ audience: `${tenant}/me/`, scope, value: access, expiresAt: now + 3_600_000, renewAt: now + 3_500_000 }],
+        tokens: [
+          {
+            audience: `${tenant}/me/`,
+            scope,
+            value: access,
+            expiresAt: now + 3_600_000,
+            renewAt: now + 3_500_000,
+          },
+        ],
       }),
       { device: 'Firefox on Windows' },
     );
@@ -143,8 +192,18 @@ export const seedUsual = async (redisUrl: string, count: number): Promise<string
         path: '/',
         sameSite: 'lax',
       },
-      user: { sub: `auth0|${randomBytes(12).toString('hex')}`, name: 'A Name', email: 'name@example.com' },
-      tokens: { access_token: access, id_token: id, refresh_token: refresh, expires_at: Date.now() + 3_600_000, scope: scope.join(' ') },
+      user: {
+        sub: `auth0|${randomBytes(12).toString('hex')}`,
+        name: 'A Name',
+        email: 'name@example.com',
+      },
+      tokens: {
+        access_token: access,
+        id_token: id,
+        refresh_token: refresh,
+        expires_at: Date.now() + 3_600_000,
+        scope: scope.join(' '),
+      },
     };
     await redis.command('SET', `sess:${sid}`, JSON.stringify(kept), 'EX', 86_400);
     cookies.push(`usual=${signed(secrets.usual, sid)}`);
@@ -162,7 +221,10 @@ export const hasApache = existsSync(program) && existsSync(join(modules, 'mod_au
 const load = (name: string): string => `LoadModule ${name}_module ${modules}/mod_${name}.so`;
 
 /** Starts Apache with mod_auth_openidc before the upstream, with a configuration and a folder of its own, sessions in Redis; it ends with the scene, by its id. */
-export const startApache = async (scene: Scene, tenant: string): Promise<{ port: number; pid: number }> => {
+export const startApache = async (
+  scene: Scene,
+  tenant: string,
+): Promise<{ port: number; pid: number }> => {
   const port = await freePort();
   const folder = join(scene.folder, 'apache');
   mkdirSync(join(folder, 'web'), { recursive: true });
@@ -180,7 +242,16 @@ export const startApache = async (scene: Scene, tenant: string): Promise<{ port:
     'ServerName localhost',
     `Listen 127.0.0.1:${port}`,
     `DocumentRoot ${folder}/web`,
-    ...['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'auth_openidc', 'proxy', 'proxy_http', 'headers'].map(load),
+    ...[
+      'mpm_event',
+      'authn_core',
+      'authz_core',
+      'authz_user',
+      'auth_openidc',
+      'proxy',
+      'proxy_http',
+      'headers',
+    ].map(load),
     // Apache refuses to serve as root.
     ...(process.getuid?.() === 0 ? ['User www-data', 'Group www-data'] : []),
     'StartServers 1',
@@ -221,7 +292,11 @@ export const startApache = async (scene: Scene, tenant: string): Promise<{ port:
     '</Location>',
   ];
   writeFileSync(join(folder, 'apache.conf'), `${configuration.join('\n')}\n`);
-  const child = startOn(cores.measured, program, ['-f', join(folder, 'apache.conf'), '-DFOREGROUND']);
+  const child = startOn(cores.measured, program, [
+    '-f',
+    join(folder, 'apache.conf'),
+    '-DFOREGROUND',
+  ]);
   scene.owns(child);
   await untilReady(`http://127.0.0.1:${port}/up`);
   return { port, pid: child.pid ?? 0 };

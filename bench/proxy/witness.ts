@@ -44,14 +44,24 @@ createServer({ noDelay: true }, (socket) => {
 }).listen(upstreamPort, '127.0.0.1');
 
 /** Asks one after the other and answers what was asked meanwhile, in order, for each. */
-const oneByOne = async (port: number, path: string, cookie: string, times: number): Promise<string[]> => {
+const oneByOne = async (
+  port: number,
+  path: string,
+  cookie: string,
+  times: number,
+): Promise<string[]> => {
   const orders: string[] = [];
   for (let i = 0; i < times; i += 1) {
     // What the gateway does by itself, or after its answer, is not part of the request.
     await new Promise((resolve) => setTimeout(resolve, 5));
     seen = [];
     await new Promise((resolve, reject) => {
-      const options = { port, host: '127.0.0.1', path: `${path}?from=w${Date.now()}${i}`, headers: { cookie, 'x-csrf': '1' } };
+      const options = {
+        port,
+        host: '127.0.0.1',
+        path: `${path}?from=w${Date.now()}${i}`,
+        headers: { cookie, 'x-csrf': '1' },
+      };
       request(options, (message) => message.resume().once('end', resolve))
         .once('error', reject)
         .end();
@@ -63,6 +73,9 @@ const oneByOne = async (port: number, path: string, cookie: string, times: numbe
 
 process.on('message', (wish: { port?: number; path: string; cookie: string; times: number }) => {
   if (wish.port === undefined) process.send?.({ commands, answered });
-  else void oneByOne(wish.port, wish.path, wish.cookie, wish.times).then((orders) => process.send?.({ orders }));
+  else
+    void oneByOne(wish.port, wish.path, wish.cookie, wish.times).then((orders) =>
+      process.send?.({ orders }),
+    );
 });
 process.once('disconnect', () => process.exit());

@@ -34,14 +34,23 @@ export interface Arrangement {
 /** Starts one arrangement. */
 export type Open = (conditions: Conditions) => Promise<Arrangement>;
 
-const apiScopes = ['read', 'create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`);
+const apiScopes = ['read', 'create', 'update', 'delete'].map(
+  (verb) => `${verb}:me:authentication_methods`,
+);
 /** All that the account page may ask for. */
-export const fullScope = ['openid profile email offline_access', ...apiScopes, 'read:me:factors'].join(' ');
+export const fullScope = [
+  'openid profile email offline_access',
+  ...apiScopes,
+  'read:me:factors',
+].join(' ');
 const limitsOf = ({ userPerMinute }: Conditions) => ({ user: everyBucket(userPerMinute) });
 
 const ours: Open = async (conditions) => {
   const { plan, userPerMinute, gateways, settings } = conditions;
-  const own = { RATE_LIMIT_USER_READ: String(userPerMinute), RATE_LIMIT_USER_WRITE: String(userPerMinute) };
+  const own = {
+    RATE_LIMIT_USER_READ: String(userPerMinute),
+    RATE_LIMIT_USER_WRITE: String(userPerMinute),
+  };
   const world = await startWorld({
     gateways,
     redis: true,
@@ -55,7 +64,10 @@ const ours: Open = async (conditions) => {
     async signIn(who) {
       const person = createPerson(world.origin, who);
       await person.signIn('/');
-      return { cookie: await person.jar.getCookieString(world.origin), 'sec-fetch-site': 'same-origin' };
+      return {
+        cookie: await person.jar.getCookieString(world.origin),
+        'sec-fetch-site': 'same-origin',
+      };
     },
     close: world.close,
   };
@@ -72,7 +84,12 @@ const plain =
       plan,
       limits: limitsOf(conditions),
       clients: [
-        { client_id: 'bench', client_secret: secret, callbacks: ['http://localhost/'], grant_types: ['password', 'refresh_token'] },
+        {
+          client_id: 'bench',
+          client_secret: secret,
+          callbacks: ['http://localhost/'],
+          grant_types: ['password', 'refresh_token'],
+        },
       ],
     });
     const agent = new Agent({ keepAlive: true, maxSockets: 256 });
@@ -104,7 +121,11 @@ const plain =
           const { host: _host, connection: _connection, ...headers } = req.headers;
           const onward = request(
             `${tenant.url}${(req.url ?? '').replace('/api/me', '/me')}`,
-            { method: req.method ?? 'GET', agent, headers: { ...headers, authorization: `Bearer ${tokens.get(user) ?? ''}` } },
+            {
+              method: req.method ?? 'GET',
+              agent,
+              headers: { ...headers, authorization: `Bearer ${tokens.get(user) ?? ''}` },
+            },
             (answer: IncomingMessage) => {
               res.writeHead(answer.statusCode ?? 502, answer.headers);
               answer.pipe(res);
@@ -126,10 +147,19 @@ const plain =
       origins,
       async signIn({ email, password }) {
         const form = {
-          ...{ grant_type: 'password', username: email, password, scope: fullScope, audience: `${tenant.issuer}me/` },
+          ...{
+            grant_type: 'password',
+            username: email,
+            password,
+            scope: fullScope,
+            audience: `${tenant.issuer}me/`,
+          },
           ...{ client_id: 'bench', client_secret: secret },
         };
-        const answer = await fetch(`${tenant.url}/oauth/token`, { method: 'POST', body: new URLSearchParams(form) });
+        const answer = await fetch(`${tenant.url}/oauth/token`, {
+          method: 'POST',
+          body: new URLSearchParams(form),
+        });
         const { access_token: token } = (await answer.json()) as { access_token?: string };
         if (token === undefined) throw new Error(`no token for the bench: ${answer.status}`);
         tokens.set(email, token);
@@ -150,5 +180,8 @@ const plain =
 
 /** Side by side, by the name they have in the tables. */
 export const arrangements: Readonly<Record<string, Open>> = Object.fromEntries(
-  Object.keys(contenders).map((name): [string, Open] => [name, name === 'this gateway' ? ours : plain(name)]),
+  Object.keys(contenders).map((name): [string, Open] => [
+    name,
+    name === 'this gateway' ? ours : plain(name),
+  ]),
 );

@@ -7,4 +7,6 @@ import { sittings } from './sitting.ts';
  * same time: a sitting is mostly waiting.
  */
 export const reads: Bench = async ({ quick, say }) =>
-  quick ? Promise.all([sittings(quick, say), pageLoads(quick, say)]) : [await sittings(quick, say), await pageLoads(quick, say)];
+  quick
+    ? Promise.all([sittings(quick, say), pageLoads(quick, say)])
+    : [await sittings(quick, say), await pageLoads(quick, say)];

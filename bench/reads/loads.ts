@@ -39,17 +39,32 @@ async function run(
   const { tenant, origins } = arrangement;
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   let turn = 0;
-  const call = (method: string, path: string, headers: Record<string, string>, body?: string): Promise<{ status: number; text: string }> =>
+  const call = (
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: string,
+  ): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
-      const type = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+      const type =
+        body === undefined
+          ? {}
+          : {
+              'content-type': 'application/json',
+              'content-length': String(Buffer.byteLength(body)),
+            };
       // Any gateway, whichever the user's request before went to.
-      const sent = request(`${origins[turn++ % origins.length]}${path}`, { method, agent, headers: { ...headers, ...type } }, (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        answer.once('error', reject).once('end', () => {
-          resolve({ status: answer.statusCode ?? 0, text });
-        });
-      });
+      const sent = request(
+        `${origins[turn++ % origins.length]}${path}`,
+        { method, agent, headers: { ...headers, ...type } },
+        (answer) => {
+          let text = '';
+          answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          answer.once('error', reject).once('end', () => {
+            resolve({ status: answer.statusCode ?? 0, text });
+          });
+        },
+      );
       sent.once('error', reject).end(body);
     });
 
@@ -57,15 +72,27 @@ async function run(
     // Signing in is not what is measured: it must not run into the limits of the token endpoint.
     tenant.configure({ limits: { enforced: false } });
     const tabs: Tab[] = [];
-    await eachOf(tenant.users.add({ count: users, password: 'of the bench', totp: true }), 8, async (user) => {
-      const { email, totpSecret } = user;
-      const headers = await arrangement.signIn({ email, password: 'of the bench', totpSecret });
-      const method = user.methods.find(({ type }) => type === 'totp')?.id ?? '';
-      tabs.push({ headers, method, factors: false, confirmed: 0, writing: false });
-    });
+    await eachOf(
+      tenant.users.add({ count: users, password: 'of the bench', totp: true }),
+      8,
+      async (user) => {
+        const { email, totpSecret } = user;
+        const headers = await arrangement.signIn({ email, password: 'of the bench', totpSecret });
+        const method = user.methods.find(({ type }) => type === 'totp')?.id ?? '';
+        tabs.push({ headers, method, factors: false, confirmed: 0, writing: false });
+      },
+    );
     tenant.configure({ limits: { enforced: true } });
 
-    const counts = { cold: 0, warm: 0, failed: 0, stale: 0, renamed: 0, limited: 0, upstreamReads: 0 };
+    const counts = {
+      cold: 0,
+      warm: 0,
+      failed: 0,
+      stale: 0,
+      renamed: 0,
+      limited: 0,
+      upstreamReads: 0,
+    };
     let seen = tenant.requests().at(-1)?.id ?? 0;
     // The tenant's log is bounded: it is read every second.
     const tally = (): void => {
@@ -84,7 +111,8 @@ async function run(
       const before = tab.confirmed;
       const { status, text } = await call('GET', path, tab.headers);
       if (status !== 200) return false;
-      if (path === list && Number(/"name":"named (\d+)"/.exec(text)?.[1] ?? 0) < before) counts.stale += 1;
+      if (path === list && Number(/"name":"named (\d+)"/.exec(text)?.[1] ?? 0) < before)
+        counts.stale += 1;
       return true;
     };
     const load = async (tab: Tab): Promise<void> => {
@@ -101,7 +129,12 @@ async function run(
       tab.writing = true;
       const next = tab.confirmed + 1;
       const path = `${list}/${encodeURIComponent(tab.method)}`;
-      const { status } = await call('PATCH', path, tab.headers, JSON.stringify({ name: `named ${next}` })).catch(() => ({ status: 0 }));
+      const { status } = await call(
+        'PATCH',
+        path,
+        tab.headers,
+        JSON.stringify({ name: `named ${next}` }),
+      ).catch(() => ({ status: 0 }));
       // Taken as seen only when it was confirmed: what an unanswered one did nobody knows.
       if (status === 200) {
         tab.confirmed = next;
@@ -111,7 +144,10 @@ async function run(
     };
 
     const under = new Set<Promise<void>>();
-    const next = poisson(perSecond, (random) => `${random() < 0.015 ? 'write' : 'load'} ${Math.floor(random() * users)}`);
+    const next = poisson(
+      perSecond,
+      (random) => `${random() < 0.015 ? 'write' : 'load'} ${Math.floor(random() * users)}`,
+    );
     let due = 0;
     while (due < coldMs + warmMs) {
       const early = due - since();
@@ -171,7 +207,14 @@ export async function pageLoads(quick: boolean, say: (line: string) => void): Pr
       name,
       perMinute(counts),
       (perMinute(counts) / Math.max(1, best)).toFixed(1),
-      ...[counts.cold, counts.failed, counts.stale, counts.renamed, counts.upstreamReads, counts.limited],
+      ...[
+        counts.cold,
+        counts.failed,
+        counts.stale,
+        counts.renamed,
+        counts.upstreamReads,
+        counts.limited,
+      ],
       counts.busy.toFixed(2),
     ]),
   };

@@ -16,7 +16,12 @@ export interface Met {
 /** How the page reaches its gateway: a script's call, and leaving the page for an address and coming back to another. */
 export interface Surface {
   readonly origin: string;
-  call(method: string, path: string, headers: Record<string, string>, body: string | undefined): Promise<Response>;
+  call(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body: string | undefined,
+  ): Promise<Response>;
   leave(url: string): Promise<string>;
 }
 
@@ -71,12 +76,15 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
       return await work;
     } catch (error) {
       over.throwIfAborted();
-      met.failures.push(`${what}: ${error instanceof ProblemError ? `${error.status} ${error.code}` : String(error)}`);
+      met.failures.push(
+        `${what}: ${error instanceof ProblemError ? `${error.status} ${error.code}` : String(error)}`,
+      );
       return undefined;
     }
   };
   /** The same for what the page does not wait for: broken off, nobody is told. */
-  const aside = (what: string, work: Promise<unknown>): void => void attempt(what, work).catch(() => undefined);
+  const aside = (what: string, work: Promise<unknown>): void =>
+    void attempt(what, work).catch(() => undefined);
   const names = (methods: readonly { id: string; name?: string }[]): string[] =>
     methods.map(({ id, name }) => `${id} ${name ?? ''}`.trim());
 
@@ -103,7 +111,10 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
           resolve(undefined);
         };
       });
-      const begun = await attempt('create', Promise.race([page.authenticationMethods.create({ type: 'totp' }), away]));
+      const begun = await attempt(
+        'create',
+        Promise.race([page.authenticationMethods.create({ type: 'totp' }), away]),
+      );
       if (left === undefined) return begun;
       here = await left;
       left = undefined;
@@ -111,7 +122,8 @@ export function openTab(surface: Surface, met: Met, over: AbortSignal) {
       await attempt('session', page.session());
       aside('sessions', page.sessions.list());
       const resumed = await attempt('create', page.resume());
-      if (resumed?.problem !== undefined) met.failures.push(`create: ${resumed.problem.status} ${resumed.problem.code}`);
+      if (resumed?.problem !== undefined)
+        met.failures.push(`create: ${resumed.problem.status} ${resumed.problem.code}`);
       return resumed?.answer as Enrolment | undefined;
     },
     /** What a page opened by a step-up shows once the enrolment is done. */

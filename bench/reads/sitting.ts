@@ -33,7 +33,12 @@ async function surfaceOf(arrangement: Arrangement, proves: number): Promise<Surf
     return {
       origin: arrangement.front,
       async call(method, path, headers, body) {
-        const { status, headers: named, text, url } = await person.call(method, path, body, headers);
+        const {
+          status,
+          headers: named,
+          text,
+          url,
+        } = await person.call(method, path, body, headers);
         return answerOf(status, named, text, url);
       },
       async leave(address) {
@@ -54,7 +59,11 @@ async function surfaceOf(arrangement: Arrangement, proves: number): Promise<Surf
         return answerOf(200, new Headers(), JSON.stringify(session), path);
       }
       const url = `${origins[turn++ % origins.length]}${path}`;
-      const answer = await fetch(url, { method, headers: { ...headers, ...signed }, ...(body !== undefined && { body }) });
+      const answer = await fetch(url, {
+        method,
+        headers: { ...headers, ...signed },
+        ...(body !== undefined && { body }),
+      });
       return answerOf(answer.status, answer.headers, await answer.text(), url);
     },
     leave: (address) => Promise.resolve(address),
@@ -94,19 +103,28 @@ async function sit(open: Open, conditions: Conditions, pace: number): Promise<Se
         'verify',
         a.client().authenticationMethods.verify(id, {
           auth_session: enrolment?.auth_session ?? '',
-          otp_code: enrolment?.manual_input_code === undefined ? '' : codeOf(enrolment.manual_input_code),
+          otp_code:
+            enrolment?.manual_input_code === undefined ? '' : codeOf(enrolment.manual_input_code),
         }),
       );
       if (added !== undefined) expected = [...expected, added.id];
       // The page that a step-up came back to shows the list only now.
-      if (arrangement.front !== undefined && JSON.stringify(await a.look()) !== JSON.stringify(expected)) wrong += 1;
+      if (
+        arrangement.front !== undefined &&
+        JSON.stringify(await a.look()) !== JSON.stringify(expected)
+      )
+        wrong += 1;
       await at(52);
       check(await a.open());
       await at(58);
       check(await b.open());
       await at(75);
-      const renamed = await b.attempt('rename', b.client().authenticationMethods.update(id, { name: 'My phone' }));
-      if (renamed !== undefined) expected = expected.map((each) => (each === id ? `${id} My phone` : each));
+      const renamed = await b.attempt(
+        'rename',
+        b.client().authenticationMethods.update(id, { name: 'My phone' }),
+      );
+      if (renamed !== undefined)
+        expected = expected.map((each) => (each === id ? `${id} My phone` : each));
       for (const [second, tab] of [
         [78, b],
         [82, a],
@@ -135,10 +153,21 @@ async function sit(open: Open, conditions: Conditions, pace: number): Promise<Se
         check(await tab.open());
       }
     };
-    await Promise.race([steps().catch(() => undefined), sleep(180_000 / pace, undefined, { signal: over.signal })]);
-    const seen = { ...met, failures: [...met.failures], seconds: Math.round((performance.now() - began) / 1_000), wrong, loads };
+    await Promise.race([
+      steps().catch(() => undefined),
+      sleep(180_000 / pace, undefined, { signal: over.signal }),
+    ]);
+    const seen = {
+      ...met,
+      failures: [...met.failures],
+      seconds: Math.round((performance.now() - began) / 1_000),
+      wrong,
+      loads,
+    };
     over.abort();
-    const asked = arrangement.tenant.requests(from).filter(({ path }) => path.startsWith('/me/v1/'));
+    const asked = arrangement.tenant
+      .requests(from)
+      .filter(({ path }) => path.startsWith('/me/v1/'));
     const gets = asked.filter(({ method }) => method === 'GET');
     return {
       ...seen,
@@ -162,8 +191,30 @@ export async function sittings(quick: boolean, say: (line: string) => void): Pro
   };
   const rows = await Promise.all(
     Object.entries(arrangements).map(async ([name, open]) => {
-      const { refusals, waitedSeconds, failures, seconds, wrong, loads, listReads, reads, limited } = await sit(open, conditions, pace);
-      return [name, refusals, waitedSeconds, failures.length, loads, wrong, listReads, reads, limited, seconds, failures[0] ?? ''];
+      const {
+        refusals,
+        waitedSeconds,
+        failures,
+        seconds,
+        wrong,
+        loads,
+        listReads,
+        reads,
+        limited,
+      } = await sit(open, conditions, pace);
+      return [
+        name,
+        refusals,
+        waitedSeconds,
+        failures.length,
+        loads,
+        wrong,
+        listReads,
+        reads,
+        limited,
+        seconds,
+        failures[0] ?? '',
+      ];
     }),
   );
   return {

@@ -46,7 +46,11 @@ export interface Crowd {
 }
 
 /** Posts JSON, or a form, and returns the JSON that comes back. */
-export const post = async (url: string, body: object, form = false): Promise<Record<string, unknown>> => {
+export const post = async (
+  url: string,
+  body: object,
+  form = false,
+): Promise<Record<string, unknown>> => {
   const init = form
     ? { body: new URLSearchParams(body as Record<string, string>) }
     : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
@@ -66,7 +70,10 @@ export const openCrowd = async (
   },
 ): Promise<Crowd> => {
   const { redisUrl, origin, leewaySeconds, accessTokenSeconds } = options;
-  const scopes = [...reading, ...(options.writing === true ? ['create:me:authentication_methods'] : [])];
+  const scopes = [
+    ...reading,
+    ...(options.writing === true ? ['create:me:authentication_methods'] : []),
+  ];
   const scope = ['openid profile email offline_access', ...scopes].join(' ');
   const tenantPort = await freePort();
   // As the tenant names itself: its issuer and its audience begin so.
@@ -118,7 +125,11 @@ export const openCrowd = async (
       { device: 'the soak' },
     );
     const signature = createHmac('sha256', key).update(ticket).digest('base64').replace(/=+$/, '');
-    return { sub, email, cookie: `my_account_session=${encodeURIComponent(`s:${ticket}.${signature}`)}` };
+    return {
+      sub,
+      email,
+      cookie: `my_account_session=${encodeURIComponent(`s:${ticket}.${signature}`)}`,
+    };
   };
 
   let last = 0;
@@ -161,7 +172,9 @@ export const openCrowd = async (
 };
 
 /** A primary with a replica and a Sentinel that replaces it after a second of silence. */
-export const startSentinels = async (stage: Stage): Promise<{ readonly url: string; readonly sentinel: string; killPrimary(): void }> => {
+export const startSentinels = async (
+  stage: Stage,
+): Promise<{ readonly url: string; readonly sentinel: string; killPrimary(): void }> => {
   const [first, second, watch] = [await freePort(), await freePort(), await freePort()];
   const atOnce = ['--repl-diskless-sync-delay', '0'];
   const primary = stage.redis(['--port', String(first), ...atOnce]);

@@ -23,7 +23,13 @@ const round = async () => {
   try {
     const { url, sentinel } = await startSentinels(stage);
     crowd = await openCrowd(stage, {
-      ...{ redisUrl: url, origin: 'http://localhost:1', instances: 2, leewaySeconds: Number(values.leeway), accessTokenSeconds: 2 },
+      ...{
+        redisUrl: url,
+        origin: 'http://localhost:1',
+        instances: 2,
+        leewaySeconds: Number(values.leeway),
+        accessTokenSeconds: 2,
+      },
     });
     const members = await crowd.members(Number(values.sessions));
     const ports = [await freePort(), await freePort()];
@@ -35,7 +41,9 @@ const round = async () => {
 
     const call = async ({ cookie }: Member, port = 0): Promise<number> => {
       const headers = { cookie, 'sec-fetch-site': 'same-origin' };
-      const answer = await fetch(`http://localhost:${port}${methods}`, { headers }).catch(() => undefined);
+      const answer = await fetch(`http://localhost:${port}${methods}`, { headers }).catch(
+        () => undefined,
+      );
       await answer?.arrayBuffer().catch(() => undefined);
       return answer?.status ?? 0;
     };
@@ -56,7 +64,8 @@ const round = async () => {
     switched = true;
     const watch = createRedis({ url: sentinel, keyPrefix: '' }, quiet);
     await watch.opened(2_000);
-    const primary = async (): Promise<string> => String(await watch.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'));
+    const primary = async (): Promise<string> =>
+      String(await watch.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'));
     const before = await primary();
     for (let asked = false; !asked;) {
       asked = await watch.command('SENTINEL', 'FAILOVER', 'main').then(
@@ -82,7 +91,9 @@ const round = async () => {
       }
       if (status !== 200) lost += 1;
     });
-    const refreshes = (await crowd.audit()).filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
+    const refreshes = (await crowd.audit()).filter(
+      ({ parameters }) => parameters?.['grant_type'] === 'refresh_token',
+    );
     times.sort((a, b) => a - b);
     const at = (share: number): number => Math.round(times[Math.floor(times.length * share)] ?? 0);
     const spentTwice = refreshes.filter(({ status }) => status === 403).length;

@@ -13,7 +13,11 @@ const clientSecret = 'the-client-secret-of-the-logouts';
 const password = 'Password-of-the-logouts-1';
 
 const asJson = async (method: string, url: string, body: object): Promise<unknown> => {
-  const answer = await fetch(url, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const answer = await fetch(url, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
   if (!answer.ok) throw new Error(`${url}: ${String(answer.status)} ${await answer.text()}`);
   return answer.json();
 };
@@ -41,13 +45,21 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
   const kinds = [
     { name: 'one session, by its `sid`', form: 'session', count: some, each: 1 },
     { name: 'all of a user with 5 sessions, by `sub`', form: 'sub', count: some, each: 5 },
-    { name: `all of a user with ${largest.toLocaleString('en')} sessions, by \`sub\``, form: 'sub', count: quick ? 1 : 10, each: largest },
+    {
+      name: `all of a user with ${largest.toLocaleString('en')} sessions, by \`sub\``,
+      form: 'sub',
+      count: quick ? 1 : 10,
+      each: largest,
+    },
   ] as const;
   const stage = openStage();
   const catcher = await startCatcher();
   const [tenantPort, redisPort, port] = [await freePort(), await freePort(), await freePort()];
   const [tenant, origin] = [`http://localhost:${tenantPort}`, `http://localhost:${port}`];
-  const redis = createRedis({ url: `redis://127.0.0.1:${redisPort}` }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url: `redis://127.0.0.1:${redisPort}` },
+    { info: () => undefined, warn: () => undefined },
+  );
   try {
     stage.redis(['--port', String(redisPort), '--bind', '127.0.0.1']);
     stage.program(['tenant', '--port', String(tenantPort), '--control']);
@@ -57,28 +69,71 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
         limits: { enforced: false },
         clients: [
           {
-            ...{ client_id: 'logouts', client_secret: clientSecret, callbacks: [`${origin}/auth/callback`] },
+            ...{
+              client_id: 'logouts',
+              client_secret: clientSecret,
+              callbacks: [`${origin}/auth/callback`],
+            },
             ...{ backchannel_logout_uri: catcher.url, backchannel_logout_form: form },
           },
         ],
-        grants: [{ client_id: 'logouts', scope: ['read:me:authentication_methods', 'read:me:factors', 'read:me:connected_accounts'] }],
+        grants: [
+          {
+            client_id: 'logouts',
+            scope: [
+              'read:me:authentication_methods',
+              'read:me:factors',
+              'read:me:connected_accounts',
+            ],
+          },
+        ],
       });
     await configure('session');
     stage.program(['start'], {
-      ...{ AUTH0_DOMAIN: tenant, AUTH0_CLIENT_ID: 'logouts', AUTH0_CLIENT_SECRET: clientSecret, AUTH0_SECRET: secret },
-      ...{ APP_BASE_URL: origin, REDIS_URL: `redis://127.0.0.1:${redisPort}`, PORT: String(port), ADMIN_PORT: '0', LOG_LEVEL: 'silent' },
+      ...{
+        AUTH0_DOMAIN: tenant,
+        AUTH0_CLIENT_ID: 'logouts',
+        AUTH0_CLIENT_SECRET: clientSecret,
+        AUTH0_SECRET: secret,
+      },
+      ...{
+        APP_BASE_URL: origin,
+        REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+        PORT: String(port),
+        ADMIN_PORT: '0',
+        LOG_LEVEL: 'silent',
+      },
     });
     await untilReady(`${origin}/readyz`);
 
     const sessions = openSessions(redis, `${tenant}/`, secret);
-    const [access, id, refresh] = [tokenOf(1_229), tokenOf(1_024), randomBytes(48).toString('base64url')];
+    const [access, id, refresh] = [
+      tokenOf(1_229),
+      tokenOf(1_024),
+      randomBytes(48).toString('base64url'),
+    ];
     const begin = async (sub: string): Promise<void> => {
-      const tokens = (now: number) => [{ audience: `${tenant}/me/`, scope: ['openid'], value: access, expiresAt: now, renewAt: now }];
+      const tokens = (now: number) => [
+        {
+          audience: `${tenant}/me/`,
+          scope: ['openid'],
+          value: access,
+          expiresAt: now,
+          renewAt: now,
+        },
+      ];
       const sid = randomBytes(24).toString('base64url');
-      await sessions.begin(newTicket(), (now) => ({ sub, sid, idToken: id, refreshToken: refresh, tokens: tokens(now) }), {});
+      await sessions.begin(
+        newTicket(),
+        (now) => ({ sub, sid, idToken: id, refreshToken: refresh, tokens: tokens(now) }),
+        {},
+      );
     };
     const people = kinds.reduce((sum, { count }) => sum + count, 0);
-    const { users } = (await asJson('POST', `${tenant}/_control/users`, { count: people, password })) as {
+    const { users } = (await asJson('POST', `${tenant}/_control/users`, {
+      count: people,
+      password,
+    })) as {
       users: { user_id: string; email: string }[];
     };
     say(`${people} sign-ins`);
@@ -88,8 +143,13 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
     });
     const waiting = [...users];
     const groups = kinds.map((kind) => ({ ...kind, members: waiting.splice(0, kind.count) }));
-    const more = groups.flatMap(({ members, each }) => members.flatMap(({ user_id }) => Array.from({ length: each - 1 }, () => user_id)));
-    const strangers = Array.from({ length: Math.max(0, stored - people - more.length) }, (_, i) => `auth0|stranger-${i}`);
+    const more = groups.flatMap(({ members, each }) =>
+      members.flatMap(({ user_id }) => Array.from({ length: each - 1 }, () => user_id)),
+    );
+    const strangers = Array.from(
+      { length: Math.max(0, stored - people - more.length) },
+      (_, i) => `auth0|stranger-${i}`,
+    );
     say(`${stored} sessions`);
     await eachOf([...more, ...strangers], 64, begin);
     const held = async (): Promise<number> => Number(await redis.command('DBSIZE'));
@@ -104,13 +164,19 @@ export const logouts = async (quick: boolean, say: (line: string) => void): Prom
       for (const body of catcher.caught) {
         const began = performance.now();
         const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-        const { status } = await fetch(`${origin}/auth/backchannel-logout`, { method: 'POST', headers, body });
+        const { status } = await fetch(`${origin}/auth/backchannel-logout`, {
+          method: 'POST',
+          headers,
+          body,
+        });
         times.push(performance.now() - began);
         if (status !== 200) throw new Error(`a logout was answered ${String(status)}`);
       }
-      if (times.length !== members.length) throw new Error(`${times.length} logout tokens came for ${members.length} users`);
+      if (times.length !== members.length)
+        throw new Error(`${times.length} logout tokens came for ${members.length} users`);
       times.sort((a, b) => a - b);
-      const at = (share: number): string => (times[Math.ceil(times.length * share) - 1] ?? 0).toFixed(1);
+      const at = (share: number): string =>
+        (times[Math.ceil(times.length * share) - 1] ?? 0).toFixed(1);
       rows.push([name, times.length, at(0.5), at(0.99), at(1)]);
     }
     return {

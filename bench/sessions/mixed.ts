@@ -85,7 +85,9 @@ const main = async (): Promise<void> => {
     });
     const here = crowd;
     const members = await here.members(values.quick ? 40 : Number(values.sessions));
-    const gateways = await Promise.all([1, 2, 3].map(async () => startGateway(stage, here, redisPort)));
+    const gateways = await Promise.all(
+      [1, 2, 3].map(async () => startGateway(stage, here, redisPort)),
+    );
     relays.push(...gateways.map(({ relay }) => relay));
 
     const statuses = new Map<number, number>();
@@ -139,12 +141,19 @@ const main = async (): Promise<void> => {
       const end = new AbortController();
       const headers = { cookie: member.cookie, 'sec-fetch-site': 'same-origin' };
       const streams = [one, two].map(async ({ url }) => {
-        const answer = await fetch(`${url}/auth/events`, { headers, signal: end.signal }).catch(() => undefined);
+        const answer = await fetch(`${url}/auth/events`, { headers, signal: end.signal }).catch(
+          () => undefined,
+        );
         void answer?.text().catch(() => undefined);
       });
       await Promise.race([Promise.all(streams), sleep(2_000)]);
       const leave = async (url: string): Promise<number> =>
-        fetch(`${url}/auth/logout`, { method: 'POST', headers, redirect: 'manual', signal: AbortSignal.timeout(untilMs) }).then(
+        fetch(`${url}/auth/logout`, {
+          method: 'POST',
+          headers,
+          redirect: 'manual',
+          signal: AbortSignal.timeout(untilMs),
+        }).then(
           ({ status }) => status,
           () => 0,
         );
@@ -213,10 +222,25 @@ const main = async (): Promise<void> => {
     });
     await audit();
     const ended = gateways.flatMap((gateway) => gateway.ended);
-    const tally = Object.fromEntries([...new Set(lostWhen)].map((kind) => [kind, lostWhen.filter((each) => each === kind).length]));
-    const found = { minutes, leewaySeconds, troubles, ended, ...counts, lostAfter: tally, statuses: Object.fromEntries(statuses) };
+    const tally = Object.fromEntries(
+      [...new Set(lostWhen)].map((kind) => [kind, lostWhen.filter((each) => each === kind).length]),
+    );
+    const found = {
+      minutes,
+      leewaySeconds,
+      troubles,
+      ended,
+      ...counts,
+      lostAfter: tally,
+      statuses: Object.fromEntries(statuses),
+    };
     console.log(JSON.stringify(found));
-    const bad = ended.length + counts.spentTwice + counts.wrongUser + counts.stillIn + (leewaySeconds > 0 ? counts.lost : 0);
+    const bad =
+      ended.length +
+      counts.spentTwice +
+      counts.wrongUser +
+      counts.stillIn +
+      (leewaySeconds > 0 ? counts.lost : 0);
     if (bad > 0) process.exitCode = 1;
   } finally {
     await crowd?.close();

@@ -25,7 +25,12 @@ const readers = 12;
 const writers = 4;
 const enrol = JSON.stringify({ type: 'totp' });
 
-const ask = async (agent: Agent, url: string, method: string, { cookie }: Member): Promise<number> =>
+const ask = async (
+  agent: Agent,
+  url: string,
+  method: string,
+  { cookie }: Member,
+): Promise<number> =>
   new Promise((resolve) => {
     const body = method === 'POST' ? enrol : undefined;
     const headers = {
@@ -33,7 +38,10 @@ const ask = async (agent: Agent, url: string, method: string, { cookie }: Member
       // Each is a write of its own: an equal one is otherwise answered as the one before.
       ...(method === 'POST' && { 'idempotency-key': randomUUID() }),
       'sec-fetch-site': 'same-origin',
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': body.length }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': body.length,
+      }),
     };
     const sent = request(url, { method, agent, headers }, (answer) => {
       answer.once('error', () => resolve(0)).once('end', () => resolve(answer.statusCode ?? 0));
@@ -71,7 +79,13 @@ const measure = async (gapSeconds: number) => {
     const front = await freePort();
     crowd = await openCrowd(stage, {
       redisUrl: `redis://127.0.0.1:${redisPort}`,
-      ...{ origin: `http://localhost:${front}`, instances: 3, leewaySeconds: 30, accessTokenSeconds: 60, writing: true },
+      ...{
+        origin: `http://localhost:${front}`,
+        instances: 3,
+        leewaySeconds: 30,
+        accessTokenSeconds: 60,
+        writing: true,
+      },
     });
     const members = await crowd.members(60);
     const ports = [await freePort(), await freePort(), await freePort()];
@@ -87,7 +101,8 @@ const measure = async (gapSeconds: number) => {
     let over = false;
     const audit = async (): Promise<void> => {
       for (const { method, path, status } of await here.audit())
-        if (method === 'POST' && path.endsWith('/authentication-methods') && status < 300) counts.executed += 1;
+        if (method === 'POST' && path.endsWith('/authentication-methods') && status < 300)
+          counts.executed += 1;
     };
     await audit();
     const use = async (method: string, pauseMs: number): Promise<void> => {
@@ -135,5 +150,10 @@ const measure = async (gapSeconds: number) => {
 for (const gap of values.quick ? [3.5] : values.gaps.split(',').map(Number)) {
   const found = await measure(gap);
   console.log(JSON.stringify(found));
-  if (found.failed > 0 || found.executed > found.writes || found.restarted.some(({ code }) => code !== 0)) process.exitCode = 1;
+  if (
+    found.failed > 0 ||
+    found.executed > found.writes ||
+    found.restarted.some(({ code }) => code !== 0)
+  )
+    process.exitCode = 1;
 }

@@ -15,21 +15,30 @@ export const soak = async (
   try {
     const { url, killPrimary } = await startSentinels(stage);
     crowd = await openCrowd(stage, {
-      ...{ redisUrl: url, origin: 'http://localhost:1', instances: 2, leewaySeconds, accessTokenSeconds: 2 },
+      ...{
+        redisUrl: url,
+        origin: 'http://localhost:1',
+        instances: 2,
+        leewaySeconds,
+        accessTokenSeconds: 2,
+      },
     });
     const { settings, audit: seenByTenant } = crowd;
     say(`signing ${count} users in`);
     const members = await crowd.members(count);
     const ports = [await freePort(), await freePort()];
     // Each read is to need a token.
-    const startGateway = (port: number) => stage.program(['start'], { ...settings(port), READ_KEEP_SECONDS: '0' });
+    const startGateway = (port: number) =>
+      stage.program(['start'], { ...settings(port), READ_KEEP_SECONDS: '0' });
     const gateways = ports.map(startGateway);
     for (const port of ports) await untilReady(`http://localhost:${port}/readyz`);
 
     const seen = new Map<number, number>();
     let wrongUser = 0;
     const call = async ({ sub, cookie }: Member, port: number): Promise<number> => {
-      const answer = await fetch(`http://localhost:${port}${methods}`, { headers: { cookie, 'x-csrf': '1' } }).catch(() => undefined);
+      const answer = await fetch(`http://localhost:${port}${methods}`, {
+        headers: { cookie, 'x-csrf': '1' },
+      }).catch(() => undefined);
       const status = answer?.status ?? 0;
       seen.set(status, (seen.get(status) ?? 0) + 1);
       const text = (await answer?.text().catch(() => '')) ?? '';

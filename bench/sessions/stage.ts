@@ -30,7 +30,12 @@ export interface Stage {
 export const openStage = (): Stage => {
   const children: ChildProcess[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-  const start = (command: string, args: readonly string[], env: Record<string, string>, stdout: 'pipe' | 'ignore'): ChildProcess => {
+  const start = (
+    command: string,
+    args: readonly string[],
+    env: Record<string, string>,
+    stdout: 'pipe' | 'ignore',
+  ): ChildProcess => {
     const child = spawn(command, args, {
       cwd: root,
       env: { PATH: process.env['PATH'] ?? '', ...env },
@@ -49,7 +54,8 @@ export const openStage = (): Stage => {
   return {
     program: (args, env = {}) => start(process.execPath, ['src/main.ts', ...args], env, 'pipe'),
     redis(flags, sentinel) {
-      if (sentinel === undefined) return start(redisServer, ['--save', '', '--dir', folder, ...flags], {}, 'ignore');
+      if (sentinel === undefined)
+        return start(redisServer, ['--save', '', '--dir', folder, ...flags], {}, 'ignore');
       const file = join(folder, `sentinel-${children.length}.conf`);
       writeFileSync(file, sentinel);
       return start(redisServer, [file, '--sentinel'], {}, 'ignore');
@@ -74,7 +80,11 @@ export const untilReady = async (url: string): Promise<void> => {
 };
 
 /** Runs a task for each item, so many at a time. */
-export const eachOf = async <T>(items: Iterable<T>, atOnce: number, task: (item: T) => Promise<void>): Promise<void> => {
+export const eachOf = async <T>(
+  items: Iterable<T>,
+  atOnce: number,
+  task: (item: T) => Promise<void>,
+): Promise<void> => {
   const queue = items[Symbol.iterator]();
   await Promise.all(
     Array.from({ length: atOnce }, async () => {

@@ -33,7 +33,9 @@ const except =
     away.test(req.url) ? next() : handler(req, res, next);
 
 /** Puts the gateway together: every route, in the order a request meets them. */
-export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
+export const createApp = (
+  given: AppParts,
+): { app: Mountable; upgrade: Upgrades['upgrade']; drain: () => void; close: () => void } => {
   const { settings, auth0, store, background, log, metrics, front } = given;
 
   const {
@@ -100,26 +102,67 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
     ),
     createBeginAnew({ transactions, origin }),
   );
-  app.get('/auth/step-up', attach, createStepUpStart({ authorize, transactions, origin, loginScope, knownScopes, ...stepUp }));
+  app.get(
+    '/auth/step-up',
+    attach,
+    createStepUpStart({ authorize, transactions, origin, loginScope, knownScopes, ...stepUp }),
+  );
   app.get('/auth/popup.js', (_req, res) => void res.type('js').send(popupScript));
   const logout = whole(createLogout({ auth0, sessions, cookie, revoke, origin, log, metrics }));
   app.route('/auth/logout').get(attachEvery, logout).post(attachEvery, logout);
-  const backChannel = { verify, list, replayGuard: store, log, metrics, bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT };
+  const backChannel = {
+    verify,
+    list,
+    replayGuard: store,
+    log,
+    metrics,
+    bodyMs: settings.UPSTREAM_ANSWER_TIMEOUT,
+  };
   app.post('/auth/backchannel-logout', createBackChannelLogout(backChannel).map(whole));
   app.get('/auth/profile', attach, createProfile());
-  app.route('/auth/session').get(cookie.peek, status).post(attach, signedIn, sameOrigin, createStaySignedIn(status));
+  app
+    .route('/auth/session')
+    .get(cookie.peek, status)
+    .post(attach, signedIn, sameOrigin, createStaySignedIn(status));
   const listed = createUserSessionsRoutes({ list, sessions, cookie, revoke, metrics });
-  app.route('/auth/sessions').get(attach, signedIn, sameOrigin, listed.show).delete(attach, signedIn, sameOrigin, whole(listed.endOthers));
+  app
+    .route('/auth/sessions')
+    .get(attach, signedIn, sameOrigin, listed.show)
+    .delete(attach, signedIn, sameOrigin, whole(listed.endOthers));
   app.delete('/auth/sessions/:id', attach, signedIn, sameOrigin, whole(listed.endOne));
   app.get('/auth/events', cookie.peek, signedIn, sameOrigin, streams.stream);
   app.get('/auth/connect', attach, createConnectStart(connect));
-  app.get('/auth/connect/callback', cookie.attach, whole(createConnectCallback(connect)), createConnectAnew(connect));
+  app.get(
+    '/auth/connect/callback',
+    cookie.attach,
+    whole(createConnectCallback(connect)),
+    createConnectAnew(connect),
+  );
   app.use(
     '/auth',
-    createEmbedded({ auth0, endFormer, revoke, background, cookie, attachEvery, log, metrics, settings, store, redis: given.redis }),
+    createEmbedded({
+      auth0,
+      endFormer,
+      revoke,
+      background,
+      cookie,
+      attachEvery,
+      log,
+      metrics,
+      settings,
+      store,
+      redis: given.redis,
+    }),
   );
   app.all(
-    ['/auth/login', '/auth/callback', '/auth/step-up', '/auth/profile', '/auth/connect', '/auth/connect/callback'],
+    [
+      '/auth/login',
+      '/auth/callback',
+      '/auth/step-up',
+      '/auth/profile',
+      '/auth/connect',
+      '/auth/connect/callback',
+    ],
     otherMethod('GET'),
   );
   app.all(['/auth/logout', '/auth/session'], otherMethod('GET, POST'));
@@ -128,7 +171,13 @@ export const createApp = (given: AppParts): { app: Mountable; upgrade: Upgrades[
   const areas = areasOf(settings);
   if (front !== undefined) app.use(except(areas, front.handle));
   app.use(failed);
-  const upgrades = createUpgrades({ log, metrics, always: flat(headers), areas, front: front?.upgrade });
+  const upgrades = createUpgrades({
+    log,
+    metrics,
+    always: flat(headers),
+    areas,
+    front: front?.upgrade,
+  });
   const owns = createOwns(ownPaths(settings));
   return {
     app: mountable({

@@ -56,8 +56,19 @@ export const createGateway = (
   const redis =
     settings.REDIS_URL === undefined
       ? undefined
-      : createRedis({ url: settings.REDIS_URL, keyPrefix: `${settings.REDIS_KEY_PREFIX}:`, waitMs: settings.REDIS_WAIT_MS }, log);
-  if (redis === undefined) log.warn({ store: 'memory' }, 'REDIS_URL is not set: sessions and limits live in this process, and end with it');
+      : createRedis(
+          {
+            url: settings.REDIS_URL,
+            keyPrefix: `${settings.REDIS_KEY_PREFIX}:`,
+            waitMs: settings.REDIS_WAIT_MS,
+          },
+          log,
+        );
+  if (redis === undefined)
+    log.warn(
+      { store: 'memory' },
+      'REDIS_URL is not set: sessions and limits live in this process, and end with it',
+    );
   const store = redis === undefined ? createMemoryStore() : createRedisStore(redis);
   const auth0 = createAuth0({
     domain: settings.AUTH0_DOMAIN,
@@ -72,7 +83,10 @@ export const createGateway = (
     answerTimeoutMs: settings.UPSTREAM_ANSWER_TIMEOUT,
     exchangeTimeoutMs: settings.TOKEN_EXCHANGE_TIMEOUT,
     clockDiffers(seconds) {
-      log.warn({ event: 'clock_differs', seconds }, "this machine's clock and Auth0's differ: set the clock of this machine (NTP)");
+      log.warn(
+        { event: 'clock_differs', seconds },
+        "this machine's clock and Auth0's differ: set the clock of this machine (NTP)",
+      );
     },
   });
   const events = createEvents(redis, { log, metrics });
@@ -80,7 +94,8 @@ export const createGateway = (
   const measure = measureLimiter(metrics);
   const observe = (event: LimiterEvent): void => {
     measure(event);
-    if (event.kind === 'refused' && event.by === 'user') notices.quotaRefused(event.user, event.retryMs);
+    if (event.kind === 'refused' && event.by === 'user')
+      notices.quotaRefused(event.user, event.retryMs);
   };
   const limiter = createLimiter(
     {
@@ -98,7 +113,19 @@ export const createGateway = (
   const front = options.front === undefined ? frontOf(settings) : { handle: options.front };
   const background = createBackground();
   const { app, upgrade, drain, close } = createApp({
-    ...{ redis, settings, auth0, store, events, notices, limiter, background, metrics, ready, front },
+    ...{
+      redis,
+      settings,
+      auth0,
+      store,
+      events,
+      notices,
+      limiter,
+      background,
+      metrics,
+      ready,
+      front,
+    },
     log: withRequestId(log),
   });
   return {
@@ -115,7 +142,10 @@ export const createGateway = (
     async close(withinMs = settings.DRAIN_SECONDS * 1000) {
       drain();
       if (!(await background.settled(withinMs)))
-        log.warn({ event: 'work_cut_off' }, 'stopped before all exchanges, revocations and writes were done: DRAIN_SECONDS is too short');
+        log.warn(
+          { event: 'work_cut_off' },
+          'stopped before all exchanges, revocations and writes were done: DRAIN_SECONDS is too short',
+        );
       close();
       notices.close();
       await limiter.close();
@@ -125,7 +155,12 @@ export const createGateway = (
   };
 };
 
-const frontOf = ({ WEB_ROOT, WEB_ORIGIN, APP_BASE_URL, TRUST_PROXY }: Settings): { handle: RequestHandler } | DevServer | undefined => {
+const frontOf = ({
+  WEB_ROOT,
+  WEB_ORIGIN,
+  APP_BASE_URL,
+  TRUST_PROXY,
+}: Settings): { handle: RequestHandler } | DevServer | undefined => {
   if (WEB_ROOT !== undefined) return { handle: createFront(WEB_ROOT) };
   if (WEB_ORIGIN === undefined) return undefined;
   return createDevServer({ target: WEB_ORIGIN, origin: APP_BASE_URL, trustProxy: TRUST_PROXY });

@@ -64,7 +64,11 @@ export const createParts = (given: AppParts) => {
   const silentScope = words(settings.AUTH0_SILENT_SCOPE);
   const idleMs = settings.SESSION_IDLE_TIMEOUT * 1000;
   const absoluteMs = settings.SESSION_ABSOLUTE_TIMEOUT * 1000;
-  const stepUp = { audience: auth0.audience, acrValues: settings.STEP_UP_ACR_VALUES, maxAgeSeconds: settings.STEP_UP_MAX_AGE };
+  const stepUp = {
+    audience: auth0.audience,
+    acrValues: settings.STEP_UP_ACR_VALUES,
+    maxAgeSeconds: settings.STEP_UP_MAX_AGE,
+  };
 
   const listSeal = createSeal(secrets, 'session list');
   const revoke = createRevoke({ auth0, background, log });
@@ -87,21 +91,42 @@ export const createParts = (given: AppParts) => {
   const refresh = createRefresh({
     ...{ auth0, sessions, store, background, log, metrics },
     // An online refresh token is not spent: whoever comes after a lost exchange asks again.
-    leewayMs: settings.AUTH0_REFRESH_MODE === 'online' ? Number.MAX_SAFE_INTEGER : settings.AUTH0_REFRESH_LEEWAY * 1000,
+    leewayMs:
+      settings.AUTH0_REFRESH_MODE === 'online'
+        ? Number.MAX_SAFE_INTEGER
+        : settings.AUTH0_REFRESH_LEEWAY * 1000,
     exchangeMs: settings.TOKEN_EXCHANGE_TIMEOUT,
   });
   const accessTokens = createAccessTokens({ auth0, sessions, refresh, silentScope });
-  const stepUpScopes = createStepUpScopes({ audience: auth0.audience, loginScope, silentScope, maxAgeMs: stepUp.maxAgeSeconds * 1000 });
-  const challenge = createChallenge<Session>({
-    ...{ scopes: stepUpScopes, metrics, maxAgeSeconds: stepUp.maxAgeSeconds, needed: notices.stepUpNeeded },
+  const stepUpScopes = createStepUpScopes({
+    audience: auth0.audience,
+    loginScope,
+    silentScope,
+    maxAgeMs: stepUp.maxAgeSeconds * 1000,
   });
-  const transactions = createTransactions({ seal: createSeal(secrets, 'transaction'), consumeOnce: store.consumeOnce, origin });
+  const challenge = createChallenge<Session>({
+    ...{
+      scopes: stepUpScopes,
+      metrics,
+      maxAgeSeconds: stepUp.maxAgeSeconds,
+      needed: notices.stepUpNeeded,
+    },
+  });
+  const transactions = createTransactions({
+    seal: createSeal(secrets, 'transaction'),
+    consumeOnce: store.consumeOnce,
+    origin,
+  });
   const knownScopes: ReadonlySet<string> = new Set(allScopes);
   const headers = securityHeaders({ https, formTargets: [settings.AUTH0_DOMAIN] });
   const upstream = settings.AUTH0_DOMAIN;
   const answerMs = settings.UPSTREAM_ANSWER_TIMEOUT;
   const publicPath = '/api/me';
-  const transport = createTransport({ upstream, connectMs: settings.UPSTREAM_CONNECT_TIMEOUT, answerMs });
+  const transport = createTransport({
+    upstream,
+    connectMs: settings.UPSTREAM_CONNECT_TIMEOUT,
+    answerMs,
+  });
   const cache = createCache({ redis: given.redis, secrets, seconds: settings.READ_KEEP_SECONDS });
   const tokens = {
     scopes: stepUpScopes.usable,
@@ -116,12 +141,17 @@ export const createParts = (given: AppParts) => {
   const accountParts = {
     ...{ client, upstream, tokens, limiter, challenge, answerMs, cache },
     headers: flat(headers),
-    sessions: { ...createCallers(cookie, handles), crossSiteReason: (req: IncomingMessage) => foreign(req, origin) },
+    sessions: {
+      ...createCallers(cookie, handles),
+      crossSiteReason: (req: IncomingMessage) => foreign(req, origin),
+    },
     pipeline: given.redis?.pipeline,
   };
   const account = createAccount({ ...accountParts, publicPath });
   // What Auth0's Universal Components ask for with `baseUrl: "/"`.
-  const accountAtRoot = settings.ME_AT_ROOT ? createAccount({ ...accountParts, publicPath: '/me' }) : undefined;
+  const accountAtRoot = settings.ME_AT_ROOT
+    ? createAccount({ ...accountParts, publicPath: '/me' })
+    : undefined;
   const sameOrigin = createSameOrigin({ origin });
   const status = createSessionStatus(async (session) => ({
     userHandle: handles.of(session),

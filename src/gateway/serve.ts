@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,7 +45,11 @@ export interface Served {
 const keepAliveMs = 65_000;
 
 // For a head and for a whole request; Node looks every 30 seconds, unless told to look more often.
-const deadlines = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+const deadlines = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+};
 // A connection on which nothing moved, in the middle of a request: longer than any answer takes to begin. Event streams move every 15 seconds.
 const idleMs = 200_000;
 
@@ -54,7 +64,9 @@ const listen = async (server: Server, port: number, host: string): Promise<numbe
 };
 
 const noSuchFamily = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
 
 /**
  * Returns a function after whose call every answer that has not begun says `Connection: close`
@@ -108,13 +120,19 @@ export const serve = async (gateway: Servable): Promise<Served> => {
     res.set('Content-Type', contentType).send(text);
   });
 
-  const front = createServer({ ...deadlines, keepAliveTimeout: keepAliveMs, maxHeaderSize: 16_384, optimizeEmptyRequests: true });
+  const front = createServer({
+    ...deadlines,
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: 16_384,
+    optimizeEmptyRequests: true,
+  });
   front.setTimeout(idleMs);
   const leave = closeAfterAnswers(front);
   front.on('request', app);
   // An upgrade that nobody takes would stay open for ever.
   front.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!gateway.upgrade(req, socket, head)) refuseUpgrade(socket, new Failure('not_found'), randomUUID());
+    if (!gateway.upgrade(req, socket, head))
+      refuseUpgrade(socket, new Failure('not_found'), randomUUID());
   });
   const back = createServer(admin);
   const port = await listen(front, settings.PORT, settings.HOST).catch(async (error: unknown) => {
@@ -122,10 +140,12 @@ export const serve = async (gateway: Servable): Promise<Served> => {
     if (settings.HOST !== '::' || !noSuchFamily(error)) throw error;
     return listen(front, settings.PORT, '0.0.0.0');
   });
-  const adminPort = await listen(back, settings.ADMIN_PORT, settings.ADMIN_HOST).catch((error: unknown) => {
-    front.close();
-    throw error;
-  });
+  const adminPort = await listen(back, settings.ADMIN_PORT, settings.ADMIN_HOST).catch(
+    (error: unknown) => {
+      front.close();
+      throw error;
+    },
+  );
   log.info({ address: `${settings.HOST} ${port}`, event: 'listening' }, 'listening');
 
   return {
@@ -140,7 +160,10 @@ export const serve = async (gateway: Servable): Promise<Served> => {
       await untilQuiet(front);
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
       front.closeIdleConnections();
-      const impatience = setTimeout(() => front.closeAllConnections(), settings.DRAIN_SECONDS * 1000);
+      const impatience = setTimeout(
+        () => front.closeAllConnections(),
+        settings.DRAIN_SECONDS * 1000,
+      );
       // A kept-alive connection turns idle when its answer is out.
       const idle = setInterval(() => front.closeIdleConnections(), 100);
       await closed;

@@ -3,7 +3,11 @@ import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } fr
 /** A software authenticator for tests: makes passkeys and signs in with them as WebAuthn Level 3 says, without a browser. */
 export interface Authenticator {
   /** navigator.credentials.create(): the credential as JSON; `attestation: 'self'` signs the statement with the new key. */
-  create(options: CreationOptions, origin: string, choice?: { attestation?: 'none' | 'self' | 'forged' }): CreatedCredential;
+  create(
+    options: CreationOptions,
+    origin: string,
+    choice?: { attestation?: 'none' | 'self' | 'forged' },
+  ): CreatedCredential;
   /** navigator.credentials.get(): the assertion of the newest passkey for this relying party. */
   get(options: { challenge: string; rpId: string }, origin: string): AssertedCredential;
 }
@@ -30,7 +34,12 @@ interface AssertedCredential {
   rawId: string;
   type: 'public-key';
   clientExtensionResults: Record<string, never>;
-  response: { authenticatorData: string; clientDataJSON: string; signature: string; userHandle: string };
+  response: {
+    authenticatorData: string;
+    clientDataJSON: string;
+    signature: string;
+    userHandle: string;
+  };
 }
 
 interface Passkey {
@@ -51,7 +60,13 @@ export function createAuthenticator(): Authenticator {
     create({ challenge, rp, user }, origin, { attestation = 'none' } = {}) {
       const rpId = rp.id ?? new URL(origin).hostname;
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const passkey = { id: randomBytes(16), rpId, userHandle: user.id, key: privateKey, counter: 0 };
+      const passkey = {
+        id: randomBytes(16),
+        rpId,
+        userHandle: user.id,
+        key: privateKey,
+        counter: 0,
+      };
       const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
       const coseKey = cborMap([
         [cborInt(1), cborInt(2)],
@@ -62,7 +77,13 @@ export function createAuthenticator(): Authenticator {
       ]);
       const length = Buffer.alloc(2);
       length.writeUInt16BE(passkey.id.length);
-      const authData = Buffer.concat([authenticatorData(rpId, 0x45, 0), Buffer.alloc(16), length, passkey.id, coseKey]);
+      const authData = Buffer.concat([
+        authenticatorData(rpId, 0x45, 0),
+        Buffer.alloc(16),
+        length,
+        passkey.id,
+        coseKey,
+      ]);
       const clientDataJSON = clientData('webauthn.create', challenge, origin);
       passkeys.push(passkey);
       return {
@@ -71,7 +92,9 @@ export function createAuthenticator(): Authenticator {
         type: 'public-key',
         clientExtensionResults: {},
         response: {
-          attestationObject: base64url(statement(attestation, authData, clientDataJSON, privateKey)),
+          attestationObject: base64url(
+            statement(attestation, authData, clientDataJSON, privateKey),
+          ),
           clientDataJSON: base64url(clientDataJSON),
           transports: ['internal'],
         },
@@ -91,7 +114,9 @@ export function createAuthenticator(): Authenticator {
         response: {
           authenticatorData: base64url(authData),
           clientDataJSON: base64url(clientDataJSON),
-          signature: base64url(sign('sha256', Buffer.concat([authData, sha256(clientDataJSON)]), passkey.key)),
+          signature: base64url(
+            sign('sha256', Buffer.concat([authData, sha256(clientDataJSON)]), passkey.key),
+          ),
           userHandle: passkey.userHandle,
         },
       };
@@ -109,8 +134,17 @@ function authenticatorData(rpId: string, flags: number, counter: number): Buffer
   return Buffer.concat([sha256(rpId), tail]);
 }
 
-function statement(attestation: 'none' | 'self' | 'forged', authData: Buffer, clientDataJSON: Buffer, key: KeyObject): Buffer {
-  const signature = sign('sha256', Buffer.concat([authData, sha256(attestation === 'forged' ? 'something else' : clientDataJSON)]), key);
+function statement(
+  attestation: 'none' | 'self' | 'forged',
+  authData: Buffer,
+  clientDataJSON: Buffer,
+  key: KeyObject,
+): Buffer {
+  const signature = sign(
+    'sha256',
+    Buffer.concat([authData, sha256(attestation === 'forged' ? 'something else' : clientDataJSON)]),
+    key,
+  );
   const none = attestation === 'none';
   return cborMap([
     [cborText('fmt'), cborText(none ? 'none' : 'packed')],
@@ -130,9 +164,14 @@ function statement(attestation: 'none' | 'self' | 'forged', authData: Buffer, cl
 /** CBOR heads (RFC 8949 section 3) for the few lengths that occur here. */
 function cborHead(major: number, value: number): Buffer {
   if (value < 24) return Buffer.from([(major << 5) | value]);
-  return value < 256 ? Buffer.from([(major << 5) | 24, value]) : Buffer.from([(major << 5) | 25, value >> 8, value & 255]);
+  return value < 256
+    ? Buffer.from([(major << 5) | 24, value])
+    : Buffer.from([(major << 5) | 25, value >> 8, value & 255]);
 }
-const cborInt = (value: number): Buffer => (value < 0 ? cborHead(1, -1 - value) : cborHead(0, value));
+const cborInt = (value: number): Buffer =>
+  value < 0 ? cborHead(1, -1 - value) : cborHead(0, value);
 const cborBytes = (value: Buffer): Buffer => Buffer.concat([cborHead(2, value.length), value]);
-const cborText = (value: string): Buffer => Buffer.concat([cborHead(3, Buffer.byteLength(value)), Buffer.from(value)]);
-const cborMap = (entries: [Buffer, Buffer][]): Buffer => Buffer.concat([cborHead(5, entries.length), ...entries.flat()]);
+const cborText = (value: string): Buffer =>
+  Buffer.concat([cborHead(3, Buffer.byteLength(value)), Buffer.from(value)]);
+const cborMap = (entries: [Buffer, Buffer][]): Buffer =>
+  Buffer.concat([cborHead(5, entries.length), ...entries.flat()]);

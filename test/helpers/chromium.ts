@@ -6,7 +6,13 @@ import type { Evidence } from './evidence.ts';
 const shots = join(import.meta.dirname, '../../.cache/screenshots');
 
 // As root Chromium needs --no-sandbox; the rest keeps it from calling anywhere by itself.
-const flags = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const flags = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
 
 /** Starts the Chromium that CHROMIUM names (else `chromium` of the PATH), headless, with a fresh profile and these flags more. The caller closes it. */
 export async function startChromium(...more: string[]): Promise<Browser> {
@@ -23,7 +29,8 @@ export async function openWindow(browser: Browser): Promise<{ page: Page; compla
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
     // A refused request is reported by the browser itself: 401 and 403 are part of signing in and stepping up.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(message.text());
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
   });
   return { page, complaints };
 }

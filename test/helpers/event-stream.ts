@@ -15,11 +15,15 @@ export interface Told {
 export async function hang(at: string, person: Person): Promise<Told> {
   const told: Told = { text: '', ended: false, status: 0, leave: () => sent.destroy() };
   const cookie = await person.jar.getCookieString(at);
-  const sent = request(`${at}/auth/events`, { headers: { cookie, 'sec-fetch-site': 'same-origin' }, agent: false }, (answer) => {
-    told.status = answer.statusCode ?? 0;
-    answer.setEncoding('utf8').on('data', (text: string) => (told.text += text));
-    answer.once('end', () => (told.ended = true));
-  });
+  const sent = request(
+    `${at}/auth/events`,
+    { headers: { cookie, 'sec-fetch-site': 'same-origin' }, agent: false },
+    (answer) => {
+      told.status = answer.statusCode ?? 0;
+      answer.setEncoding('utf8').on('data', (text: string) => (told.text += text));
+      answer.once('end', () => (told.ended = true));
+    },
+  );
   sent.once('error', () => (told.ended = true)).end();
   await until(() => told.text !== '' || told.ended);
   return told;

@@ -33,10 +33,15 @@ export function createEvidence(): Evidence {
     find(secrets) {
       return [...secrets].flatMap(([what, secret]) => {
         const spellings = spellingsOf(secret);
-        return pieces.filter(({ text }) => spellings.some((each) => text.includes(each))).map(({ where }) => ({ where, what }));
+        return pieces
+          .filter(({ text }) => spellings.some((each) => text.includes(each)))
+          .map(({ where }) => ({ where, what }));
       });
     },
-    tokens: () => shapes.flatMap(([what, shape]) => pieces.filter(({ text }) => shape.test(text)).map(({ where }) => ({ where, what }))),
+    tokens: () =>
+      shapes.flatMap(([what, shape]) =>
+        pieces.filter(({ text }) => shape.test(text)).map(({ where }) => ({ where, what })),
+      ),
   };
 }
 
@@ -47,5 +52,10 @@ function spellingsOf(secret: string): string[] {
     return encoded.slice(Math.ceil((offset * 8) / 6), -4).replace(/=+$/, '');
   });
   const base64 = shifted.filter((each) => each.length >= 16);
-  return [secret, encodeURIComponent(secret), ...base64, ...base64.map((each) => each.replaceAll('+', '-').replaceAll('/', '_'))];
+  return [
+    secret,
+    encodeURIComponent(secret),
+    ...base64,
+    ...base64.map((each) => each.replaceAll('+', '-').replaceAll('/', '_')),
+  ];
 }

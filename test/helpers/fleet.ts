@@ -25,7 +25,11 @@ export interface Fleet {
 }
 
 /** Starts it and waits until every gateway answers. The caller closes it. */
-export const startFleet = async (options: { count: number; settings?: Record<string, string>; tenant?: TenantOptions }): Promise<Fleet> => {
+export const startFleet = async (options: {
+  count: number;
+  settings?: Record<string, string>;
+  tenant?: TenantOptions;
+}): Promise<Fleet> => {
   const [front, redis] = await Promise.all([startAlternating(), startRedis()]);
   const tenant = await startTenant({
     control: true,

@@ -39,7 +39,11 @@ export async function startAlternating(port = 0): Promise<Alternating> {
   const server = createServer((req, res) => {
     const index = next++ % Math.max(targets.length, 1);
     counts[index] = (counts[index] ?? 0) + 1;
-    const onward = send(new URL(req.url ?? '/', targets[index]), { method: req.method ?? 'GET', headers: req.headers, agent: false });
+    const onward = send(new URL(req.url ?? '/', targets[index]), {
+      method: req.method ?? 'GET',
+      headers: req.headers,
+      agent: false,
+    });
     onward.once('error', () => res.destroy());
     onward.once('response', (answer) => {
       res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
@@ -74,7 +78,10 @@ export async function startGateway(
 ): Promise<Listening> {
   const chosen = port === 0 ? await freePort() : port;
   const url = `http://localhost:${chosen}`;
-  const gateway = createGateway({ LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings }, log === undefined ? {} : { log });
+  const gateway = createGateway(
+    { LOG_LEVEL: 'silent', APP_BASE_URL: url, ...settings },
+    log === undefined ? {} : { log },
+  );
   const server = createServer(host?.(gateway) ?? gateway.app);
   await new Promise<void>((resolve) => server.listen(chosen, 'localhost', resolve));
   return {

@@ -34,7 +34,9 @@ const rank = ({ path }) => {
 export default class LongestFirst {
   sort(tests) {
     const later = ({ path }) => (path.includes('/test/integration/') ? 0 : 1);
-    return [...tests].sort((a, b) => rank(a) - rank(b) || later(a) - later(b) || a.path.localeCompare(b.path));
+    return [...tests].sort(
+      (a, b) => rank(a) - rank(b) || later(a) - later(b) || a.path.localeCompare(b.path),
+    );
   }
 
   shard(tests, { shardIndex, shardCount }) {

@@ -18,10 +18,20 @@ export interface Person {
   /** Opens an address as a navigation and follows redirects, at most 15; `stopAt` ends it before an address that begins so. */
   visit(
     url: string,
-    options?: { stopAt?: string; method?: string; form?: Record<string, string>; headers?: Record<string, string> },
+    options?: {
+      stopAt?: string;
+      method?: string;
+      form?: Record<string, string>;
+      headers?: Record<string, string>;
+    },
   ): Promise<Seen>;
   /** Calls the gateway as a script of its page does; never follows redirects. */
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Seen>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Seen>;
   /** Fills in whatever sign-in form is shown until the browser is back at the gateway. */
   answerForms(shown: Seen, who?: Partial<Credentials>): Promise<Seen>;
   /** Signs in from the start; answers the page it came back to. */
@@ -36,10 +46,12 @@ export interface Credentials {
 }
 
 const field = (html: string, name: string): string | undefined =>
-  new RegExp(`name="${name}"[^>]*value="([^"]*)"`).exec(html)?.[1] ?? new RegExp(`value="([^"]*)"[^>]*name="${name}"`).exec(html)?.[1];
+  new RegExp(`name="${name}"[^>]*value="([^"]*)"`).exec(html)?.[1] ??
+  new RegExp(`value="([^"]*)"[^>]*name="${name}"`).exec(html)?.[1];
 
 /** The code an authenticator app shows now, or some seconds from now. */
-export const codeOf = (secret: string, inSeconds = 0): string => generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + inSeconds });
+export const codeOf = (secret: string, inSeconds = 0): string =>
+  generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + inSeconds });
 
 type Sent = { method: string; headers: Record<string, string>; body?: string };
 
@@ -60,7 +72,8 @@ const exchange = async (url: string, { method, headers, body }: Sent): Promise<S
   const answer = await sent;
   const { rawHeaders } = superagentOf(answer).res;
   const named = new Headers();
-  for (let i = 0; i < rawHeaders.length; i += 2) named.append(rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '');
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    named.append(rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '');
   const text = String(answer.body);
   const json = (): unknown => JSON.parse(text) as unknown;
   return { url, status: answer.status, headers: named, text, json };
@@ -69,7 +82,10 @@ const exchange = async (url: string, { method, headers, body }: Sent): Promise<S
 // What superagent has in Node and its types do not tell: https://forwardemail.github.io/superagent/
 const superagentOf = (part: object) => part as { request(): ClientRequest; res: IncomingMessage };
 
-const asText = (answer: supertest.Response, done: (error: Error | null, text: string) => void): void => {
+const asText = (
+  answer: supertest.Response,
+  done: (error: Error | null, text: string) => void,
+): void => {
   const chunks: Buffer[] = [];
   answer.on('data', (chunk: Buffer) => chunks.push(chunk));
   answer.on('end', () => {
@@ -79,12 +95,22 @@ const asText = (answer: supertest.Response, done: (error: Error | null, text: st
 
 /** Somebody at a browser whose page is at `origin`. */
 export const createPerson = (origin: string, who?: Credentials): Person => {
-  const jar = new CookieJar(undefined, { allowSpecialUseDomain: true, rejectPublicSuffixes: false });
+  const jar = new CookieJar(undefined, {
+    allowSpecialUseDomain: true,
+    rejectPublicSuffixes: false,
+  });
 
-  const once = async (url: string, init: { method: string; headers: Record<string, string>; body?: string }): Promise<Seen> => {
+  const once = async (
+    url: string,
+    init: { method: string; headers: Record<string, string>; body?: string },
+  ): Promise<Seen> => {
     const cookie = await jar.getCookieString(url);
-    const answer = await exchange(url, { ...init, headers: { ...init.headers, ...(cookie !== '' && { cookie }) } });
-    for (const line of answer.headers.getSetCookie()) await jar.setCookie(line, url, { ignoreError: true });
+    const answer = await exchange(url, {
+      ...init,
+      headers: { ...init.headers, ...(cookie !== '' && { cookie }) },
+    });
+    for (const line of answer.headers.getSetCookie())
+      await jar.setCookie(line, url, { ignoreError: true });
     return answer;
   };
 
@@ -98,8 +124,14 @@ export const createPerson = (origin: string, who?: Credentials): Person => {
       for (let hop = 0; hop < 15; hop += 1) {
         if (stopAt !== undefined && hop > 0 && url.startsWith(stopAt))
           return { url, status: 0, headers: new Headers(), text: '', json: () => undefined };
-        const type = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
-        const fetched = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': site, accept: 'text/html' };
+        const type =
+          body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+        const fetched = {
+          'sec-fetch-mode': 'navigate',
+          'sec-fetch-dest': 'document',
+          'sec-fetch-site': site,
+          accept: 'text/html',
+        };
         const answer = await once(url, {
           method: verb,
           headers: { ...fetched, ...type, ...headers },
@@ -113,13 +145,21 @@ export const createPerson = (origin: string, who?: Credentials): Person => {
         verb = 'GET';
         body = undefined;
       }
-      throw new Error(`too many redirects, the last to ${new URL(url).origin}${new URL(url).pathname}`);
+      throw new Error(
+        `too many redirects, the last to ${new URL(url).origin}${new URL(url).pathname}`,
+      );
     },
     async call(method, path, body, headers = {}) {
       const url = new URL(path, origin).href;
       const type = body === undefined ? {} : { 'content-type': 'application/json' };
-      const own = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', accept: 'application/json' };
-      const content = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+      const own = {
+        'sec-fetch-mode': 'cors',
+        'sec-fetch-dest': 'empty',
+        'sec-fetch-site': 'same-origin',
+        accept: 'application/json',
+      };
+      const content =
+        body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
       return once(url, { method, headers: { ...own, ...type, ...headers }, ...content });
     },
     async answerForms(shown, over = {}) {
@@ -140,7 +180,9 @@ export const createPerson = (origin: string, who?: Credentials): Person => {
       return page;
     },
     async signIn(returnTo = '/') {
-      return person.answerForms(await person.visit(`/auth/login?${new URLSearchParams({ returnTo }).toString()}`));
+      return person.answerForms(
+        await person.visit(`/auth/login?${new URLSearchParams({ returnTo }).toString()}`),
+      );
     },
   };
   return person;

@@ -22,7 +22,9 @@ let inside = false;
 // The line of the gateway that asked, where it asked itself and no library did for it.
 const siteOf = (): string | undefined => {
   const frames = (new Error().stack ?? '').split('\n').slice(1);
-  const caller = frames.find((line) => !/\bnode:/.test(line) && !line.includes('/helpers/plant.ts'));
+  const caller = frames.find(
+    (line) => !/\bnode:/.test(line) && !line.includes('/helpers/plant.ts'),
+  );
   return /\/(src\/gateway\/[\w/.-]+:\d+):\d+/.exec(caller ?? '')?.[1];
 };
 
@@ -60,7 +62,11 @@ const quietly = <T>(run: () => T): T => {
 /** Puts a wrapper around every listener and timer that the gateway registers from now on in this process. */
 export const plant = (): Planted => {
   const targets = [
-    [EventEmitter.prototype, ['on', 'once', 'addListener', 'prependListener'], ['off', 'removeListener']],
+    [
+      EventEmitter.prototype,
+      ['on', 'once', 'addListener', 'prependListener'],
+      ['off', 'removeListener'],
+    ],
     [EventTarget.prototype, ['addEventListener'], ['removeEventListener']],
   ] as const;
   for (const [prototype, adding, removing] of targets) {

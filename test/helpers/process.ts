@@ -30,13 +30,19 @@ type Environment = Record<string, string>;
 // And no test but those of the drain waits for a balancer to notice that a gateway goes.
 const base: Environment = {
   ...Object.fromEntries(
-    ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])),
+    ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']],
+    ),
   ),
   DRAIN_DELAY_SECONDS: '0',
 };
 
 function launch(args: readonly string[], env: Environment, cwd = root) {
-  const child = spawn(process.execPath, args, { cwd, env: { ...base, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...base, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const collect = (stream: Readable): void => {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -60,7 +66,11 @@ const readyLine = /^\{"(gateway|tenant)"|"event":"listening"/;
  * Starts `node src/main.ts ...args` and waits for the JSON line that says it is ready (`--json` is the caller's to give).
  * Throws with all it wrote when it ends first, or when nothing came within two minutes.
  */
-export async function startProgram<Ready>(args: readonly string[], env: Environment = {}, cwd = root): Promise<Running<Ready>> {
+export async function startProgram<Ready>(
+  args: readonly string[],
+  env: Environment = {},
+  cwd = root,
+): Promise<Running<Ready>> {
   const { child, ended, output } = launch([join(root, 'src/main.ts'), ...args], env, cwd);
   const ready = new Promise<Ready>((resolve, reject) => {
     let text = '';
@@ -101,7 +111,11 @@ export async function startProgram<Ready>(args: readonly string[], env: Environm
 }
 
 /** Runs `node ...args` in this project to its end, at most `patience` milliseconds. */
-export async function runProgram(args: readonly string[], env: Environment = {}, patience = 30_000): Promise<Ended> {
+export async function runProgram(
+  args: readonly string[],
+  env: Environment = {},
+  patience = 30_000,
+): Promise<Ended> {
   const { child, ended, output } = launch(args, env);
   const timer = setTimeout(() => child.kill('SIGKILL'), patience);
   const code = await ended;

@@ -27,7 +27,8 @@ export function withClock(redis: Redis): {
     redis: {
       ...redis,
       script: (lua, options) => {
-        if (!lua.includes("redis.call('TIME')")) throw new Error('the script does not ask for the time');
+        if (!lua.includes("redis.call('TIME')"))
+          throw new Error('the script does not ask for the time');
         return redis.script(lua.replaceAll("redis.call('TIME')", read), options);
       },
     },

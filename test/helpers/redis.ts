@@ -20,7 +20,10 @@ export interface RedisServer {
 }
 
 /** A private redis-server on a free port of 127.0.0.1, without persistence; a configuration file may come first. The caller stops it. */
-export async function startRedis(flags: readonly string[] = [], configuration: readonly string[] = []): Promise<RedisServer> {
+export async function startRedis(
+  flags: readonly string[] = [],
+  configuration: readonly string[] = [],
+): Promise<RedisServer> {
   const port = await freePort();
   let process_: ChildProcess | undefined;
   let folder = '';

@@ -12,7 +12,11 @@ export interface RelayedFleet {
   readonly tenant: Tenant;
   readonly redis: RedisServer;
   readonly origin: string;
-  readonly gateways: readonly { readonly process: Running<unknown>; readonly port: number; readonly toRedis: Relay }[];
+  readonly gateways: readonly {
+    readonly process: Running<unknown>;
+    readonly port: number;
+    readonly toRedis: Relay;
+  }[];
   readonly toTenant: Relay;
   /** Lets the front send requests to this gateway only. */
   turnTo(index: number): void;
@@ -23,12 +27,18 @@ export interface RelayedFleet {
   /** How often a token was revoked at the tenant. */
   revocations(): number;
   /** What stands in Redis of each session: its generation (0 of one that ended), and how long its lease still holds by Redis' clock. */
-  entries(): Promise<{ readonly generation: number; readonly leaseLeftMs: number; readonly spent: boolean }[]>;
+  entries(): Promise<
+    { readonly generation: number; readonly leaseLeftMs: number; readonly spent: boolean }[]
+  >;
   close(): Promise<void>;
 }
 
 /** Asks until the answer is true, for a time that no machine exceeds; throws with what was waited for. */
-export const until = async (what: string, true_: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> => {
+export const until = async (
+  what: string,
+  true_: () => boolean | Promise<boolean>,
+  withinMs = 60_000,
+): Promise<void> => {
   const end = performance.now() + withinMs;
   while (!(await true_())) {
     if (performance.now() > end) throw new Error(`it never came true that ${what}`);
@@ -38,10 +48,20 @@ export const until = async (what: string, true_: () => boolean | Promise<boolean
 
 /** Starts it; tokens live `accessTokenSeconds`, and the leeway is the tenant's and known to the gateways. The caller closes it. */
 export const startRelayedFleet = async (
-  options: { gateways?: number; leewaySeconds?: number; accessTokenSeconds?: number; settings?: Record<string, string> } = {},
+  options: {
+    gateways?: number;
+    leewaySeconds?: number;
+    accessTokenSeconds?: number;
+    settings?: Record<string, string>;
+  } = {},
 ): Promise<RelayedFleet> => {
   const { gateways: count = 2, leewaySeconds = 0, accessTokenSeconds = 1, settings = {} } = options;
-  const [front, redis, toTenant, tenantPort] = await Promise.all([startAlternating(), startRedis(), startRelay(), freePort()]);
+  const [front, redis, toTenant, tenantPort] = await Promise.all([
+    startAlternating(),
+    startRedis(),
+    startRelay(),
+    freePort(),
+  ]);
   const issuer = `http://localhost:${toTenant.port}/`;
   toTenant.target(tenantPort);
   const tenant = await startTenant({
@@ -60,7 +80,9 @@ export const startRelayedFleet = async (
       },
     ],
   });
-  const relays = await Promise.all(Array.from({ length: count }, async () => startRelay(redis.port)));
+  const relays = await Promise.all(
+    Array.from({ length: count }, async () => startRelay(redis.port)),
+  );
   const ports = await Promise.all(relays.map(async () => freePort()));
   const started = await Promise.all(
     relays.map(async (toRedis, i) => {
@@ -85,11 +107,15 @@ export const startRelayedFleet = async (
       return { process, port: ports[i] ?? 0, toRedis };
     }),
   );
-  const look = new Redis(redis.port, '127.0.0.1', { lazyConnect: true, maxRetriesPerRequest: null });
+  const look = new Redis(redis.port, '127.0.0.1', {
+    lazyConnect: true,
+    maxRetriesPerRequest: null,
+  });
   look.on('error', () => undefined);
   const turnTo = (index: number): void => front.targets([`http://localhost:${ports[index]}`]);
   turnTo(0);
-  const refreshes = () => tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
+  const refreshes = () =>
+    tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
   return {
     tenant,
     redis,
@@ -112,7 +138,13 @@ export const startRelayedFleet = async (
       return values.flatMap((value) =>
         value === null
           ? []
-          : [{ generation: value.readUInt32BE(1), leaseLeftMs: value.readUIntBE(25, 6) - now, spent: value.readUIntBE(31, 6) > 0 }],
+          : [
+              {
+                generation: value.readUInt32BE(1),
+                leaseLeftMs: value.readUIntBE(25, 6) - now,
+                spent: value.readUIntBE(31, 6) > 0,
+              },
+            ],
       );
     },
     async close() {

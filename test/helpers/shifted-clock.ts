@@ -17,7 +17,11 @@ globalThis.Date = class extends Machine {
 } as DateConstructor;
 
 // Node writes the Date of an answer from the machine's clock, which no program can move.
-const emit = Reflect.get(Server.prototype, 'emit') as (this: Server, event: string, ...rest: unknown[]) => boolean;
+const emit = Reflect.get(Server.prototype, 'emit') as (
+  this: Server,
+  event: string,
+  ...rest: unknown[]
+) => boolean;
 Server.prototype.emit = function (this: Server, event: string, ...rest: unknown[]): boolean {
   if (event === 'request') (rest[1] as ServerResponse).setHeader('Date', new Date().toUTCString());
   return emit.call(this, event, ...rest);

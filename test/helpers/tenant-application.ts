@@ -28,11 +28,17 @@ export interface Application {
   /** Goes to /authorize with these parameters over the usual ones, and stops at the callback or a page. */
   authorize(parameters?: Record<string, string | undefined>, browser?: Browser): Promise<Page>;
   /** The whole way to tokens. */
-  signIn(parameters?: Record<string, string | undefined>, options?: { browser?: Browser; person?: Person }): Promise<TokenAnswer>;
+  signIn(
+    parameters?: Record<string, string | undefined>,
+    options?: { browser?: Browser; person?: Person },
+  ): Promise<TokenAnswer>;
   /** Exchanges what a callback brought. */
   exchange(page: Page): Promise<TokenAnswer>;
   /** Calls the token endpoint with the client's credentials, as a form or as JSON. */
-  token(members: Record<string, unknown>, options?: { json?: boolean; headers?: Record<string, string> }): Promise<TokenAnswer>;
+  token(
+    members: Record<string, unknown>,
+    options?: { json?: boolean; headers?: Record<string, string> },
+  ): Promise<TokenAnswer>;
   refresh(token: string | undefined, members?: Record<string, string>): Promise<TokenAnswer>;
 }
 
@@ -41,7 +47,10 @@ export const callback = 'http://localhost:3999/callback';
 
 /** The claims of a JWT, unverified. */
 export const claimsOf = (jwt: string | undefined): Record<string, unknown> =>
-  JSON.parse(Buffer.from((jwt ?? '').split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  JSON.parse(Buffer.from((jwt ?? '').split('.')[1] ?? '', 'base64url').toString()) as Record<
+    string,
+    unknown
+  >;
 
 /** Makes the application `app`; `overrides` go into its record at the tenant. */
 export function createApplication(overrides: Partial<ClientInput> = {}): Application {
@@ -73,27 +82,48 @@ export function createApplication(overrides: Partial<ClientInput> = {}): Applica
         code_challenge: createHash('sha256').update(verifier).digest('base64url'),
         code_challenge_method: 'S256',
       };
-      for (const [name, value] of Object.entries({ ...usual, ...parameters })) if (value !== undefined) url.searchParams.set(name, value);
+      for (const [name, value] of Object.entries({ ...usual, ...parameters }))
+        if (value !== undefined) url.searchParams.set(name, value);
       return browser.visit(url, { stopAt: callback });
     },
     async signIn(parameters = {}, { browser = createBrowser(), person = tenant.demoUser } = {}) {
-      const page = await browser.signIn(await app.authorize(parameters, browser), person, { stopAt: callback });
+      const page = await browser.signIn(await app.authorize(parameters, browser), person, {
+        stopAt: callback,
+      });
       return app.exchange(page);
     },
     async exchange(page) {
       const code = page.url.searchParams.get('code');
-      if (code === null) throw new Error(`No code at ${page.url.href}: ${page.text.replace(/<[^>]+>/g, ' ').slice(-400)}`);
-      return app.token({ grant_type: 'authorization_code', code, redirect_uri: callback, code_verifier: verifier });
+      if (code === null)
+        throw new Error(
+          `No code at ${page.url.href}: ${page.text.replace(/<[^>]+>/g, ' ').slice(-400)}`,
+        );
+      return app.token({
+        grant_type: 'authorization_code',
+        code,
+        redirect_uri: callback,
+        code_verifier: verifier,
+      });
     },
     async token(members, { json = false, headers = {} } = {}) {
-      const secret = client.client_secret === undefined ? {} : { client_secret: client.client_secret };
+      const secret =
+        client.client_secret === undefined ? {} : { client_secret: client.client_secret };
       const all = { client_id: client.client_id, ...secret, ...members };
       const body = json ? JSON.stringify(all) : new URLSearchParams(all as Record<string, string>);
       const type = json ? { 'content-type': 'application/json' } : {};
-      const response = await fetch(`${tenant.url}/oauth/token`, { method: 'POST', body, headers: { ...type, ...headers } });
-      return { ...((await response.json()) as TokenAnswer), status: response.status, headers: response.headers };
+      const response = await fetch(`${tenant.url}/oauth/token`, {
+        method: 'POST',
+        body,
+        headers: { ...type, ...headers },
+      });
+      return {
+        ...((await response.json()) as TokenAnswer),
+        status: response.status,
+        headers: response.headers,
+      };
     },
-    refresh: async (token, members = {}) => app.token({ grant_type: 'refresh_token', refresh_token: token ?? '', ...members }),
+    refresh: async (token, members = {}) =>
+      app.token({ grant_type: 'refresh_token', refresh_token: token ?? '', ...members }),
   };
   return app;
 }

@@ -30,7 +30,8 @@ export async function startWire(): Promise<Wire> {
   let target: URL | undefined;
   const keep = (members: Iterable<[string, unknown]>): void => {
     for (const [name, value] of members) {
-      if (kept.includes(name) && typeof value === 'string' && value.length >= 8) secrets.set(`${name} ${secrets.size + 1}`, value);
+      if (kept.includes(name) && typeof value === 'string' && value.length >= 8)
+        secrets.set(`${name} ${secrets.size + 1}`, value);
     }
   };
   const server = createServer((req, res) => {
@@ -38,14 +39,20 @@ export async function startWire(): Promise<Wire> {
       const body = await whole(req);
       if (!target) return res.writeHead(503).end();
       if (paths.test(req.url ?? '')) keep(membersOf(req, body));
-      const onward = send(new URL(req.url ?? '/', target), { method: req.method ?? 'GET', headers: req.headers, agent: false });
+      const onward = send(new URL(req.url ?? '/', target), {
+        method: req.method ?? 'GET',
+        headers: req.headers,
+        agent: false,
+      });
       onward.once('error', () => res.destroy());
       onward.once('response', (answer) => {
         void (async () => {
           const content = await whole(answer);
           if (paths.test(req.url ?? '')) keep(membersOf(answer, content));
           const headers = answer.rawHeaders.flatMap((name, index, all) =>
-            index % 2 === 0 && name.toLowerCase() !== 'transfer-encoding' ? [[name, all[index + 1] ?? ''] as const] : [],
+            index % 2 === 0 && name.toLowerCase() !== 'transfer-encoding'
+              ? [[name, all[index + 1] ?? ''] as const]
+              : [],
           );
           res.statusCode = answer.statusCode ?? 502;
           for (const [name, value] of headers) res.appendHeader(name, value);

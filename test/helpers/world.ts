@@ -1,5 +1,11 @@
 import { startTenant, type Tenant, type TenantOptions } from '../../src/tenant/index.ts';
-import { freePort, startAlternating, startGateway, type Alternating, type Listening } from './gateway.ts';
+import {
+  freePort,
+  startAlternating,
+  startGateway,
+  type Alternating,
+  type Listening,
+} from './gateway.ts';
 import type { RequestListener } from 'node:http';
 import type { Gateway } from '../../src/gateway/index.ts';
 import type { Wire } from './wire.ts';

@@ -27,14 +27,25 @@ const run = (
   { cwd, env, ms }: { cwd: string; env: Record<string, string>; ms: number },
 ): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
     const timer = setTimeout(() => endGroup(child.pid), ms);
     child.once('error', reject).once('close', (code) => {
       clearTimeout(timer);
       if (code === 0) resolve();
-      else reject(new Error(`${command} ${args.join(' ')} in ${cwd} ended with ${String(code ?? `nothing within ${ms} ms`)}:\n${output}`));
+      else
+        reject(
+          new Error(
+            `${command} ${args.join(' ')} in ${cwd} ended with ${String(code ?? `nothing within ${ms} ms`)}:\n${output}`,
+          ),
+        );
     });
   });
 
@@ -61,7 +72,11 @@ export const installHouse = async (name: string): Promise<string> => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     cpSync(from, folder, { recursive: true });
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, env: base(), ms: installMs });
+    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: folder,
+      env: base(),
+      ms: installMs,
+    });
     writeFileSync(done, '');
   }
   cpSync(from, folder, { recursive: true });
@@ -75,9 +90,22 @@ export interface House {
 }
 
 /** Starts a house that is installed, with these settings and the gateway of this checkout; rejects with all it wrote when it does not say that it is ready. */
-export const startHouse = async (folder: string, settings: Record<string, string>): Promise<House> => {
-  const env = { ...base(), NEXT_TELEMETRY_DISABLED: '1', GATEWAY: pathToFileURL(join(root, 'src/gateway/index.ts')).href, ...settings };
-  const child = spawn(process.execPath, ['host.js'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+export const startHouse = async (
+  folder: string,
+  settings: Record<string, string>,
+): Promise<House> => {
+  const env = {
+    ...base(),
+    NEXT_TELEMETRY_DISABLED: '1',
+    GATEWAY: pathToFileURL(join(root, 'src/gateway/index.ts')).href,
+    ...settings,
+  };
+  const child = spawn(process.execPath, ['host.js'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let output = '';
   // Its pipes may be held open for longer, by processes that it has started.
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

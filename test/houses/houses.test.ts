@@ -47,7 +47,11 @@ describe.each(['express-4', 'nest', 'fastify', 'next'])('%s', (name) => {
       expect([path, status]).toEqual([path, 200]);
       expect(text).toContain('host');
       // Next's development server sends a policy of nobody's making here.
-      expect([path, headers['x-request-id'], headers['content-security-policy']]).toEqual([path, undefined, undefined]);
+      expect([path, headers['x-request-id'], headers['content-security-policy']]).toEqual([
+        path,
+        undefined,
+        undefined,
+      ]);
     }
     const order = await request(origin).post('/api/orders').send({ item: 'chair' });
     expect([order.status, order.body]).toEqual([200, { item: 'chair' }]);
@@ -61,10 +65,15 @@ describe.each(['express-4', 'nest', 'fastify', 'next'])('%s', (name) => {
     const read = await person.call('GET', '/api/me/v1/authentication-methods');
     expect(read.status).toBe(200);
     expect(read.json()).toHaveProperty('authentication_methods');
-    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
     // A change takes its body as it was sent; what this one lacks is the scope.
     const change = await person.call('POST', '/api/me/v1/authentication-methods', { type: 'totp' });
-    expect([change.status, change.json()]).toEqual([403, expect.objectContaining({ code: 'step_up_required' })]);
+    expect([change.status, change.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'step_up_required' }),
+    ]);
     expect((await person.call('POST', '/auth/logout')).status).toBe(200);
     expect((await person.call('GET', '/api/me/v1/authentication-methods')).status).toBe(401);
     await hostAnswers();
@@ -81,7 +90,13 @@ describe.each(['express-4', 'nest', 'fastify', 'next'])('%s', (name) => {
     test('an upgrade of the gateway’s own routes is refused', async () => {
       const upgrade = (path: string): string =>
         lines(
-          ...[`GET ${path} HTTP/1.1`, `Host: ${new URL(origin).host}`, `Origin: ${origin}`, 'Connection: Upgrade', 'Upgrade: websocket'],
+          ...[
+            `GET ${path} HTTP/1.1`,
+            `Host: ${new URL(origin).host}`,
+            `Origin: ${origin}`,
+            'Connection: Upgrade',
+            'Upgrade: websocket',
+          ],
           ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='],
         );
       const port = Number(new URL(origin).port);

@@ -10,7 +10,10 @@ afterAll(async () => world.close());
 /** Goes to Auth0 and back, but stops at the callback's door. */
 const toTheDoor = async (person = world.person(), query = 'returnTo=/deep?x=1') => {
   const shown = await person.visit(`/auth/login?${query}`);
-  const action = new URL(/action="([^"]*)"/.exec(shown.text)?.[1]?.replaceAll('&amp;', '&') ?? '', shown.url).href;
+  const action = new URL(
+    /action="([^"]*)"/.exec(shown.text)?.[1]?.replaceAll('&amp;', '&') ?? '',
+    shown.url,
+  ).href;
   const state = /name="state"[^>]*value="([^"]*)"/.exec(shown.text)?.[1] ?? '';
   const door = `${world.origin}/auth/callback`;
   const { url } = await person.visit(action, {
@@ -28,17 +31,22 @@ describe('a callback', () => {
     const since = world.tenant.requests().at(-1)?.id ?? 0;
     expect((await person.visit(callback)).url).toBe(`${world.origin}/deep?x=1`);
     expect(world.tenant.requests(since)).toEqual([]);
-    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
   });
 
   test('is taken once even with its cookie copied: the code is not spent a second time, and the first session lives on', async () => {
     const { person, callback } = await toTheDoor();
     const copy = world.person();
-    for (const cookie of await person.jar.getCookies(world.origin)) await copy.jar.setCookie(cookie, world.origin);
+    for (const cookie of await person.jar.getCookies(world.origin))
+      await copy.jar.setCookie(cookie, world.origin);
     const since = world.tenant.requests().at(-1)?.id ?? 0;
     await person.visit(callback);
     expect((await copy.call('GET', callback)).json()).toMatchObject({ code: 'login_failed' });
-    expect(world.tenant.requests(since).filter(({ path }) => path === '/oauth/token')).toHaveLength(1);
+    expect(world.tenant.requests(since).filter(({ path }) => path === '/oauth/token')).toHaveLength(
+      1,
+    );
     expect((await copy.call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
     expect((await person.call('GET', '/api/me/v1/factors')).status).toBe(200);
   });
@@ -51,29 +59,41 @@ describe('a callback', () => {
     expect(page.text).toContain('returnTo=%2Fdeep%3Fx%3D1');
     expect((await stranger.call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
     const problem = await stranger.call('GET', callback);
-    expect(problem.json()).toMatchObject({ code: 'login_expired', status: 400, returnTo: '/deep?x=1' });
+    expect(problem.json()).toMatchObject({
+      code: 'login_expired',
+      status: 400,
+      returnTo: '/deep?x=1',
+    });
   });
 
   test.each([
     ['without anything', ''],
     ['with a state nobody made', '?code=abc&state=made-up'],
-    ['with an error and no state', '?error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E'],
+    [
+      'with an error and no state',
+      '?error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E',
+    ],
     ['with the state twice', '?state=a&state=b&code=c'],
     ['with binary rubbish', '?state=%00%ff%fe&code=%0d%0aSet-Cookie:%20a=b'],
-  ])('%s is a readable page for a person and a problem for a script, and repeats nothing', async (_name, query) => {
-    const person = world.person();
-    const page = await person.visit(`/auth/callback${query}`);
-    expect(page.status).toBe(400);
-    expect(page.text).not.toMatch(/<script|access_denied|Set-Cookie/);
-    const problem = await person.call('GET', `/auth/callback${query}`);
-    expect(problem.status).toBe(400);
-    expect(problem.headers.get('content-type')).toContain('application/problem+json');
-    expect(problem.json()).toMatchObject({ code: 'login_failed' });
-  });
+  ])(
+    '%s is a readable page for a person and a problem for a script, and repeats nothing',
+    async (_name, query) => {
+      const person = world.person();
+      const page = await person.visit(`/auth/callback${query}`);
+      expect(page.status).toBe(400);
+      expect(page.text).not.toMatch(/<script|access_denied|Set-Cookie/);
+      const problem = await person.call('GET', `/auth/callback${query}`);
+      expect(problem.status).toBe(400);
+      expect(problem.headers.get('content-type')).toContain('application/problem+json');
+      expect(problem.json()).toMatchObject({ code: 'login_failed' });
+    },
+  );
 
   test('with an error of Auth0 for a sign-in begun here keeps the way back', async () => {
     const person = world.person();
-    const { url } = await person.visit('/auth/login?returnTo=/kept&prompt=none', { stopAt: `${world.origin}/auth/callback` });
+    const { url } = await person.visit('/auth/login?returnTo=/kept&prompt=none', {
+      stopAt: `${world.origin}/auth/callback`,
+    });
     expect(url).toContain('error=login_required');
     const problem = await person.call('GET', url);
     expect(problem.json()).toMatchObject({
@@ -89,7 +109,9 @@ describe('a callback', () => {
     mixed.searchParams.set('code', new URL(theirs.callback).searchParams.get('code') ?? '');
     const answer = await mine.person.visit(mixed.href);
     expect(answer.status).toBe(400);
-    expect((await mine.person.call('GET', '/auth/session')).json()).toEqual({ authenticated: false });
+    expect((await mine.person.call('GET', '/auth/session')).json()).toEqual({
+      authenticated: false,
+    });
   });
 });
 
@@ -101,7 +123,15 @@ test('several tabs at once finish in any order', async () => {
     await person.visit('/auth/login?returnTo=/3', { stopAt: `${world.origin}/auth/callback` }),
   ];
   const [first, second, third] = [doors[0], doors[1], doors[2]];
-  if (!first || !second || !third || !('callback' in first) || !('url' in second) || !('url' in third)) throw new Error('not at the door');
+  if (
+    !first ||
+    !second ||
+    !third ||
+    !('callback' in first) ||
+    !('url' in second) ||
+    !('url' in third)
+  )
+    throw new Error('not at the door');
   expect((await person.visit(third.url)).url).toBe(`${world.origin}/3`);
   expect((await person.visit(first.callback)).url).toBe(`${world.origin}/1`);
   expect((await person.visit(second.url)).url).toBe(`${world.origin}/2`);
@@ -135,7 +165,9 @@ test('a planted session id is not taken over at sign-in', async () => {
 });
 
 test('a prefetch begins no sign-in', async () => {
-  const answer = await world.person().call('GET', '/auth/login', undefined, { 'sec-purpose': 'prefetch' });
+  const answer = await world
+    .person()
+    .call('GET', '/auth/login', undefined, { 'sec-purpose': 'prefetch' });
   expect(answer.status).toBe(204);
   expect(answer.headers.getSetCookie()).toEqual([]);
 });
@@ -153,7 +185,9 @@ test('parameters of the tenant cannot be planted through returnTo or the query',
 test('leaving: another site cannot sign anybody out, the page and the person can', async () => {
   const person = world.person();
   await person.signIn();
-  const foreign = await person.visit('/auth/logout', { headers: { 'sec-fetch-site': 'cross-site' } });
+  const foreign = await person.visit('/auth/logout', {
+    headers: { 'sec-fetch-site': 'cross-site' },
+  });
   expect(foreign.status).toBe(403);
   expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
   const own = await person.call('POST', '/auth/logout');

@@ -33,7 +33,9 @@ afterAll(async () => {
 
 /** Keeps all that an answer of the gateway shows to the browser; the session cookie is the browser's own and stays out of it. */
 const keep = (where: string, seen: Seen): Seen => {
-  const headers = [...seen.headers].filter(([name]) => name !== 'set-cookie').map(([name, value]) => `${name}: ${value}`);
+  const headers = [...seen.headers]
+    .filter(([name]) => name !== 'set-cookie')
+    .map(([name, value]) => `${name}: ${value}`);
   evidence.add(`${where}: headers`, headers.join('\n'));
   evidence.add(`${where}: cookies`, seen.headers.getSetCookie().join('\n'));
   evidence.add(`${where}: body`, seen.text);
@@ -43,7 +45,10 @@ const keep = (where: string, seen: Seen): Seen => {
 const live = async (person: Person): Promise<void> => {
   const door = `${world.origin}/auth/callback`;
   const shown = await person.visit('/auth/login?returnTo=/account');
-  const action = new URL(/action="([^"]*)"/.exec(shown.text)?.[1]?.replaceAll('&amp;', '&') ?? '', shown.url).href;
+  const action = new URL(
+    /action="([^"]*)"/.exec(shown.text)?.[1]?.replaceAll('&amp;', '&') ?? '',
+    shown.url,
+  ).href;
   const state = /name="state"[^>]*value="([^"]*)"/.exec(shown.text)?.[1] ?? '';
   const form = { state, username: world.user.email, password: world.user.password };
   const { url } = await person.visit(action, { method: 'POST', form, stopAt: door });
@@ -53,7 +58,14 @@ const live = async (person: Person): Promise<void> => {
   keep('callback by script', await person.call('GET', url));
   keep('broken callback', await person.call('GET', `${url}&code=twice`));
 
-  for (const path of ['/auth/session', '/auth/profile', '/auth/sessions', methods, `${methods}?type=totp`, '/api/me/v1/factors']) {
+  for (const path of [
+    '/auth/session',
+    '/auth/profile',
+    '/auth/sessions',
+    methods,
+    `${methods}?type=totp`,
+    '/api/me/v1/factors',
+  ]) {
     keep(path, await person.call('GET', path));
   }
   const asked = keep('step-up', await person.call('POST', methods, { type: 'totp' }));
@@ -62,7 +74,13 @@ const live = async (person: Person): Promise<void> => {
   const { id, auth_session, manual_input_code } = begun.json() as Record<string, string>;
   const secret = 'otp_code 424242 canary-in-a-body';
   planted.set('a value of the user', 'canary-in-a-body');
-  keep('a wrong code', await person.call('POST', `${methods}/${encodeURIComponent(id ?? '')}/verify`, { auth_session, otp_code: secret }));
+  keep(
+    'a wrong code',
+    await person.call('POST', `${methods}/${encodeURIComponent(id ?? '')}/verify`, {
+      auth_session,
+      otp_code: secret,
+    }),
+  );
   keep(
     'verified',
     await person.call('POST', `${methods}/${encodeURIComponent(id ?? '')}/verify`, {
@@ -72,7 +90,14 @@ const live = async (person: Person): Promise<void> => {
   );
   for (const fault of [
     { status: 500, body: { error: 'canary-of-the-tenant' } },
-    { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="canary-of-the-tenant"' }, body: {} },
+    {
+      status: 401,
+      headers: {
+        'www-authenticate':
+          'Bearer error="invalid_token", error_description="canary-of-the-tenant"',
+      },
+      body: {},
+    },
     { status: 302, headers: { location: 'https://canary-of-the-tenant.example/' } },
     { reset: 'before-headers' as const },
     { reset: 'mid-body' as const },
@@ -81,9 +106,13 @@ const live = async (person: Person): Promise<void> => {
     world.tenant.faults.add({ path: '/me/', times: 1, ...fault });
     keep(
       'under a fault',
-      await person
-        .call('GET', '/api/me/v1/connected-accounts/accounts')
-        .catch((): Seen => ({ url: '', status: 0, headers: new Headers(), text: '', json: () => undefined })),
+      await person.call('GET', '/api/me/v1/connected-accounts/accounts').catch((): Seen => ({
+        url: '',
+        status: 0,
+        headers: new Headers(),
+        text: '',
+        json: () => undefined,
+      })),
     );
   }
   await sleep(2_100);
@@ -91,20 +120,32 @@ const live = async (person: Person): Promise<void> => {
     path: '/oauth/token',
     times: 1,
     status: 403,
-    body: { error: 'mfa_required', error_description: 'canary-of-the-tenant', mfa_token: 'canary-of-an-mfa-token' },
+    body: {
+      error: 'mfa_required',
+      error_description: 'canary-of-the-tenant',
+      mfa_token: 'canary-of-an-mfa-token',
+    },
   });
   keep('mfa at refresh', await person.call('GET', '/api/me/v1/connected-accounts/connections'));
   await sleep(200);
   const since = Date.now();
-  while (Date.now() - since < 20_000 && keep('later', await person.call('GET', '/api/me/v1/connected-accounts/connections')).status === 403)
+  while (
+    Date.now() - since < 20_000 &&
+    keep('later', await person.call('GET', '/api/me/v1/connected-accounts/connections')).status ===
+      403
+  )
     await sleep(1_000);
-  keep('signed out', await person.call('POST', '/auth/logout', undefined, { 'x-anything': 'canary-in-a-header' }));
+  keep(
+    'signed out',
+    await person.call('POST', '/auth/logout', undefined, { 'x-anything': 'canary-in-a-header' }),
+  );
   planted.set('a header of the user', 'canary-in-a-header');
 };
 
 test('no token, code or secret stands in any answer, header, cookie, log line or metric', async () => {
   await live(world.person());
-  for (const { gateway } of world.gateways) evidence.add('the metrics', (await gateway.metrics.expose()).text);
+  for (const { gateway } of world.gateways)
+    evidence.add('the metrics', (await gateway.metrics.expose()).text);
   const secrets = new Map([
     ...wire.secrets(),
     ...planted,
@@ -116,7 +157,9 @@ test('no token, code or secret stands in any answer, header, cookie, log line or
   expect(wire.secrets().size).toBeGreaterThan(8);
   expect(evidence.size()).toBeGreaterThan(20_000);
   // Signing out hands the ID token to Auth0 through the browser, as RP-Initiated Logout 1.0 section 2 has it; nothing else may.
-  const leaks = evidence.find(secrets).filter(({ where, what }) => !(where === 'signed out: body' && what.startsWith('id_token')));
+  const leaks = evidence
+    .find(secrets)
+    .filter(({ where, what }) => !(where === 'signed out: body' && what.startsWith('id_token')));
   // What the user typed comes back to the user where the API repeats it, and nowhere else.
   expect(leaks.filter(({ where }) => where !== 'a wrong code: body')).toEqual([]);
   expect(evidence.tokens().filter(({ where }) => where !== 'signed out: body')).toEqual([]);

@@ -37,7 +37,10 @@ interface Seen {
 }
 
 /** Redis on the machine's clock, a gateway and a tenant each so many seconds ahead of it, as processes of their own. */
-const start = async (ahead: { gateway: number; tenant: number }, settings: Record<string, string> = {}) => {
+const start = async (
+  ahead: { gateway: number; tenant: number },
+  settings: Record<string, string> = {},
+) => {
   const port = await freePort();
   const origin = `http://localhost:${port}`;
   const folder = mkdtempSync(join(tmpdir(), 'clocks-'));
@@ -56,7 +59,14 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
     callbacks: [`${origin}/auth/callback`],
     backchannel_logout_uri: `${origin}/auth/backchannel-logout`,
   };
-  writeFileSync(config, JSON.stringify({ clients: [client], tokens: { accessTokenSeconds: tokenSeconds }, limits: { enforced: false } }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      clients: [client],
+      tokens: { accessTokenSeconds: tokenSeconds },
+      limits: { enforced: false },
+    }),
+  );
   const redis = await startRedis();
   toEnd.push(async () => redis.stop());
   const tenant = await startProgram<{ tenant: string; user: Credentials }>(
@@ -81,7 +91,9 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
   });
   toEnd.push(async () => gateway.kill());
   const refreshes = async (): Promise<Seen[]> => {
-    const { requests } = (await (await fetch(`${tenant.ready.tenant}/_control/requests`)).json()) as { requests: Seen[] };
+    const { requests } = (await (
+      await fetch(`${tenant.ready.tenant}/_control/requests`)
+    ).json()) as { requests: Seen[] };
     return requests.filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
   };
   const control = async (method: string, what: string, body: object): Promise<void> => {
@@ -95,7 +107,9 @@ const start = async (ahead: { gateway: number; tenant: number }, settings: Recor
 };
 
 const remaining = async (person: Person): Promise<number> => {
-  const { quota } = (await person.call('GET', '/auth/session')).json() as { quota: { authentication_methods_read: { remaining: number } } };
+  const { quota } = (await person.call('GET', '/auth/session')).json() as {
+    quota: { authentication_methods_read: { remaining: number } };
+  };
   return quota.authentication_methods_read.remaining;
 };
 
@@ -110,45 +124,59 @@ describe('clocks five minutes apart', () => {
     ['Redis ahead', { gateway: -300, tenant: -300 }],
     ['the gateway ahead, the tenant behind', { gateway: 300, tenant: -300 }],
     ['the gateway behind, the tenant ahead', { gateway: -300, tenant: 300 }],
-  ])('%s: sign-in, bound tokens, limits, refreshes, timeouts and logout from Auth0 are as ever', async (_what, ahead) => {
-    const at = await start(ahead);
-    const { person } = at;
-    expect((await person.signIn('/auth/session')).json()).toMatchObject({ authenticated: true });
-    const full = await remaining(person);
-    for (let i = 0; i < 2; i += 1) expect((await person.call('GET', methods)).status).toBe(200);
-    // One may have come back by then on a machine that is slow.
-    expect([full - 2, full - 1]).toContain(await remaining(person));
-    const { expiresIn, idleExpiresIn } = (await person.call('GET', '/auth/session')).json() as Record<string, number>;
-    expect(expiresIn).toBeGreaterThan(259_200 - 120);
-    expect(expiresIn).toBeLessThanOrEqual(259_200);
-    expect(idleExpiresIn).toBeGreaterThan(86_400 - 120);
-    // A token that is good is not renewed; one that has ended is, once.
-    expect(await at.refreshes()).toEqual([]);
-    await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: 1 } });
-    const other = createPerson(at.origin, at.user);
-    await other.signIn('/auth/session');
-    await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: tokenSeconds } });
-    await sleep(1_100);
-    const answers = await Promise.all([1, 2].map(async () => other.call('GET', methods)));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-    expect((await at.refreshes()).map(({ status }) => status)).toEqual([200]);
+  ])(
+    '%s: sign-in, bound tokens, limits, refreshes, timeouts and logout from Auth0 are as ever',
+    async (_what, ahead) => {
+      const at = await start(ahead);
+      const { person } = at;
+      expect((await person.signIn('/auth/session')).json()).toMatchObject({ authenticated: true });
+      const full = await remaining(person);
+      for (let i = 0; i < 2; i += 1) expect((await person.call('GET', methods)).status).toBe(200);
+      // One may have come back by then on a machine that is slow.
+      expect([full - 2, full - 1]).toContain(await remaining(person));
+      const { expiresIn, idleExpiresIn } = (
+        await person.call('GET', '/auth/session')
+      ).json() as Record<string, number>;
+      expect(expiresIn).toBeGreaterThan(259_200 - 120);
+      expect(expiresIn).toBeLessThanOrEqual(259_200);
+      expect(idleExpiresIn).toBeGreaterThan(86_400 - 120);
+      // A token that is good is not renewed; one that has ended is, once.
+      expect(await at.refreshes()).toEqual([]);
+      await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: 1 } });
+      const other = createPerson(at.origin, at.user);
+      await other.signIn('/auth/session');
+      await at.control('PATCH', 'settings', { tokens: { accessTokenSeconds: tokenSeconds } });
+      await sleep(1_100);
+      const answers = await Promise.all([1, 2].map(async () => other.call('GET', methods)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect((await at.refreshes()).map(({ status }) => status)).toEqual([200]);
 
-    await at.control('POST', 'logout', { email: at.user.email });
-    expect(await until(async () => (await person.call('GET', '/auth/profile')).status === 401)).toBe(true);
-    const apart = ahead.tenant - ahead.gateway;
-    const said = at.gateway
-      .output()
-      .split('\n')
-      .find((line) => line.includes('clock_differs'));
-    if (apart === 0) expect(said).toBeUndefined();
-    else expect(Math.abs((JSON.parse(said ?? '{"seconds":0}') as { seconds: number }).seconds - apart)).toBeLessThanOrEqual(60);
-  });
+      await at.control('POST', 'logout', { email: at.user.email });
+      expect(
+        await until(async () => (await person.call('GET', '/auth/profile')).status === 401),
+      ).toBe(true);
+      const apart = ahead.tenant - ahead.gateway;
+      const said = at.gateway
+        .output()
+        .split('\n')
+        .find((line) => line.includes('clock_differs'));
+      if (apart === 0) expect(said).toBeUndefined();
+      else
+        expect(
+          Math.abs((JSON.parse(said ?? '{"seconds":0}') as { seconds: number }).seconds - apart),
+        ).toBeLessThanOrEqual(60);
+    },
+  );
 });
 
 test('a gateway hours ahead of Auth0 says at sign-in, and in its log, that the clocks are the reason', async () => {
   const at = await start(
     { gateway: 11 * 3_600, tenant: 0 },
-    { AUTH0_CLIENT_ASSERTION_SIGNING_KEY: '', AUTH0_CLIENT_SECRET: 'a-client-secret', AUTH0_DPOP: 'false' },
+    {
+      AUTH0_CLIENT_ASSERTION_SIGNING_KEY: '',
+      AUTH0_CLIENT_SECRET: 'a-client-secret',
+      AUTH0_DPOP: 'false',
+    },
   );
   const page = await at.person.signIn('/account');
   expect(page.status).toBe(400);

@@ -27,9 +27,43 @@ afterAll(async () => {
 });
 
 const targets = [
-  ...['//a#@b', '//a#@', '/a#b', '/#', '/auth/login#x', '/api/me/v1/factors#x', '//#', '//@#:x', '//[::#', '/?#', '/auth#@b'],
-  ...['http://[', 'http://a:99999/', 'http://a:b:c/', 'http://', 'x:', '?x', '*', '//', '///', '//a', '//a:99999', '/\\a#', '//%00#@'],
-  ...['/auth/%', '/auth/sessions/%E0%A4%A', '/%', '/api/me/%', '/api/me//', 'http://localhost/auth/session', 'http://x/#@b'],
+  ...[
+    '//a#@b',
+    '//a#@',
+    '/a#b',
+    '/#',
+    '/auth/login#x',
+    '/api/me/v1/factors#x',
+    '//#',
+    '//@#:x',
+    '//[::#',
+    '/?#',
+    '/auth#@b',
+  ],
+  ...[
+    'http://[',
+    'http://a:99999/',
+    'http://a:b:c/',
+    'http://',
+    'x:',
+    '?x',
+    '*',
+    '//',
+    '///',
+    '//a',
+    '//a:99999',
+    '/\\a#',
+    '//%00#@',
+  ],
+  ...[
+    '/auth/%',
+    '/auth/sessions/%E0%A4%A',
+    '/%',
+    '/api/me/%',
+    '/api/me//',
+    'http://localhost/auth/session',
+    'http://x/#@b',
+  ],
 ];
 
 describe('a request is answered in time', () => {
@@ -37,13 +71,20 @@ describe('a request is answered in time', () => {
     const asked = Array.from({ length: 500 }, (_, index) => targets[index % targets.length] ?? '');
     const answers = await Promise.all(
       asked.map(async (target) => {
-        const answer = await exchangeRaw(port, lines(`GET ${target} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close'));
+        const answer = await exchangeRaw(
+          port,
+          lines(`GET ${target} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close'),
+        );
         return { target, status: statusOf(answer) ?? 0, closed: answer.closed };
       }),
     );
     const wrong = answers.filter(({ status, closed }) => status < 200 || status >= 500 || !closed);
-    expect([...new Set(wrong.map(({ target, status }) => `${target} ${String(status)}`))]).toEqual([]);
-    expect(answers.filter(({ target }) => target === '//a#@b').map(({ status }) => status)).toContain(400);
+    expect([...new Set(wrong.map(({ target, status }) => `${target} ${String(status)}`))]).toEqual(
+      [],
+    );
+    expect(
+      answers.filter(({ target }) => target === '//a#@b').map(({ status }) => status),
+    ).toContain(400);
   });
 
   test.each([
@@ -51,7 +92,10 @@ describe('a request is answered in time', () => {
     ['/auth/password', 'application/json'],
   ])('when the body of %s does not come', async (path, type) => {
     const more = ['Sec-Fetch-Site: same-origin', `Content-Type: ${type}`, 'Content-Length: 100'];
-    const answer = await exchangeRaw(port, lines(`POST ${path} HTTP/1.1`, `Host: localhost:${port}`, ...more) + 'log');
+    const answer = await exchangeRaw(
+      port,
+      lines(`POST ${path} HTTP/1.1`, `Host: localhost:${port}`, ...more) + 'log',
+    );
     expect([statusOf(answer), answer.closed]).toEqual([408, true]);
     expect(answer.text).toContain('"code":"body_timeout"');
   });

@@ -15,7 +15,9 @@ beforeAll(async () => {
     res.setHeader('content-type', 'text/html').end(`dev ${req.url ?? ''}`);
   });
   await new Promise<void>((resolve) => dev.listen(0, '127.0.0.1', resolve));
-  world = await startWorld({ settings: { WEB_ORIGIN: `http://127.0.0.1:${(dev.address() as AddressInfo).port}` } });
+  world = await startWorld({
+    settings: { WEB_ORIGIN: `http://127.0.0.1:${(dev.address() as AddressInfo).port}` },
+  });
 });
 afterAll(async () => {
   await world.close();
@@ -74,8 +76,12 @@ describe('what crosses between a browser and the dev server', () => {
     await raw.close();
   });
   const ask = (first: string, ...more: string[]) =>
-    exchangeRaw(port, lines(`${first} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close', ...more));
-  const secret = 'Cookie: theme=dark; my_account_session=secret; __Host-my_account_session=secret; a=b';
+    exchangeRaw(
+      port,
+      lines(`${first} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close', ...more),
+    );
+  const secret =
+    'Cookie: theme=dark; my_account_session=secret; __Host-my_account_session=secret; a=b';
 
   test.each([
     ['GET', []],
@@ -97,11 +103,29 @@ describe('what crosses between a browser and the dev server', () => {
       'Authorization: Bearer secret',
       'Proxy-Authorization: secret',
     ];
-    await ask('GET /page', ...forged, 'X-HTTP-Method-Override: DELETE', 'RSC: 1', 'Accept: text/html', 'TE: trailers', 'Keep-Alive: 1');
+    await ask(
+      'GET /page',
+      ...forged,
+      'X-HTTP-Method-Override: DELETE',
+      'RSC: 1',
+      'Accept: text/html',
+      'TE: trailers',
+      'Keep-Alive: 1',
+    );
     expect(raw.requests).toHaveLength(1);
-    const names = [...(raw.requests[0] ?? '').matchAll(/^([\w-]+):/gm)].map(([, name]) => name?.toLowerCase());
+    const names = [...(raw.requests[0] ?? '').matchAll(/^([\w-]+):/gm)].map(([, name]) =>
+      name?.toLowerCase(),
+    );
     expect(names.toSorted()).toEqual(
-      ['accept', 'connection', 'host', 'rsc', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'].toSorted(),
+      [
+        'accept',
+        'connection',
+        'host',
+        'rsc',
+        'x-forwarded-for',
+        'x-forwarded-host',
+        'x-forwarded-proto',
+      ].toSorted(),
     );
     expect(raw.requests[0]).toMatch(new RegExp(`^host: ${new URL(raw.url).host}\r$`, 'm'));
     expect(raw.requests[0]).toMatch(new RegExp(`^x-forwarded-host: localhost:${port}\r$`, 'm'));
@@ -113,23 +137,40 @@ describe('what crosses between a browser and the dev server', () => {
     const chunked = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`;
     for (const method of ['DELETE', 'POST', 'PUT', 'PATCH']) {
       raw.requests.length = 0;
-      const head = lines(`${method} /page HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close', 'Transfer-Encoding: chunked');
+      const head = lines(
+        `${method} /page HTTP/1.1`,
+        `Host: localhost:${port}`,
+        'Connection: close',
+        'Transfer-Encoding: chunked',
+      );
       expect(statusOf(await exchangeRaw(port, head + chunked))).toBe(200);
       expect(raw.requests).toHaveLength(1);
       expect(raw.requests[0]).toMatch(/^transfer-encoding: chunked\r$/im);
     }
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
       raw.requests.length = 0;
-      const head = lines(`${method} /page HTTP/1.1`, `Host: localhost:${port}`, 'Transfer-Encoding: chunked');
+      const head = lines(
+        `${method} /page HTTP/1.1`,
+        `Host: localhost:${port}`,
+        'Transfer-Encoding: chunked',
+      );
       const answer = await exchangeRaw(port, head + chunked);
-      expect([method, statusOf(answer), answer.closed, raw.requests]).toEqual([method, 400, true, []]);
+      expect([method, statusOf(answer), answer.closed, raw.requests]).toEqual([
+        method,
+        400,
+        true,
+        [],
+      ]);
     }
   });
 
   test.each(['evil.example', 'localhost', '127.0.0.1', 'localhost.evil.example', ''])(
     'a request for the host "%s" is not passed on',
     async (host) => {
-      const answer = await exchangeRaw(port, lines('GET /src/secret.ts HTTP/1.1', `Host: ${host}`, 'Connection: close'));
+      const answer = await exchangeRaw(
+        port,
+        lines('GET /src/secret.ts HTTP/1.1', `Host: ${host}`, 'Connection: close'),
+      );
       expect(statusOf(answer)).toBe(421);
       expect(raw.requests).toEqual([]);
     },
@@ -138,11 +179,34 @@ describe('what crosses between a browser and the dev server', () => {
   test('no cookie of the gateway’s and no header of its own comes down', async () => {
     raw.answers(
       lines(
-        ...['HTTP/1.1 200 OK', 'Content-Length: 3', 'Connection: close, x-hop', 'X-Hop: 1', 'Keep-Alive: timeout=5'],
-        ...['Set-Cookie: theme=light; Path=/', 'Set-Cookie: my_account_session=planted', 'Set-Cookie: =my_account_session=planted'],
-        ...['Set-Cookie:  __Host-my_account_session =planted', 'Set-Cookie: __HOST-MY_ACCOUNT_x=planted', 'Set-Cookie: my_account_session'],
-        ...['Strict-Transport-Security: max-age=0', 'X-Frame-Options: ALLOWALL', 'X-Request-Id: planted', 'Clear-Site-Data: "*"'],
-        ...['Access-Control-Allow-Origin: *', 'Content-Security-Policy: script-src *', 'X-Content-Type-Options: planted'],
+        ...[
+          'HTTP/1.1 200 OK',
+          'Content-Length: 3',
+          'Connection: close, x-hop',
+          'X-Hop: 1',
+          'Keep-Alive: timeout=5',
+        ],
+        ...[
+          'Set-Cookie: theme=light; Path=/',
+          'Set-Cookie: my_account_session=planted',
+          'Set-Cookie: =my_account_session=planted',
+        ],
+        ...[
+          'Set-Cookie:  __Host-my_account_session =planted',
+          'Set-Cookie: __HOST-MY_ACCOUNT_x=planted',
+          'Set-Cookie: my_account_session',
+        ],
+        ...[
+          'Strict-Transport-Security: max-age=0',
+          'X-Frame-Options: ALLOWALL',
+          'X-Request-Id: planted',
+          'Clear-Site-Data: "*"',
+        ],
+        ...[
+          'Access-Control-Allow-Origin: *',
+          'Content-Security-Policy: script-src *',
+          'X-Content-Type-Options: planted',
+        ],
       ) + 'dev',
     );
     const { text } = await ask('GET /page');
@@ -150,12 +214,26 @@ describe('what crosses between a browser and the dev server', () => {
     expect(text.match(/^set-cookie:/gim)).toHaveLength(1);
     expect(text).toMatch(/^content-security-policy: script-src \*\r$/im);
     expect(text).toMatch(/^x-frame-options: DENY\r$/im);
-    expect(text).not.toMatch(/planted|max-age=0|ALLOWALL|clear-site|access-control|x-hop|timeout=5/i);
+    expect(text).not.toMatch(
+      /planted|max-age=0|ALLOWALL|clear-site|access-control|x-hop|timeout=5/i,
+    );
   });
 
   test.each([
-    ['status out of range', lines('HTTP/1.1 700 Odd', 'Content-Length: 90', 'Content-Encoding: gzip', 'Set-Cookie: a=planted') + 'x'],
-    ['two lengths', lines('HTTP/1.1 200 OK', 'Content-Length: 90', 'Content-Length: 3', 'Set-Cookie: a=planted') + 'dev'],
+    [
+      'status out of range',
+      lines(
+        'HTTP/1.1 700 Odd',
+        'Content-Length: 90',
+        'Content-Encoding: gzip',
+        'Set-Cookie: a=planted',
+      ) + 'x',
+    ],
+    [
+      'two lengths',
+      lines('HTTP/1.1 200 OK', 'Content-Length: 90', 'Content-Length: 3', 'Set-Cookie: a=planted') +
+        'dev',
+    ],
     ['nothing', ''],
   ])('a page of ours carries nothing of a broken answer: %s', async (_what, told) => {
     raw.answers(told);

@@ -19,7 +19,11 @@ const upstream = () => world.tenant.requests().filter(({ path }) => path.startsW
 test('with DPoP every token is bound to the key of its session, at the token endpoint and at the API, through a refresh', async () => {
   world = await startWorld({
     settings: roomy,
-    tenant: { my_account: { dpop: 'required' }, tokens: { accessTokenSeconds: 2 }, limits: { enforced: false } },
+    tenant: {
+      my_account: { dpop: 'required' },
+      tokens: { accessTokenSeconds: 2 },
+      limits: { enforced: false },
+    },
   });
   const person = world.person();
   await person.signIn();
@@ -31,7 +35,10 @@ test('with DPoP every token is bound to the key of its session, at the token end
 });
 
 test('a nonce the API asks for is answered once, with the same body, and used from then on', async () => {
-  world = await startWorld({ settings: roomy, tenant: { switches: { dpopNonceOnMyAccount: true }, limits: { enforced: false } } });
+  world = await startWorld({
+    settings: roomy,
+    tenant: { switches: { dpopNonceOnMyAccount: true }, limits: { enforced: false } },
+  });
   const person = world.person();
   await person.signIn();
   expect((await person.call('GET', methods)).status).toBe(200);
@@ -42,10 +49,19 @@ test('a nonce the API asks for is answered once, with the same body, and used fr
 });
 
 test('a nonce demanded of many at once signs nobody out and costs no refresh', async () => {
-  world = await startWorld({ settings: roomy, tenant: { switches: { dpopNonceOnMyAccount: true }, limits: { enforced: false } } });
+  world = await startWorld({
+    settings: roomy,
+    tenant: { switches: { dpopNonceOnMyAccount: true }, limits: { enforced: false } },
+  });
   const person = world.person();
   await person.signIn();
-  const answers = await Promise.all(Array.from({ length: 10 }, async () => person.call('GET', methods)));
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, async () => person.call('GET', methods)),
+  );
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
-  expect(world.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token')).toEqual([]);
+  expect(
+    world.tenant
+      .requests()
+      .filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token'),
+  ).toEqual([]);
 });

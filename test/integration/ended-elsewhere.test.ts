@@ -20,8 +20,10 @@ const revocations = (): number[] =>
     .requests()
     .filter(({ path }) => path === '/oauth/revoke')
     .map(({ status }) => status);
-const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
-const endOthers = async (person: Person): Promise<unknown> => (await person.call('DELETE', '/auth/sessions')).json();
+const profile = async (person: Person): Promise<number> =>
+  (await person.call('GET', '/auth/profile')).status;
+const endOthers = async (person: Person): Promise<unknown> =>
+  (await person.call('DELETE', '/auth/sessions')).json();
 
 describe.each([1, 2])('a session ended from another browser, on %i gateways', (gateways) => {
   test('is over at once; when its browser comes back its refresh token is revoked, once', async () => {
@@ -31,7 +33,9 @@ describe.each([1, 2])('a session ended from another browser, on %i gateways', (g
     await sleep(200);
     // Nobody can open it without the cookie of its browser.
     expect(revocations()).toEqual([]);
-    expect(await Promise.all([profile(there), profile(there), profile(there)])).toEqual([401, 401, 401]);
+    expect(await Promise.all([profile(there), profile(there), profile(there)])).toEqual([
+      401, 401, 401,
+    ]);
     expect(await until(() => revocations().length > 0)).toBe(true);
     expect(await profile(there)).toBe(401);
     await sleep(200);
@@ -39,17 +43,24 @@ describe.each([1, 2])('a session ended from another browser, on %i gateways', (g
     // It was that one's token and not that of the session that goes on, which has to refresh by now.
     await sleep(800);
     expect((await here.call('GET', methods)).status).toBe(200);
-    expect(await here.call('GET', '/auth/sessions').then((seen) => (seen.json() as { sessions: unknown[] }).sessions)).toHaveLength(1);
+    expect(
+      await here
+        .call('GET', '/auth/sessions')
+        .then((seen) => (seen.json() as { sessions: unknown[] }).sessions),
+    ).toHaveLength(1);
   });
 
   test('whose page is open has its refresh token revoked at once, however many tabs and gateways hold it', async () => {
     world = await startWorld({ gateways });
     const [here, there] = [await signedIn(), await signedIn()];
     const tabs: Told[] = [];
-    for (let i = 0; i < 4; i += 1) tabs.push(await hang(world.gateways[i % gateways]?.url ?? '', there));
+    for (let i = 0; i < 4; i += 1)
+      tabs.push(await hang(world.gateways[i % gateways]?.url ?? '', there));
     expect(tabs.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     await endOthers(here);
-    expect(await until(() => tabs.every(({ ended }) => ended) && revocations().length > 0)).toBe(true);
+    expect(await until(() => tabs.every(({ ended }) => ended) && revocations().length > 0)).toBe(
+      true,
+    );
     await sleep(200);
     expect(revocations()).toEqual([200]);
     for (const { text } of tabs) expect(text).toContain('event: ended');
@@ -75,7 +86,11 @@ test('a session ended by Auth0 has its refresh token revoked when its browser co
   world = await startWorld({ gateways: 2 });
   const person = await signedIn();
   const body = JSON.stringify({ email: world.user.email });
-  await fetch(`${world.tenant.url}/_control/logout`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  await fetch(`${world.tenant.url}/_control/logout`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
   world.tenant.faults.add({ path: '/oauth/revoke', times: 1, delayMs: 2_500 });
   expect(await profile(person)).toBe(401);
   expect(revocations()).toEqual([]);
@@ -85,7 +100,9 @@ test('a session ended by Auth0 has its refresh token revoked when its browser co
 test('one’s own session, ended from the list, ends with its refresh token', async () => {
   world = await startWorld();
   const person = await signedIn();
-  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as { sessions: { id: string }[] };
+  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as {
+    sessions: { id: string }[];
+  };
   expect((await person.call('DELETE', `/auth/sessions/${sessions[0]?.id ?? ''}`)).status).toBe(204);
   expect(await until(() => revocations().length > 0)).toBe(true);
   expect(revocations()).toEqual([200]);

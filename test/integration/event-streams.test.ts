@@ -21,12 +21,14 @@ const asked = async (...command: string[]): Promise<unknown> => {
   const [name = '', ...args] = command;
   return redis.command(name, ...args);
 };
-const livingOf = async (of: Fleet): Promise<boolean[]> => Promise.all(of.members.map(async ({ alive }) => alive()));
+const livingOf = async (of: Fleet): Promise<boolean[]> =>
+  Promise.all(of.members.map(async ({ alive }) => alive()));
 /** The one channel of events, once so many gateways hear it. */
 const channelOf = async (count: number): Promise<string> => {
   const heard = async (): Promise<string | undefined> => {
     const [channel] = (await asked('PUBSUB', 'CHANNELS', 'mab:events:*')) as string[];
-    const [, hearing] = channel === undefined ? [] : ((await asked('PUBSUB', 'NUMSUB', channel)) as unknown[]);
+    const [, hearing] =
+      channel === undefined ? [] : ((await asked('PUBSUB', 'NUMSUB', channel)) as unknown[]);
     return Number(hearing) === count ? channel : undefined;
   };
   expect(await until(async () => (await heard()) !== undefined, 20_000)).toBe(true);
@@ -132,11 +134,15 @@ test('connections that leave while Redis is slow keep no place: the user has a s
     const cookie = await person.jar.getCookieString(at);
     const leaving = Array.from({ length: 5 }, async () => {
       const headers = { cookie, 'sec-fetch-site': 'same-origin' };
-      await fetch(`${at}/auth/events`, { headers, signal: AbortSignal.timeout(250) }).catch(() => undefined);
+      await fetch(`${at}/auth/events`, { headers, signal: AbortSignal.timeout(250) }).catch(
+        () => undefined,
+      );
     });
     await Promise.all(leaving);
     fleet.redis.thaw();
-    expect(await until(async () => (await person.call('GET', '/auth/session')).status === 200)).toBe(true);
+    expect(
+      await until(async () => (await person.call('GET', '/auth/session')).status === 200),
+    ).toBe(true);
   }
   const tab = await hang(at, person);
   expect(tab).toMatchObject({ status: 200, ended: false });

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import { connect as connectHttp2, constants, createSecureServer, type Http2SecureServer } from 'node:http2';
+import {
+  connect as connectHttp2,
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+} from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,7 +25,18 @@ const settings = {
   AUTH0_SECRET: 'a secret of the tests that is long enough to seal with',
   APP_BASE_URL: 'http://localhost:3000',
 };
-const hostPaths = ['/', '/account', '/api', '/api/', '/api/orders', '/api/mean', '/auth', '/auth/other', '/authentic', '/auth/callbacks'];
+const hostPaths = [
+  '/',
+  '/account',
+  '/api',
+  '/api/',
+  '/api/orders',
+  '/api/mean',
+  '/auth',
+  '/auth/other',
+  '/authentic',
+  '/auth/callbacks',
+];
 const answer = (_req: unknown, res: Response): void => void res.set('X-Host', 'yes').send('host');
 const places: Record<string, (host: Express, gateway: Gateway) => void> = {
   first(host, { app }) {
@@ -54,13 +70,27 @@ describe.each(Object.keys(places))('mounted %s in an Express application', (plac
   test('the host’s own routes answer as if it were not there', async () => {
     for (const path of hostPaths) {
       const { status, text, headers } = await request(world.origin).get(path);
-      expect([path, status, text, headers['x-host'], headers['x-powered-by']]).toEqual([path, 200, 'host', 'yes', 'Express']);
-      expect(Object.keys(headers).filter((name) => /security|x-request-id|x-frame/.test(name))).toEqual([]);
+      expect([path, status, text, headers['x-host'], headers['x-powered-by']]).toEqual([
+        path,
+        200,
+        'host',
+        'yes',
+        'Express',
+      ]);
+      expect(
+        Object.keys(headers).filter((name) => /security|x-request-id|x-frame/.test(name)),
+      ).toEqual([]);
     }
   });
 
   test('an address that neither has is the host’s to answer', async () => {
-    for (const path of ['/nothing', '/api/nothing', '/auth/nothing', '/auth/password', '/auth/mfa/verify']) {
+    for (const path of [
+      '/nothing',
+      '/api/nothing',
+      '/auth/nothing',
+      '/auth/password',
+      '/auth/mfa/verify',
+    ]) {
       const { status, text } = await request(world.origin).get(path);
       expect([path, status, text.includes(`Cannot GET ${path}`)]).toEqual([path, 404, true]);
     }
@@ -72,7 +102,9 @@ describe.each(Object.keys(places))('mounted %s in an Express application', (plac
     const read = await person.call('GET', '/api/me/v1/authentication-methods');
     expect(read.status).toBe(200);
     expect(read.json()).toHaveProperty('authentication_methods');
-    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
     expect((await person.call('POST', '/auth/logout')).status).toBe(200);
     expect((await person.call('GET', '/api/me/v1/authentication-methods')).status).toBe(401);
   });
@@ -91,7 +123,8 @@ describe('a gateway', () => {
   }
   const pathsOf = (stack: readonly Layer[], under = ''): string[] =>
     stack.flatMap(({ route, handle }) => {
-      if (route === undefined) return 'stack' in handle ? pathsOf(handle.stack as Layer[], '/auth') : [];
+      if (route === undefined)
+        return 'stack' in handle ? pathsOf(handle.stack as Layer[], '/auth') : [];
       return [route.path].flat().map((path) => under + path);
     });
 
@@ -99,11 +132,26 @@ describe('a gateway', () => {
     const all = pathsOf(gateway.app.router.stack as Layer[]).map((path) =>
       path.replace('/auth/healthz', '/healthz').replace('/auth/readyz', '/readyz'),
     );
-    expect(all).toEqual(expect.arrayContaining(['/auth/login', '/auth/sessions/:id', '/healthz', '/auth/mfa/verify', '/auth/password']));
+    expect(all).toEqual(
+      expect.arrayContaining([
+        '/auth/login',
+        '/auth/sessions/:id',
+        '/healthz',
+        '/auth/mfa/verify',
+        '/auth/password',
+      ]),
+    );
     const host = express().use(gateway.app);
     host.use((_req, res) => void res.status(418).end());
     const missed: string[] = [];
-    for (const path of [...new Set(all), '/api/me', '/api/me/', '/api/me/v1/factors', '/AUTH/Login', '/auth/login/'])
+    for (const path of [
+      ...new Set(all),
+      '/api/me',
+      '/api/me/',
+      '/api/me/v1/factors',
+      '/AUTH/Login',
+      '/auth/login/',
+    ])
       if ((await request(host).options(path.replace(':id', 'x'))).status === 418) missed.push(path);
     expect(missed).toEqual([]);
   });
@@ -112,8 +160,15 @@ describe('a gateway', () => {
     for (const path of ['/nothing', '/api/nothing', '/auth/nothing', '/']) {
       const answer = await request(gateway.app).get(path);
       const { headers } = answer;
-      expect([path, answer.status, headers['content-type']]).toEqual([path, 404, 'application/problem+json; charset=utf-8']);
-      expect(answer.body).toMatchObject({ code: 'not_found', instance: `urn:uuid:${String(headers['x-request-id'])}` });
+      expect([path, answer.status, headers['content-type']]).toEqual([
+        path,
+        404,
+        'application/problem+json; charset=utf-8',
+      ]);
+      expect(answer.body).toMatchObject({
+        code: 'not_found',
+        instance: `urn:uuid:${String(headers['x-request-id'])}`,
+      });
       expect(headers['content-security-policy']).toContain("default-src 'none'");
     }
   });
@@ -134,7 +189,9 @@ describe('a gateway', () => {
     });
     expect((await request(server).get('/page')).text).toBe('host');
     expect(seen).toEqual([undefined, true, [], []]);
-    expect((await request(server).get('/auth/session')).body).toMatchObject({ authenticated: false });
+    expect((await request(server).get('/auth/session')).body).toMatchObject({
+      authenticated: false,
+    });
   });
 });
 
@@ -155,18 +212,28 @@ describe('with WEB_ROOT', () => {
     host.get('/other.js', (_req, res) => void res.send('host'));
     expect((await request(host).get('/index.html')).text).toBe('page');
     const other = await request(host).get('/other.js');
-    expect([other.text, Object.keys(other.headers).filter((name) => /^x-|security|policy/.test(name))]).toEqual(['host', []]);
+    expect([
+      other.text,
+      Object.keys(other.headers).filter((name) => /^x-|security|policy/.test(name)),
+    ]).toEqual(['host', []]);
     expect((await request(host).get('/api/nothing')).text).toContain('Cannot GET');
-    expect((await request(gateway.app).get('/auth/nothing').set('Sec-Fetch-Mode', 'navigate')).status).toBe(404);
+    expect(
+      (await request(gateway.app).get('/auth/nothing').set('Sec-Fetch-Mode', 'navigate')).status,
+    ).toBe(404);
   });
 
-  test.each(['navigate', 'cors'])('a page of ours carries nothing of the file that could not be sent: %s', async (mode) => {
-    const answer = await request(gateway.app).get('/index.html').set({ Range: 'bytes=900-', 'Sec-Fetch-Mode': mode });
-    expect(answer.status).toBe(400);
-    const names = ['etag', 'last-modified', 'content-range', 'accept-ranges'];
-    expect(Object.keys(answer.headers).filter((name) => names.includes(name))).toEqual([]);
-    expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
-  });
+  test.each(['navigate', 'cors'])(
+    'a page of ours carries nothing of the file that could not be sent: %s',
+    async (mode) => {
+      const answer = await request(gateway.app)
+        .get('/index.html')
+        .set({ Range: 'bytes=900-', 'Sec-Fetch-Mode': mode });
+      expect(answer.status).toBe(400);
+      const names = ['etag', 'last-modified', 'content-range', 'accept-ranges'];
+      expect(Object.keys(answer.headers).filter((name) => names.includes(name))).toEqual([]);
+      expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
+    },
+  );
 });
 
 describe('on an HTTP/2 server that falls back to HTTP/1', () => {
@@ -177,7 +244,11 @@ describe('on an HTTP/2 server that falls back to HTTP/1', () => {
     gateway = createGateway({ ...settings, APP_BASE_URL: 'https://localhost:3000' });
     server = createSecureServer({ ...certificate, allowHTTP1: true }, (req, res) => {
       // What Node's types do not say: the same listener is given requests of both kinds.
-      Reflect.apply(gateway.app, undefined, req.url.startsWith('/guest') ? [req, res, () => res.end('host')] : [req, res]);
+      Reflect.apply(
+        gateway.app,
+        undefined,
+        req.url.startsWith('/guest') ? [req, res, () => res.end('host')] : [req, res],
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
     port = (server.address() as AddressInfo).port;
@@ -212,7 +283,10 @@ describe('on an HTTP/2 server that falls back to HTTP/1', () => {
     session.destroy();
     expect(text).toBe('host');
     const status = await new Promise((resolve, reject) => {
-      requestHttps({ port, host: 'localhost', path: '/auth/session', ca: certificate.cert }, (res) => resolve(res.resume().statusCode))
+      requestHttps(
+        { port, host: 'localhost', path: '/auth/session', ca: certificate.cert },
+        (res) => resolve(res.resume().statusCode),
+      )
         .on('error', reject)
         .end();
     });

@@ -28,7 +28,11 @@ afterEach(async () => {
 });
 
 /** An application with a session of its own and this gateway in it, the gateway before or after that session. */
-const startHost = async (order: 'before' | 'after', options: Partial<SessionOptions> = {}, instead?: RequestHandler): Promise<Host> => {
+const startHost = async (
+  order: 'before' | 'after',
+  options: Partial<SessionOptions> = {},
+  instead?: RequestHandler,
+): Promise<Host> => {
   const port = await freePort();
   const origin = `http://localhost:${port}`;
   const tenant: Tenant = await startTenant({
@@ -49,7 +53,15 @@ const startHost = async (order: 'before' | 'after', options: Partial<SessionOpti
   });
   ends.push(() => gateway.close());
   const store = new MemoryStore();
-  const own = instead ?? session({ secret: 'a secret of the host', resave: false, saveUninitialized: false, store, ...options });
+  const own =
+    instead ??
+    session({
+      secret: 'a secret of the host',
+      resave: false,
+      saveUninitialized: false,
+      store,
+      ...options,
+    });
   const left: Host['left'] = [];
   const watch: RequestHandler = (req, res, next) => {
     // Before the host's own has run there is none.
@@ -75,12 +87,18 @@ const startHost = async (order: 'before' | 'after', options: Partial<SessionOpti
     else next();
   };
   const app: Express = express();
-  for (const part of order === 'after' ? [own, count, watch, mounted] : [watch, mounted, own, count]) app.use(part);
+  for (const part of order === 'after'
+    ? [own, count, watch, mounted]
+    : [watch, mounted, own, count])
+    app.use(part);
   app.get('/basket/:item', (req, res) => {
     req.session.basket = [...(req.session.basket ?? []), req.params.item];
     res.json(req.session.basket);
   });
-  app.get('/', (req, res) => void res.json({ basket: req.session.basket ?? [], visits: req.session.visits }));
+  app.get(
+    '/',
+    (req, res) => void res.json({ basket: req.session.basket ?? [], visits: req.session.visits }),
+  );
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve));
   ends.push(async () => {
@@ -95,64 +113,84 @@ const cookieNames = async ({ person, origin }: Host): Promise<string[]> =>
 const basketOf = async ({ person }: Host): Promise<{ basket: string[]; visits: number }> =>
   (await person.call('GET', '/')).json() as { basket: string[]; visits: number };
 
-describe.each(['before', 'after'] as const)('a gateway mounted %s the session of its host', (order) => {
-  test.each([
-    ['as its makers advise', {}],
-    ['that rolls and saves always', { rolling: true, resave: true, saveUninitialized: true, cookie: { maxAge: 600_000 } }],
-    ['that destroys what is unset', { unset: 'destroy' }],
-  ] as const)('%s: both sessions live through two sign-ins and a sign-out', async (_how, options) => {
-    const host = await startHost(order, options);
-    const { person } = host;
-    await person.visit('/basket/apple');
-    const { key, value } = (await person.jar.getCookies(host.origin)).find((each) => each.key === 'connect.sid') ?? {};
-    const id = decodeURIComponent(value ?? '');
-    expect(key).toBe('connect.sid');
+describe.each(['before', 'after'] as const)(
+  'a gateway mounted %s the session of its host',
+  (order) => {
+    test.each([
+      ['as its makers advise', {}],
+      [
+        'that rolls and saves always',
+        { rolling: true, resave: true, saveUninitialized: true, cookie: { maxAge: 600_000 } },
+      ],
+      ['that destroys what is unset', { unset: 'destroy' }],
+    ] as const)(
+      '%s: both sessions live through two sign-ins and a sign-out',
+      async (_how, options) => {
+        const host = await startHost(order, options);
+        const { person } = host;
+        await person.visit('/basket/apple');
+        const { key, value } =
+          (await person.jar.getCookies(host.origin)).find((each) => each.key === 'connect.sid') ??
+          {};
+        const id = decodeURIComponent(value ?? '');
+        expect(key).toBe('connect.sid');
 
-    expect((await person.signIn()).status).toBe(200);
-    expect((await person.call('GET', '/auth/profile')).status).toBe(200);
-    expect((await person.call('GET', '/api/me/v1/factors')).status).toBe(200);
-    await person.visit('/basket/pear');
-    expect((await person.signIn()).status).toBe(200);
-    expect((await basketOf(host)).basket).toEqual(['apple', 'pear']);
-    expect(await cookieNames(host)).toEqual(['connect.sid', 'my_account_session']);
+        expect((await person.signIn()).status).toBe(200);
+        expect((await person.call('GET', '/auth/profile')).status).toBe(200);
+        expect((await person.call('GET', '/api/me/v1/factors')).status).toBe(200);
+        await person.visit('/basket/pear');
+        expect((await person.signIn()).status).toBe(200);
+        expect((await basketOf(host)).basket).toEqual(['apple', 'pear']);
+        expect(await cookieNames(host)).toEqual(['connect.sid', 'my_account_session']);
 
-    expect((await person.call('POST', '/auth/logout')).status).toBe(200);
-    expect((await person.call('GET', '/auth/profile')).status).toBe(401);
-    const { basket, visits } = await basketOf(host);
-    expect(basket).toEqual(['apple', 'pear']);
-    // After: every request passed the host's session, the gateway's own among them, and each was saved.
-    expect(visits).toBeGreaterThan(order === 'after' ? 10 : 3);
-    const now = (await person.jar.getCookies(host.origin)).find((each) => each.key === 'connect.sid');
-    expect(decodeURIComponent(now?.value ?? '')).toBe(id);
-    const kept = await new Promise<object>((resolve) => {
-      host.store.all((_error, all) => {
-        resolve(all ?? {});
-      });
-    });
-    expect(Object.keys(kept)).toHaveLength(1);
-  });
+        expect((await person.call('POST', '/auth/logout')).status).toBe(200);
+        expect((await person.call('GET', '/auth/profile')).status).toBe(401);
+        const { basket, visits } = await basketOf(host);
+        expect(basket).toEqual(['apple', 'pear']);
+        // After: every request passed the host's session, the gateway's own among them, and each was saved.
+        expect(visits).toBeGreaterThan(order === 'after' ? 10 : 3);
+        const now = (await person.jar.getCookies(host.origin)).find(
+          (each) => each.key === 'connect.sid',
+        );
+        expect(decodeURIComponent(now?.value ?? '')).toBe(id);
+        const kept = await new Promise<object>((resolve) => {
+          host.store.all((_error, all) => {
+            resolve(all ?? {});
+          });
+        });
+        expect(Object.keys(kept)).toHaveLength(1);
+      },
+    );
 
-  test('does not write to a session that the host keeps behind an accessor', async () => {
-    const sealed: RequestHandler = (req, _res, next) => {
-      const set = (): void => {
-        throw new Error('the session of the host was set');
+    test('does not write to a session that the host keeps behind an accessor', async () => {
+      const sealed: RequestHandler = (req, _res, next) => {
+        const set = (): void => {
+          throw new Error('the session of the host was set');
+        };
+        Object.defineProperty(req, 'session', {
+          configurable: true,
+          enumerable: true,
+          get: () => ({ host: true }),
+          set,
+        });
+        next();
       };
-      Object.defineProperty(req, 'session', { configurable: true, enumerable: true, get: () => ({ host: true }), set });
-      next();
-    };
-    const { person } = await startHost(order, {}, sealed);
-    expect((await person.visit('/auth/login')).status).toBe(200);
-    await person.signIn();
-    expect((await person.call('GET', '/auth/profile')).status).toBe(200);
-  });
+      const { person } = await startHost(order, {}, sealed);
+      expect((await person.visit('/auth/login')).status).toBe(200);
+      await person.signIn();
+      expect((await person.call('GET', '/auth/profile')).status).toBe(200);
+    });
 
-  test('leaves session, sessionID and sessionStore of the host as they were on every answer', async () => {
-    const host = await startHost(order);
-    await host.person.visit('/basket/apple');
-    await host.person.signIn();
-    await host.person.call('POST', '/auth/logout');
-    const own = host.left.filter(({ path }) => path.startsWith('/auth/'));
-    expect(own.map(({ path }) => path)).toEqual(expect.arrayContaining(['/auth/login', '/auth/callback', '/auth/logout']));
-    expect(own.filter((each) => !each.session || !each.sameStore || !each.sameId)).toEqual([]);
-  });
-});
+    test('leaves session, sessionID and sessionStore of the host as they were on every answer', async () => {
+      const host = await startHost(order);
+      await host.person.visit('/basket/apple');
+      await host.person.signIn();
+      await host.person.call('POST', '/auth/logout');
+      const own = host.left.filter(({ path }) => path.startsWith('/auth/'));
+      expect(own.map(({ path }) => path)).toEqual(
+        expect.arrayContaining(['/auth/login', '/auth/callback', '/auth/logout']),
+      );
+      expect(own.filter((each) => !each.session || !each.sameStore || !each.sameId)).toEqual([]);
+    });
+  },
+);

@@ -24,7 +24,11 @@ beforeAll(async () => {
   world = await startWorld({
     gateways: 2,
     settings,
-    tenant: { tokens: { accessTokenSeconds: 10 }, limits: { enforced: false }, switches: { dpopNonceOnMyAccount: true } },
+    tenant: {
+      tokens: { accessTokenSeconds: 10 },
+      limits: { enforced: false },
+      switches: { dpopNonceOnMyAccount: true },
+    },
   });
   const made = world.tenant.users.add({ count: users, password: 'password-of-the-tests' });
   const queue = made.values();
@@ -43,10 +47,19 @@ afterAll(async () => world.close());
 test('200 users under nonce challenges, 401s, timeouts, broken connections and expiring tokens: no call with another user’s token, no answer to another', async () => {
   const since = world.tenant.requests().at(-1)?.id ?? 0;
   for (let i = 0; i < 12; i += 1) {
-    const unauthorized = { status: 401, headers: { 'www-authenticate': 'DPoP error="invalid_token"' }, body: { title: 'Unauthorized' } };
+    const unauthorized = {
+      status: 401,
+      headers: { 'www-authenticate': 'DPoP error="invalid_token"' },
+      body: { title: 'Unauthorized' },
+    };
     world.tenant.faults.add(
       { path: '/me/', times: 4, skip: 20 * i, ...unauthorized },
-      { path: '/me/', times: 3, skip: 20 * i + 5, reset: i % 2 === 0 ? 'before-headers' : 'mid-body' },
+      {
+        path: '/me/',
+        times: 3,
+        skip: 20 * i + 5,
+        reset: i % 2 === 0 ? 'before-headers' : 'mid-body',
+      },
       { path: '/me/', times: 2, skip: 20 * i + 9, delayMs: 6_000 },
       { path: '/oauth/token', times: 1, skip: 10 * i, delayMs: 300 },
     );
@@ -79,19 +92,26 @@ test('200 users under nonce challenges, 401s, timeouts, broken connections and e
   expect(wrong).toEqual([]);
   const seen = world.tenant.requests(since).filter(({ path }) => path.startsWith('/me/'));
   const crossings = seen.filter(
-    ({ headers, token }) => token !== undefined && !String(headers['accept']).endsWith(`x-marker/${encodeURIComponent(token.sub ?? '')}`),
+    ({ headers, token }) =>
+      token !== undefined &&
+      !String(headers['accept']).endsWith(`x-marker/${encodeURIComponent(token.sub ?? '')}`),
   );
   expect(crossings.slice(0, 3)).toEqual([]);
   // It was tried: most calls succeeded, and every kind of trouble happened.
   expect(statuses.get(200) ?? 0).toBeGreaterThan((users * calls) / 2);
   expect(seen.filter(({ status }) => status === 401).length).toBeGreaterThan(20);
-  expect(seen.filter(({ token }) => token?.scheme !== undefined && token.scheme !== 'DPoP')).toEqual([]);
+  expect(
+    seen.filter(({ token }) => token?.scheme !== undefined && token.scheme !== 'DPoP'),
+  ).toEqual([]);
 });
 
 test('whoever is still signed in is themselves, and nobody was signed out by trouble on the way', async () => {
   const states = await Promise.all(
     people.map(async ({ person, sub }) => {
-      const state = (await person.call('GET', '/auth/session')).json() as { authenticated: boolean; user?: { sub: string } };
+      const state = (await person.call('GET', '/auth/session')).json() as {
+        authenticated: boolean;
+        user?: { sub: string };
+      };
       return state.authenticated && state.user?.sub === sub;
     }),
   );

@@ -53,14 +53,17 @@ test('50 users, 20 parallel calls each, tokens expiring on the way: every call r
       wrong.push(`status ${answer.status}`);
       return;
     }
-    const [first] = (answer.json() as { authentication_methods: { identity_user_id?: string }[] }).authentication_methods;
-    if (first?.identity_user_id !== undefined && first.identity_user_id !== sub) wrong.push('another user answered');
+    const [first] = (answer.json() as { authentication_methods: { identity_user_id?: string }[] })
+      .authentication_methods;
+    if (first?.identity_user_id !== undefined && first.identity_user_id !== sub)
+      wrong.push('another user answered');
   };
   // A hundred in all at the same time: more would only wait for each other.
   const round = async (each: number): Promise<void> => {
     const turns = people.values();
     const work = async (): Promise<void> => {
-      for (const one of turns) await Promise.all(Array.from({ length: each }, async () => call(one)));
+      for (const one of turns)
+        await Promise.all(Array.from({ length: each }, async () => call(one)));
     };
     await Promise.all(Array.from({ length: 5 }, work));
   };
@@ -71,15 +74,22 @@ test('50 users, 20 parallel calls each, tokens expiring on the way: every call r
   const seen = world.tenant.requests(since).filter(({ path }) => path.startsWith('/me/'));
   // What the browser wrote into Accept says whose request it was, whatever token it came with.
   const crossings = seen.filter(
-    ({ headers, token }) => !String(headers['accept']).endsWith(`x-marker/${encodeURIComponent(token?.sub ?? '')}`),
+    ({ headers, token }) =>
+      !String(headers['accept']).endsWith(`x-marker/${encodeURIComponent(token?.sub ?? '')}`),
   );
   expect(seen.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(users);
   expect(crossings.slice(0, 3)).toEqual([]);
-  const refreshed = world.tenant.requests(since).filter(({ path, status }) => path === '/oauth/token' && status === 200);
+  const refreshed = world.tenant
+    .requests(since)
+    .filter(({ path, status }) => path === '/oauth/token' && status === 200);
   expect(refreshed.length).toBeGreaterThanOrEqual(users);
 });
 
 test('nobody was signed out by it', async () => {
-  const states = await Promise.all(people.map(async ({ person }) => (await person.call('GET', '/auth/session')).json()));
-  expect(states.filter((state) => !(state as { authenticated: boolean }).authenticated)).toEqual([]);
+  const states = await Promise.all(
+    people.map(async ({ person }) => (await person.call('GET', '/auth/session')).json()),
+  );
+  expect(states.filter((state) => !(state as { authenticated: boolean }).authenticated)).toEqual(
+    [],
+  );
 });

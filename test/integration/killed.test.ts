@@ -57,7 +57,13 @@ const scene = async (leewaySeconds = 0, more: Record<string, string> = {}): Prom
     control: true,
     tokens: { accessTokenSeconds: 2, refreshLeewaySeconds: leewaySeconds },
     limits: { enforced: false },
-    clients: [{ client_id: 'killed', client_secret: 'a-client-secret', callbacks: [`${front.url}/auth/callback`] }],
+    clients: [
+      {
+        client_id: 'killed',
+        client_secret: 'a-client-secret',
+        callbacks: [`${front.url}/auth/callback`],
+      },
+    ],
   });
   parts = { front, tenant, redis };
   const settings = {
@@ -109,13 +115,21 @@ const scene = async (leewaySeconds = 0, more: Record<string, string> = {}): Prom
       await ended;
     },
     refused: () =>
-      tenant.requests().filter(({ parameters, status }) => parameters?.['grant_type'] === 'refresh_token' && status === 403).length,
-    refreshes: () => tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token').length,
+      tenant
+        .requests()
+        .filter(
+          ({ parameters, status }) =>
+            parameters?.['grant_type'] === 'refresh_token' && status === 403,
+        ).length,
+    refreshes: () =>
+      tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token')
+        .length,
   };
 };
 
 /** The request that was under way when its gateway died: the browser sees a broken connection. */
-const underWay = (person: Person): Promise<unknown> => person.call('GET', methods).catch(() => 'broken');
+const underWay = (person: Person): Promise<unknown> =>
+  person.call('GET', methods).catch(() => 'broken');
 
 /**
  * After a loss the next requests are told to come back later while the new token might still be brought, then the session is signed out clearly; the

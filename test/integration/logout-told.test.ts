@@ -38,14 +38,22 @@ afterEach(async () => {
 const form = (named: 'session' | 'sub'): void => {
   const backchannel_logout_uri = `http://127.0.0.1:${(catcher.address() as AddressInfo).port}/`;
   world.tenant.configure({
-    clients: world.tenant.settings().clients.map((client) => ({ ...client, backchannel_logout_uri, backchannel_logout_form: named })),
+    clients: world.tenant.settings().clients.map((client) => ({
+      ...client,
+      backchannel_logout_uri,
+      backchannel_logout_form: named,
+    })),
   });
 };
 /** The logout tokens of the user's sessions at the tenant, which end with it. */
 const tokens = async (): Promise<string[]> => {
   caught = [];
   const body = JSON.stringify({ email: world.user.email });
-  await fetch(`${world.tenant.url}/_control/logout`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  await fetch(`${world.tenant.url}/_control/logout`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
   return caught;
 };
 const tell = async (token = ''): Promise<number> =>
@@ -59,7 +67,8 @@ const signedIn = async (): Promise<Person> => {
   await person.signIn();
   return person;
 };
-const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
+const profile = async (person: Person): Promise<number> =>
+  (await person.call('GET', '/auth/profile')).status;
 
 test('a sid ends its own session and no other of the user, once; told again on either gateway the token is refused', async () => {
   const [first, second] = [await signedIn(), await signedIn()];
@@ -85,7 +94,9 @@ test('a sub alone ends all sessions of the user, and signing in again revives no
 
 test('a session that had ended here is told as done; one never known here is refused', async () => {
   const person = await signedIn();
-  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as { sessions: { id: string }[] };
+  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as {
+    sessions: { id: string }[];
+  };
   expect((await person.call('DELETE', `/auth/sessions/${sessions[0]?.id ?? ''}`)).status).toBe(204);
   expect(await tell((await tokens())[0])).toBe(200);
   // As after every logout from here: the way leads on to Auth0, which tells its applications, this one too.
@@ -96,7 +107,8 @@ test('a session that had ended here is told as done; one never known here is ref
   await world.redis?.stop();
   await world.redis?.start();
   expect(await tell((await tokens())[0])).toBeGreaterThanOrEqual(400);
-  for (let i = 0; i < 600 && (await fetch(`${world.origin}/readyz`)).status !== 200; i += 1) await new Promise((go) => setTimeout(go, 100));
+  for (let i = 0; i < 600 && (await fetch(`${world.origin}/readyz`)).status !== 200; i += 1)
+    await new Promise((go) => setTimeout(go, 100));
   await person.signIn();
   const [known] = await tokens();
   await world.redis?.stop();
@@ -131,24 +143,30 @@ test.each([
   ['before a session named by its sid has ended', 'session', ['evalsha', 'eval']],
   ['when all have ended and the list is to be cleared', 'sub', ['hdel']],
   ['when all have ended and the token is to be marked', 'sub', ['set']],
-] as const)('a logout that breaks off %s is refused, and done when it is told again; then never more', async (_when, named, commands) => {
-  const person = await signedIn();
-  form(named);
-  const [token] = await tokens();
-  const admin = createRedis({ url: world.redis?.url ?? '', keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
-  try {
-    await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `-${command}`));
-    expect([await tell(token), await tell(token)]).toEqual([503, 503]);
-    await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `+${command}`));
-  } finally {
-    await admin.close();
-  }
-  expect(await tell(token)).toBe(200);
-  expect(await profile(person)).toBe(401);
-  await person.signIn();
-  expect([await tell(token), await tell(token)]).toEqual([400, 400]);
-  expect(await profile(person)).toBe(200);
-});
+] as const)(
+  'a logout that breaks off %s is refused, and done when it is told again; then never more',
+  async (_when, named, commands) => {
+    const person = await signedIn();
+    form(named);
+    const [token] = await tokens();
+    const admin = createRedis(
+      { url: world.redis?.url ?? '', keyPrefix: '' },
+      { info: () => undefined, warn: () => undefined },
+    );
+    try {
+      await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `-${command}`));
+      expect([await tell(token), await tell(token)]).toEqual([503, 503]);
+      await admin.command('ACL', 'SETUSER', 'default', ...commands.map((command) => `+${command}`));
+    } finally {
+      await admin.close();
+    }
+    expect(await tell(token)).toBe(200);
+    expect(await profile(person)).toBe(401);
+    await person.signIn();
+    expect([await tell(token), await tell(token)]).toEqual([400, 400]);
+    expect(await profile(person)).toBe(200);
+  },
+);
 
 test('a token told ten times at once counts once', async () => {
   await signedIn();
@@ -160,7 +178,10 @@ test('a token told ten times at once counts once', async () => {
 test('a user with a thousand sessions is signed out of all of them, and nobody else of any', async () => {
   const person = await signedIn();
   const { sub } = (await person.call('GET', '/auth/profile')).json() as { sub: string };
-  const redis = createRedis({ url: world.redis?.url ?? '' }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url: world.redis?.url ?? '' },
+    { info: () => undefined, warn: () => undefined },
+  );
   try {
     const store = createRedisStore(redis);
     const sessions = createSessions({
@@ -178,14 +199,19 @@ test('a user with a thousand sessions is signed out of all of them, and nobody e
       return cookie;
     };
     const alive = async (cookies: string[]): Promise<number> =>
-      (await Promise.all(cookies.map(async (cookie) => sessions.find(readTicket(cookie), false)))).filter((each) => each !== undefined)
-        .length;
+      (
+        await Promise.all(cookies.map(async (cookie) => sessions.find(readTicket(cookie), false)))
+      ).filter((each) => each !== undefined).length;
     const theirs = await Promise.all(Array.from({ length: 1_000 }, async () => begin(sub)));
-    const others = await Promise.all(Array.from({ length: 100 }, async (_, i) => begin(`auth0|other-${String(i)}`)));
+    const others = await Promise.all(
+      Array.from({ length: 100 }, async (_, i) => begin(`auth0|other-${String(i)}`)),
+    );
     form('sub');
     const [token] = await tokens();
     expect(await tell(token)).toBe(200);
-    expect([await alive(theirs), await alive(others), await profile(person)]).toEqual([0, 100, 401]);
+    expect([await alive(theirs), await alive(others), await profile(person)]).toEqual([
+      0, 100, 401,
+    ]);
   } finally {
     await redis.close();
   }

@@ -14,9 +14,11 @@ const signedIn = async (): Promise<Person> => {
   await person.signIn();
   return person;
 };
-const profile = async (person: Person): Promise<number> => (await person.call('GET', '/auth/profile')).status;
+const profile = async (person: Person): Promise<number> =>
+  (await person.call('GET', '/auth/profile')).status;
 /** Whether the tenant still knows the browser: then it sends it back without a form. */
-const knownAtTenant = async (person: Person): Promise<boolean> => new URL((await person.visit('/auth/login')).url).origin === world.origin;
+const knownAtTenant = async (person: Person): Promise<boolean> =>
+  new URL((await person.visit('/auth/login')).url).origin === world.origin;
 
 test('signing out ends the session, clears cookie and caches, revokes the refresh token and leaves by way of Auth0, which asks nothing', async () => {
   world = await startWorld({ gateways: 2 });
@@ -26,12 +28,18 @@ test('signing out ends the session, clears cookie and caches, revokes the refres
   expect(answer.status).toBe(303);
   expect(answer.headers.get('clear-site-data')).toBe('"cache", "storage"');
   expect(answer.headers.get('cache-control')).toBe('no-store');
-  expect(answer.headers.getSetCookie().join()).toMatch(/my_account_session=;.*Expires=Thu, 01 Jan 1970/);
+  expect(answer.headers.getSetCookie().join()).toMatch(
+    /my_account_session=;.*Expires=Thu, 01 Jan 1970/,
+  );
   expect(await person.jar.getCookieString(world.origin)).not.toContain('my_account_session');
   expect((await fetch(`${world.origin}/auth/profile`, { headers: { cookie } })).status).toBe(401);
 
   const target = new URL(answer.headers.get('location') ?? '');
-  const { id_token_hint: hint = '', logout_hint: sid, ...rest } = Object.fromEntries(target.searchParams);
+  const {
+    id_token_hint: hint = '',
+    logout_hint: sid,
+    ...rest
+  } = Object.fromEntries(target.searchParams);
   expect(target.origin + target.pathname).toBe(`${world.tenant.url}/oidc/logout`);
   expect(decodeJwt(hint)).toMatchObject({ iss: world.tenant.issuer, aud: 'world', sid });
   expect(sid).toBeTruthy();
@@ -52,19 +60,26 @@ test('a script gets the address to go to, and a second time is as good as the fi
   const person = await signedIn();
   const first = await person.call('POST', '/auth/logout');
   expect([first.status, first.headers.get('clear-site-data')]).toEqual([200, '"cache", "storage"']);
-  expect((first.json() as { logoutUrl: string }).logoutUrl).toMatch(/\/oidc\/logout\?.*id_token_hint=/);
+  expect((first.json() as { logoutUrl: string }).logoutUrl).toMatch(
+    /\/oidc\/logout\?.*id_token_hint=/,
+  );
   const second = (await person.call('POST', '/auth/logout')).json() as { logoutUrl: string };
   expect(second.logoutUrl).toContain('client_id=world');
   expect(second.logoutUrl).not.toContain('id_token_hint');
 });
 
 test('where discovery names no logout endpoint the way is /v2/logout, and it ends the session there', async () => {
-  world = await startWorld({ tenant: { oidc_logout: { rp_logout_end_session_endpoint_discovery: false } } });
+  world = await startWorld({
+    tenant: { oidc_logout: { rp_logout_end_session_endpoint_discovery: false } },
+  });
   const person = await signedIn();
   const { logoutUrl } = (await person.call('POST', '/auth/logout')).json() as { logoutUrl: string };
   const target = new URL(logoutUrl);
   expect(target.origin + target.pathname).toBe(`${world.tenant.url}/v2/logout`);
-  expect(Object.fromEntries(target.searchParams)).toEqual({ client_id: 'world', returnTo: `${world.origin}/` });
+  expect(Object.fromEntries(target.searchParams)).toEqual({
+    client_id: 'world',
+    returnTo: `${world.origin}/`,
+  });
   expect((await person.visit(logoutUrl)).url).toBe(`${world.origin}/`);
   expect(await knownAtTenant(person)).toBe(false);
 });

@@ -26,7 +26,9 @@ describe('with ME_AT_ROOT', () => {
     expect([short.status, short.text, bare.text]).toEqual([200, long.text, long.text]);
     expect(world.tenant.requests().filter(({ path }) => path.startsWith('/me/'))).toHaveLength(1);
     const body = { type: 'recovery-code' };
-    expect((await person.call('POST', '/me/v1/authentication-methods', body)).json()).toMatchObject({ code: 'step_up_required' });
+    expect((await person.call('POST', '/me/v1/authentication-methods', body)).json()).toMatchObject(
+      { code: 'step_up_required' },
+    );
     const foreign = { 'sec-fetch-site': 'cross-site' };
     expect((await person.call('GET', '/me/v1/factors', undefined, foreign)).json()).toMatchObject({
       code: 'cross_site_request',

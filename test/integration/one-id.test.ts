@@ -56,23 +56,26 @@ test('so is a failure of its own: problem, every log line of the request, the ca
   expect(lines.length).toBeGreaterThan(1);
 });
 
-test.each(['off', 'on'])('a sign-in names its request at Auth0, with pushed requests %s', async (pushed) => {
-  const { lines, log } = keeper();
-  world = await startWorld({ log, settings: { AUTH0_PUSHED_AUTHORIZATION_REQUESTS: pushed } });
-  const person = world.person();
-  const shown = await person.visit('/auth/login', { stopAt: `${world.tenant.url}/authorize` });
-  const id = new URL(shown.url).searchParams.get('correlation_id');
-  const back = await person.answerForms(await person.visit(shown.url));
-  expect(back.url.startsWith(world.origin)).toBe(true);
-  expect(id).toMatch(uuid);
-  expect(lines.map((line) => line['requestId'])).toContain(id);
-  expect(atTenant('/authorize')[0]).toBe(id);
-  // The exchange of the code belongs to the request of the callback, and so does what is logged of it.
-  const [exchanged] = atTenant('/oauth/token');
-  const signedIn = lines.find((line) => line['event'] === 'login');
-  expect([exchanged, signedIn?.['requestId']]).toEqual([exchanged, exchanged]);
-  expect(exchanged).toMatch(uuid);
-});
+test.each(['off', 'on'])(
+  'a sign-in names its request at Auth0, with pushed requests %s',
+  async (pushed) => {
+    const { lines, log } = keeper();
+    world = await startWorld({ log, settings: { AUTH0_PUSHED_AUTHORIZATION_REQUESTS: pushed } });
+    const person = world.person();
+    const shown = await person.visit('/auth/login', { stopAt: `${world.tenant.url}/authorize` });
+    const id = new URL(shown.url).searchParams.get('correlation_id');
+    const back = await person.answerForms(await person.visit(shown.url));
+    expect(back.url.startsWith(world.origin)).toBe(true);
+    expect(id).toMatch(uuid);
+    expect(lines.map((line) => line['requestId'])).toContain(id);
+    expect(atTenant('/authorize')[0]).toBe(id);
+    // The exchange of the code belongs to the request of the callback, and so does what is logged of it.
+    const [exchanged] = atTenant('/oauth/token');
+    const signedIn = lines.find((line) => line['event'] === 'login');
+    expect([exchanged, signedIn?.['requestId']]).toEqual([exchanged, exchanged]);
+    expect(exchanged).toMatch(uuid);
+  },
+);
 
 test.each([
   ['x-request-id', theirs],
@@ -95,15 +98,20 @@ test.each([
   ['nothing', ''],
 ])('an id with %s is not taken, even of a trusted proxy', async (_what, id) => {
   world = await startWorld({ settings: { TRUST_PROXY: 'loopback' } });
-  const answer = await world.person().call('GET', '/auth/profile', undefined, { 'x-request-id': id });
+  const answer = await world
+    .person()
+    .call('GET', '/auth/profile', undefined, { 'x-request-id': id });
   expect(answer.headers.get('x-request-id')).toMatch(uuid);
 });
 
-test.each(['x-request-id', 'x-correlation-id'])('nobody else chooses it: %s of a browser', async (name) => {
-  world = await startWorld();
-  const person = world.person();
-  await person.signIn();
-  const answer = await person.call('GET', '/api/me/v1/factors', undefined, { [name]: theirs });
-  expect(answer.headers.get('x-request-id')).toMatch(uuid);
-  expect(JSON.stringify(world.tenant.requests())).not.toContain(theirs);
-});
+test.each(['x-request-id', 'x-correlation-id'])(
+  'nobody else chooses it: %s of a browser',
+  async (name) => {
+    world = await startWorld();
+    const person = world.person();
+    await person.signIn();
+    const answer = await person.call('GET', '/api/me/v1/factors', undefined, { [name]: theirs });
+    expect(answer.headers.get('x-request-id')).toMatch(uuid);
+    expect(JSON.stringify(world.tenant.requests())).not.toContain(theirs);
+  },
+);

@@ -18,7 +18,10 @@ const open = async (settings: Record<string, string>): Promise<void> => {
   world = await startWorld({ redis: true, settings: { AUTH0_SCOPE: scope, ...settings } });
   // The gateway's own numbers are what is looked at.
   world.tenant.configure({ limits: { enforced: false } });
-  redis = createRedis({ url: world.redis?.url ?? '' }, { info: () => undefined, warn: () => undefined });
+  redis = createRedis(
+    { url: world.redis?.url ?? '' },
+    { info: () => undefined, warn: () => undefined },
+  );
 };
 const shut = async (): Promise<void> => {
   await redis.close();
@@ -27,7 +30,10 @@ const shut = async (): Promise<void> => {
 
 /** Script calls that Redis has answered. */
 const trips = async (): Promise<number> =>
-  Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0);
+  Number(
+    /cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ??
+      0,
+  );
 /** What this many trips are counted as. */
 const counted = async (work: () => Promise<unknown>): Promise<number> => {
   const before = await trips();
@@ -35,14 +41,22 @@ const counted = async (work: () => Promise<unknown>): Promise<number> => {
   return (await trips()) - before;
 };
 const remaining = async (): Promise<number> => {
-  const status = (await person.call('GET', '/auth/session')).json() as { quota: { authentication_methods_read: { remaining: number } } };
+  const status = (await person.call('GET', '/auth/session')).json() as {
+    quota: { authentication_methods_read: { remaining: number } };
+  };
   return status.quota.authentication_methods_read.remaining;
 };
 let times = 0;
 const anew = (): string => `${list}?nr=${++times}`;
 
 describe('one who came a moment ago', () => {
-  beforeAll(async () => open({ AUTH0_PLAN: 'enterprise', RATE_LIMIT_USER_READ: '40', RATE_LIMIT_USER_FACTORS_READ: '40' }));
+  beforeAll(async () =>
+    open({
+      AUTH0_PLAN: 'enterprise',
+      RATE_LIMIT_USER_READ: '40',
+      RATE_LIMIT_USER_FACTORS_READ: '40',
+    }),
+  );
   afterAll(shut);
   beforeEach(async () => {
     person = world.person();
@@ -84,10 +98,14 @@ describe('one who came a moment ago', () => {
   test('is told what is wrong as anybody would be, and no place stays taken', async () => {
     const before = await remaining();
     const foreign = await person.call('GET', anew(), undefined, { 'sec-fetch-site': 'cross-site' });
-    expect([foreign.status, (foreign.json() as { code: string }).code]).toEqual([403, 'cross_site_request']);
+    expect([foreign.status, (foreign.json() as { code: string }).code]).toEqual([
+      403,
+      'cross_site_request',
+    ]);
     expect((await person.call('GET', '/api/me/v1/nothing')).status).toBe(404);
     expect((await person.call('GET', '/api/me/v1/connected-accounts/accounts')).status).toBe(403);
-    for (let i = 0; i < 3; i++) expect((await person.call('GET', anew(), { a: 'body' })).status).toBe(400);
+    for (let i = 0; i < 3; i++)
+      expect((await person.call('GET', anew(), { a: 'body' })).status).toBe(400);
     await sleep(50);
     expect(await remaining()).toBeGreaterThanOrEqual(before);
   });
@@ -123,7 +141,9 @@ describe('a flood', () => {
         expect(answer.status).toBe(429);
         expect((answer.json() as { code: string }).code).toBe('rate_limited');
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(10);
-        expect(answer.headers.get('ratelimit')).toMatch(/^"authentication_methods_read";r=0;t=\d+$/);
+        expect(answer.headers.get('ratelimit')).toMatch(
+          /^"authentication_methods_read";r=0;t=\d+$/,
+        );
         expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
         expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
       }
@@ -161,7 +181,8 @@ describe('a flood', () => {
           if (text.split('HTTP/1.1 ').length > 12) resolve();
         });
       });
-      const request = () => `GET ${anew()} HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nCookie: ${cookie}\r\n\r\n`;
+      const request = () =>
+        `GET ${anew()} HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nCookie: ${cookie}\r\n\r\n`;
       // All arrive in one turn.
       socket.write(Array.from({ length: 12 }, request).join(''));
       await answered;
@@ -181,8 +202,12 @@ describe('a flood', () => {
       const { text } = (await metrics?.expose()) ?? { text: '' };
       const of = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? 0);
       return [
-        of(/_budget_decisions_total\{bucket="authentication_methods_read",decision="refused_user"\} (\d+)/),
-        of(/_count\{method="GET",route="\/api\/me\/v1\/authentication-methods",status="429"\} (\d+)/),
+        of(
+          /_budget_decisions_total\{bucket="authentication_methods_read",decision="refused_user"\} (\d+)/,
+        ),
+        of(
+          /_count\{method="GET",route="\/api\/me\/v1\/authentication-methods",status="429"\} (\d+)/,
+        ),
       ];
     };
     const before = await lines();

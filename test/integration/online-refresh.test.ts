@@ -29,13 +29,17 @@ const refreshes = () =>
     .filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token')
     .map(({ status }) => status);
 /** The API takes the token no longer, so the next call needs another one. */
-const refuseToken = () => world.tenant.faults.add({ path: '/me/', times: 1, status: 401, body: {} });
+const refuseToken = () =>
+  world.tenant.faults.add({ path: '/me/', times: 1, status: 401, body: {} });
 
 test('online_access is asked for in the place of offline_access, and one token serves again and again', async () => {
   const person = await begin();
   const [asked] = world.tenant.requests().filter(({ path }) => path === '/authorize');
   const scopes = String(asked?.query['scope']).split(' ');
-  expect([scopes.includes('online_access'), scopes.includes('offline_access')]).toEqual([true, false]);
+  expect([scopes.includes('online_access'), scopes.includes('offline_access')]).toEqual([
+    true,
+    false,
+  ]);
   for (const times of [1, 2, 3]) {
     refuseToken();
     expect((await person.call('GET', methods)).status).toBe(200);

@@ -23,7 +23,14 @@ test('wrong settings: one message with every problem and its mend, exit code 1, 
   });
   const { code, output } = await ended;
   expect(code).toBe(1);
-  for (const name of ['AUTH0_DOMAIN', 'AUTH0_CLIENT_ID', 'AUTH0_CLIENT_SECRET', 'AUTH0_SECRET', 'APP_BASE_URL', 'AUTH0_PLAN'])
+  for (const name of [
+    'AUTH0_DOMAIN',
+    'AUTH0_CLIENT_ID',
+    'AUTH0_CLIENT_SECRET',
+    'AUTH0_SECRET',
+    'APP_BASE_URL',
+    'AUTH0_PLAN',
+  ])
     expect(output).toContain(`  - ${name} `);
   expect(output).not.toMatch(/\bat .*\.ts:\d+/);
   expect(await reaches(`http://localhost:${port}/healthz`)).toBe(false);
@@ -48,7 +55,9 @@ test('the demo is ready with one line of JSON, answers health and metrics, and e
   });
   expect((await fetch(`${demo.ready.gateway}/healthz`)).status).toBe(200);
   expect((await fetch(`${demo.ready.admin}/readyz`)).status).toBe(200);
-  expect(await (await fetch(`${demo.ready.admin}/metrics`)).text()).toContain('my_account_budget_decisions_total');
+  expect(await (await fetch(`${demo.ready.admin}/metrics`)).text()).toContain(
+    'my_account_budget_decisions_total',
+  );
   expect((await fetch(`${demo.ready.gateway}/metrics`)).status).toBe(404);
   expect(await demo.stop()).toBe(0);
   expect(await reaches(`${demo.ready.gateway}/healthz`)).toBe(false);

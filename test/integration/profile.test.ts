@@ -56,21 +56,30 @@ test('what is kept follows a change: the whole profile is not asked for again, a
 });
 
 test('where the tenant has not enabled it, its 404 comes through and nobody is signed out', async () => {
-  world = await startWorld({ settings: { AUTH0_SCOPE }, tenant: { my_account: { profile: false } } });
+  world = await startWorld({
+    settings: { AUTH0_SCOPE },
+    tenant: { my_account: { profile: false } },
+  });
   const person = world.person();
   await person.signIn();
   const answer = await person.call('GET', path);
-  expect([answer.status, answer.json()]).toMatchObject([404, { type: expect.stringContaining('A0E-404-0001') as unknown }]);
+  expect([answer.status, answer.json()]).toMatchObject([
+    404,
+    { type: expect.stringContaining('A0E-404-0001') as unknown },
+  ]);
   expect((await person.call('GET', '/auth/profile')).status).toBe(200);
 });
 
-test.each(['/consents', '/consents/cns_0', '/organizations'])('%s is planned at Auth0 and denied here', async (planned) => {
-  world = await startWorld();
-  const person = world.person();
-  await person.signIn();
-  const refused = await person.call('GET', `/api/me/v1${planned}`);
-  expect([refused.status, refused.json()]).toMatchObject([404, { code: 'operation_not_found' }]);
-  const asked = await person.visit('/auth/step-up?scope=read:me:consents&returnTo=/');
-  expect(asked.status).toBe(400);
-  expect(world.tenant.requests().filter(({ path: seen }) => seen.startsWith('/me/'))).toEqual([]);
-});
+test.each(['/consents', '/consents/cns_0', '/organizations'])(
+  '%s is planned at Auth0 and denied here',
+  async (planned) => {
+    world = await startWorld();
+    const person = world.person();
+    await person.signIn();
+    const refused = await person.call('GET', `/api/me/v1${planned}`);
+    expect([refused.status, refused.json()]).toMatchObject([404, { code: 'operation_not_found' }]);
+    const asked = await person.visit('/auth/step-up?scope=read:me:consents&returnTo=/');
+    expect(asked.status).toBe(400);
+    expect(world.tenant.requests().filter(({ path: seen }) => seen.startsWith('/me/'))).toEqual([]);
+  },
+);

@@ -14,11 +14,17 @@ beforeAll(async () => {
 afterAll(async () => world.close());
 
 const listReads = (): number =>
-  world.tenant.requests().filter(({ method, path }) => method === 'GET' && path.startsWith('/me/v1/authentication-methods')).length;
+  world.tenant
+    .requests()
+    .filter(
+      ({ method, path }) => method === 'GET' && path.startsWith('/me/v1/authentication-methods'),
+    ).length;
 const ids = async (): Promise<string[]> => {
   const answer = await person.call('GET', list);
   expect(answer.status).toBe(200);
-  return (answer.json() as { authentication_methods: { id: string }[] }).authentication_methods.map(({ id }) => id);
+  return (answer.json() as { authentication_methods: { id: string }[] }).authentication_methods.map(
+    ({ id }) => id,
+  );
 };
 
 test('ten page loads over two gateways cost one read', async () => {
@@ -27,13 +33,21 @@ test('ten page loads over two gateways cost one read', async () => {
 });
 
 test('adding, seeing, renaming and removing a method with reloads in between: the list is right every time, and no read is spent on it', async () => {
-  const scope = ['create', 'update', 'delete'].map((verb) => `${verb}:me:authentication_methods`).join('+');
+  const scope = ['create', 'update', 'delete']
+    .map((verb) => `${verb}:me:authentication_methods`)
+    .join('+');
   // The session that follows a step-up goes on with what was kept for the one before.
   await person.answerForms(await person.visit(`/auth/step-up?scope=${scope}&returnTo=/`));
   const before = await ids();
-  const begun = (await person.call('POST', list, { type: 'totp' })).json() as Record<string, string>;
+  const begun = (await person.call('POST', list, { type: 'totp' })).json() as Record<
+    string,
+    string
+  >;
   const own = `${list}/${encodeURIComponent(begun['id'] ?? '')}`;
-  const proof = { auth_session: begun['auth_session'], otp_code: codeOf(begun['manual_input_code'] ?? '') };
+  const proof = {
+    auth_session: begun['auth_session'],
+    otp_code: codeOf(begun['manual_input_code'] ?? ''),
+  };
   expect((await person.call('POST', `${own}/verify`, proof)).status).toBe(201);
   expect(await ids()).toEqual([...before, begun['id']]);
   expect((await person.call('PATCH', own, { name: 'On my phone' })).status).toBe(200);
@@ -58,7 +72,9 @@ test('one who had to wait for a place gives it back when another gateway has bro
     const answers = await Promise.all([somebody.call('GET', list), somebody.call('GET', list)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
-    const reads = narrow.tenant.requests().filter(({ method, path }) => method === 'GET' && path.startsWith('/me/v1/'));
+    const reads = narrow.tenant
+      .requests()
+      .filter(({ method, path }) => method === 'GET' && path.startsWith('/me/v1/'));
     expect(reads).toHaveLength(1);
     const { quota } = (await somebody.call('GET', '/auth/session')).json() as {
       quota: { authentication_methods_read: { remaining: number } };

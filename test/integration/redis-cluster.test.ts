@@ -22,7 +22,11 @@ const roomy = {
   RATE_LIMIT_TENANT_READ: '10000',
   RATE_LIMIT_TENANT_FACTORS_READ: '10000',
 };
-const begin = async (replicas: boolean, settings: Record<string, string> = {}, accessTokenSeconds = 86_400): Promise<World> => {
+const begin = async (
+  replicas: boolean,
+  settings: Record<string, string> = {},
+  accessTokenSeconds = 86_400,
+): Promise<World> => {
   lab = await startCluster({ replicas });
   world = await startWorld({
     gateways: 2,
@@ -30,14 +34,25 @@ const begin = async (replicas: boolean, settings: Record<string, string> = {}, a
     tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds } },
   });
   const { gateways } = world;
-  expect(await until(async () => (await Promise.all(gateways.map(async ({ gateway }) => gateway.ready()))).every(Boolean))).toBe(true);
+  expect(
+    await until(async () =>
+      (await Promise.all(gateways.map(async ({ gateway }) => gateway.ready()))).every(Boolean),
+    ),
+  ).toBe(true);
   return world;
 };
 
 /** Follows the event stream of a page and answers what it has heard so far. */
-const listen = async ({ origin }: World, person: Person, leaving: AbortSignal): Promise<() => string> => {
+const listen = async (
+  { origin }: World,
+  person: Person,
+  leaving: AbortSignal,
+): Promise<() => string> => {
   const cookie = await person.jar.getCookieString(origin);
-  const stream = await fetch(`${origin}/auth/events`, { headers: { cookie, 'x-csrf': '1' }, signal: leaving });
+  const stream = await fetch(`${origin}/auth/events`, {
+    headers: { cookie, 'x-csrf': '1' },
+    signal: leaving,
+  });
   let heard = '';
   void (async () => {
     for await (const chunk of stream.body ?? []) heard += Buffer.from(chunk).toString();
@@ -46,7 +61,12 @@ const listen = async ({ origin }: World, person: Person, leaving: AbortSignal): 
 };
 
 /** Sends a write, confirming that it is oneself where the gateway asks for it. */
-const confirmed = async (person: Person, method: string, path: string, body?: object): ReturnType<Person['call']> => {
+const confirmed = async (
+  person: Person,
+  method: string,
+  path: string,
+  body?: object,
+): ReturnType<Person['call']> => {
   const asked = await person.call(method, path, body);
   if (asked.status !== 403) return asked;
   const { stepUpUrl } = asked.json() as { stepUpUrl: string };
@@ -54,60 +74,76 @@ const confirmed = async (person: Person, method: string, path: string, body?: ob
   return person.call(method, path, body);
 };
 
-test.each(['0', '30'])('on a Cluster everything a user does works, with answers kept for %s s', async (keep) => {
-  const at = await begin(false, { READ_KEEP_SECONDS: keep });
-  const [person, other] = [at.person(), at.person()];
-  await person.signIn();
-  await other.signIn();
-  const leaving = new AbortController();
-  const heard = await listen(at, other, leaving.signal);
-  const list = async (): Promise<{ id: string; name?: string }[]> => {
-    const answer = await person.call('GET', methods);
-    expect(answer.status).toBe(200);
-    return (answer.json() as { authentication_methods: { id: string; name?: string }[] }).authentication_methods;
-  };
-  const before = (await list()).length;
+test.each(['0', '30'])(
+  'on a Cluster everything a user does works, with answers kept for %s s',
+  async (keep) => {
+    const at = await begin(false, { READ_KEEP_SECONDS: keep });
+    const [person, other] = [at.person(), at.person()];
+    await person.signIn();
+    await other.signIn();
+    const leaving = new AbortController();
+    const heard = await listen(at, other, leaving.signal);
+    const list = async (): Promise<{ id: string; name?: string }[]> => {
+      const answer = await person.call('GET', methods);
+      expect(answer.status).toBe(200);
+      return (answer.json() as { authentication_methods: { id: string; name?: string }[] })
+        .authentication_methods;
+    };
+    const before = (await list()).length;
 
-  const begun = await confirmed(person, 'POST', methods, { type: 'totp' });
-  expect(begun.status).toBe(202);
-  const { id = '', auth_session, manual_input_code } = begun.json() as Record<string, string>;
-  const path = `${methods}/${encodeURIComponent(id)}`;
-  const verified = await person.call('POST', `${path}/verify`, { auth_session, otp_code: codeOf(manual_input_code ?? '') });
-  expect(verified.status).toBe(201);
-  expect(await list()).toHaveLength(before + 1);
-  const added = (verified.json() as { id: string }).id;
-  const own = `${methods}/${encodeURIComponent(added)}`;
-  expect((await confirmed(person, 'PATCH', own, { name: 'the one in the drawer' })).status).toBe(200);
-  expect((await list()).find((each) => each.id === added)).toMatchObject({ name: 'the one in the drawer' });
-  expect((await confirmed(person, 'DELETE', own)).status).toBe(204);
-  expect(await list()).toHaveLength(before);
-  // Told to a page on whichever gateway.
-  expect(await until(() => heard().includes('event: method_changed'))).toBe(true);
+    const begun = await confirmed(person, 'POST', methods, { type: 'totp' });
+    expect(begun.status).toBe(202);
+    const { id = '', auth_session, manual_input_code } = begun.json() as Record<string, string>;
+    const path = `${methods}/${encodeURIComponent(id)}`;
+    const verified = await person.call('POST', `${path}/verify`, {
+      auth_session,
+      otp_code: codeOf(manual_input_code ?? ''),
+    });
+    expect(verified.status).toBe(201);
+    expect(await list()).toHaveLength(before + 1);
+    const added = (verified.json() as { id: string }).id;
+    const own = `${methods}/${encodeURIComponent(added)}`;
+    expect((await confirmed(person, 'PATCH', own, { name: 'the one in the drawer' })).status).toBe(
+      200,
+    );
+    expect((await list()).find((each) => each.id === added)).toMatchObject({
+      name: 'the one in the drawer',
+    });
+    expect((await confirmed(person, 'DELETE', own)).status).toBe(204);
+    expect(await list()).toHaveLength(before);
+    // Told to a page on whichever gateway.
+    expect(await until(() => heard().includes('event: method_changed'))).toBe(true);
 
-  const { sessions } = (await person.call('GET', '/auth/sessions')).json() as { sessions: { id: string; current: boolean }[] };
-  expect(sessions).toHaveLength(2);
-  const theirs = sessions.find(({ current }) => !current);
-  expect((await person.call('DELETE', `/auth/sessions/${theirs?.id ?? ''}`)).status).toBe(204);
-  expect((await other.call('GET', '/auth/profile')).status).toBe(401);
-  expect(await until(() => heard().includes('event: ended'))).toBe(true);
-  leaving.abort();
+    const { sessions } = (await person.call('GET', '/auth/sessions')).json() as {
+      sessions: { id: string; current: boolean }[];
+    };
+    expect(sessions).toHaveLength(2);
+    const theirs = sessions.find(({ current }) => !current);
+    expect((await person.call('DELETE', `/auth/sessions/${theirs?.id ?? ''}`)).status).toBe(204);
+    expect((await other.call('GET', '/auth/profile')).status).toBe(401);
+    expect(await until(() => heard().includes('event: ended'))).toBe(true);
+    leaving.abort();
 
-  await other.signIn();
-  expect(((await person.call('DELETE', '/auth/sessions')).json() as { ended: number }).ended).toBe(1);
-  await other.signIn();
-  await fetch(`${at.tenant.url}/_control/logout`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email: at.user.email }),
-  });
-  const gone = async (who: Person): Promise<boolean> => (await who.call('GET', '/auth/profile')).status === 401;
-  expect(await until(async () => (await gone(person)) && (await gone(other)))).toBe(true);
+    await other.signIn();
+    expect(
+      ((await person.call('DELETE', '/auth/sessions')).json() as { ended: number }).ended,
+    ).toBe(1);
+    await other.signIn();
+    await fetch(`${at.tenant.url}/_control/logout`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: at.user.email }),
+    });
+    const gone = async (who: Person): Promise<boolean> =>
+      (await who.call('GET', '/auth/profile')).status === 401;
+    expect(await until(async () => (await gone(person)) && (await gone(other)))).toBe(true);
 
-  await person.signIn();
-  const cookie = await person.jar.getCookieString(at.origin);
-  expect((await person.visit('/auth/logout')).url).toBe(`${at.origin}/`);
-  expect((await fetch(`${at.origin}/auth/profile`, { headers: { cookie } })).status).toBe(401);
-});
+    await person.signIn();
+    const cookie = await person.jar.getCookieString(at.origin);
+    expect((await person.visit('/auth/logout')).url).toBe(`${at.origin}/`);
+    expect((await fetch(`${at.origin}/auth/profile`, { headers: { cookie } })).status).toBe(401);
+  },
+);
 
 test('on a Cluster an expired token is refreshed once for 20 requests on two gateways', async () => {
   const at = await begin(false, { READ_KEEP_SECONDS: '0' }, 3);
@@ -115,9 +151,13 @@ test('on a Cluster an expired token is refreshed once for 20 requests on two gat
   await person.signIn();
   await sleep(3_100);
   at.tenant.configure({ tokens: { accessTokenSeconds: 600 } });
-  const answers = await Promise.all(Array.from({ length: 20 }, async () => person.call('GET', methods)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async () => person.call('GET', methods)),
+  );
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-  expect(at.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token')).toHaveLength(1);
+  expect(
+    at.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token'),
+  ).toHaveLength(1);
 });
 
 test.each([
@@ -135,7 +175,9 @@ test.each([
       const person = at.person();
       await person.signIn();
       for (const [index, node] of nodes.entries()) {
-        for (const key of ((await node.ask('KEYS', 'mab:session:*')) as string[]).filter((each) => !known.has(each))) {
+        for (const key of ((await node.ask('KEYS', 'mab:session:*')) as string[]).filter(
+          (each) => !known.has(each),
+        )) {
           known.add(key);
           homes.set(index, [...(homes.get(index) ?? []), person]);
         }
@@ -149,8 +191,12 @@ test.each([
 
     // What was written a moment ago has reached the replica, as it would have in any second but the last.
     const copied = async (): Promise<boolean> => {
-      const [, all = ''] = /master_repl_offset:(\d+)/.exec(String(await nodes[1]?.ask('INFO', 'replication'))) ?? [];
-      const [, copy = ''] = /slave0:[^\r]*state=online,offset=(\d+)/.exec(String(await nodes[1]?.ask('INFO', 'replication'))) ?? [];
+      const [, all = ''] =
+        /master_repl_offset:(\d+)/.exec(String(await nodes[1]?.ask('INFO', 'replication'))) ?? [];
+      const [, copy = ''] =
+        /slave0:[^\r]*state=online,offset=(\d+)/.exec(
+          String(await nodes[1]?.ask('INFO', 'replication')),
+        ) ?? [];
       return copy !== '' && Number(copy) >= Number(all);
     };
     if (replicas) expect(await until(copied)).toBe(true);
@@ -170,7 +216,8 @@ test.each([
     expect(seen).toContain(503);
     expect(seen.filter((status) => status !== 503 && status !== 200)).toEqual([]);
     if (!replicas) await nodes[1]?.start();
-    const answersAgain = async (): Promise<boolean> => [200, 401].includes((await hit.call('GET', methods)).status);
+    const answersAgain = async (): Promise<boolean> =>
+      [200, 401].includes((await hit.call('GET', methods)).status);
     expect(await until(answersAgain)).toBe(true);
     // Its data went with the node where nobody had a copy: then it is a sign-in.
     expect((await hit.call('GET', methods)).status).toBe(replicas ? 200 : 401);

@@ -15,7 +15,10 @@ afterEach(async () => {
 });
 
 const methods = '/api/me/v1/authentication-methods';
-const begin = async (accessTokenSeconds: number, settings: Record<string, string> = {}): Promise<World> => {
+const begin = async (
+  accessTokenSeconds: number,
+  settings: Record<string, string> = {},
+): Promise<World> => {
   lab = await startSentinels();
   world = await startWorld({
     gateways: 2,
@@ -30,10 +33,15 @@ const begin = async (accessTokenSeconds: number, settings: Record<string, string
     tenant: { limits: { enforced: false }, tokens: { accessTokenSeconds } },
   });
   const { gateways } = world;
-  expect(await until(async () => (await Promise.all(gateways.map(async ({ gateway }) => gateway.ready()))).every(Boolean))).toBe(true);
+  expect(
+    await until(async () =>
+      (await Promise.all(gateways.map(async ({ gateway }) => gateway.ready()))).every(Boolean),
+    ),
+  ).toBe(true);
   return world;
 };
-const exchanges = ({ tenant }: World) => tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
+const exchanges = ({ tenant }: World) =>
+  tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
 
 /** What a user may see while nobody answers for Redis: the answer, or "come again" with the cookie left alone; neither after a long wait. */
 const asPromised = (answer: Seen): void => {
@@ -50,7 +58,9 @@ test.each(['0', '30'])(
     const at = await begin(86_400, { READ_KEEP_SECONDS: keep });
     const people = [at.person(), at.person(), at.person()];
     for (const person of people) await person.signIn();
-    const cookies = await Promise.all(people.map(async ({ jar }) => jar.getCookieString(at.origin)));
+    const cookies = await Promise.all(
+      people.map(async ({ jar }) => jar.getCookieString(at.origin)),
+    );
     let away = 0;
     let over = false;
     const use = async (person: Person): Promise<void> => {
@@ -64,13 +74,18 @@ test.each(['0', '30'])(
     const using = Promise.all(people.map(use));
     await sleep(300);
     await lab?.primary.stop();
-    const promoted = await until(async () => /role:master/.test(String(await lab?.replica.ask('INFO', 'replication'))));
+    const promoted = await until(async () =>
+      /role:master/.test(String(await lab?.replica.ask('INFO', 'replication'))),
+    );
     expect(promoted).toBe(true);
     // From here it is the gateways' turn: both find the new primary by themselves.
     const served = async (): Promise<boolean> => {
       // Two calls may both meet the gateway that was the first to find it: others take turns as well.
       const ready = await Promise.all(at.gateways.map(async ({ gateway }) => gateway.ready()));
-      const answers = [await people[0]?.call('GET', methods), await people[0]?.call('GET', methods)];
+      const answers = [
+        await people[0]?.call('GET', methods),
+        await people[0]?.call('GET', methods),
+      ];
       return ready.every(Boolean) && answers.every((answer) => answer?.status === 200);
     };
     expect(await until(served)).toBe(true);
@@ -78,7 +93,8 @@ test.each(['0', '30'])(
     await using;
     expect(away).toBeGreaterThan(0);
     for (const [index, person] of people.entries()) {
-      for (const _gateway of at.gateways) expect((await person.call('GET', methods)).status).toBe(200);
+      for (const _gateway of at.gateways)
+        expect((await person.call('GET', methods)).status).toBe(200);
       expect(await person.jar.getCookieString(at.origin)).toBe(cookies[index]);
     }
     // And what has to be written is written to the new primary.
@@ -93,7 +109,9 @@ test('the primary dies while a refresh is under way: the token is spent once, th
   await sleep(4_100);
   at.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 700 });
   const underWay = person.call('GET', methods);
-  expect(await until(() => exchanges(at).length === 1 || at.tenant.faults.list().length === 0)).toBe(true);
+  expect(
+    await until(() => exchanges(at).length === 1 || at.tenant.faults.list().length === 0),
+  ).toBe(true);
   await lab?.primary.stop();
   asPromised(await underWay);
   let after = await person.call('GET', methods);

@@ -16,7 +16,8 @@ afterEach(async () => {
 
 const methods = '/api/me/v1/authentication-methods';
 const told: string[] = [];
-const tell = (fields: object, message: string): void => void told.push(`${JSON.stringify(fields)} ${message}`);
+const tell = (fields: object, message: string): void =>
+  void told.push(`${JSON.stringify(fields)} ${message}`);
 const log = { debug: tell, info: tell, warn: tell, error: tell };
 
 const begin = async (flags: string[], settings: Record<string, string> = {}): Promise<World> => {
@@ -38,7 +39,10 @@ const begin = async (flags: string[], settings: Record<string, string> = {}): Pr
 };
 /** Sets the memory Redis may have: a single byte is less than it holds, so it is full at once. */
 const memory = async (bytes: number): Promise<void> => {
-  const redis = createRedis({ url: server?.url ?? '' }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url: server?.url ?? '' },
+    { info: () => undefined, warn: () => undefined },
+  );
   await redis.command('CONFIG', 'SET', 'maxmemory', bytes);
   await redis.close();
 };
@@ -48,12 +52,17 @@ const scope =
 test.each(['0', '30'])(
   'Redis full (noeviction, answers kept %s s): whoever is signed in reads, writes, refreshes and signs out; a sign-in is told to wait and is finished by a reload',
   async (keep) => {
-    const at = await begin(['--maxmemory-policy', 'noeviction'], { READ_KEEP_SECONDS: keep, AUTH0_SCOPE: scope });
+    const at = await begin(['--maxmemory-policy', 'noeviction'], {
+      READ_KEEP_SECONDS: keep,
+      AUTH0_SCOPE: scope,
+    });
     const [person, leaving, newcomer] = [at.person(), at.person(), at.person()];
     await person.signIn();
     await leaving.signIn();
     expect((await person.call('GET', methods)).status).toBe(200);
-    const callback = await newcomer.visit('/auth/login?returnTo=/account', { stopAt: `${at.tenant.url}/u/login` });
+    const callback = await newcomer.visit('/auth/login?returnTo=/account', {
+      stopAt: `${at.tenant.url}/u/login`,
+    });
     const form = await newcomer.visit(callback.url);
     await memory(1);
 
@@ -64,12 +73,18 @@ test.each(['0', '30'])(
     for (let i = 0; i < 2; i += 1) {
       await sleep(3_100);
       const fresh = { 'cache-control': 'no-cache' };
-      const answers = await Promise.all([1, 2, 3, 4].map(async () => person.call('GET', methods, undefined, fresh)));
+      const answers = await Promise.all(
+        [1, 2, 3, 4].map(async () => person.call('GET', methods, undefined, fresh)),
+      );
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     }
-    const refreshed = at.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
+    const refreshed = at.tenant
+      .requests()
+      .filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
     expect(refreshed.map(({ status }) => status)).toEqual([200, 200]);
-    expect((await person.call('POST', '/auth/session')).json()).toMatchObject({ authenticated: true });
+    expect((await person.call('POST', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
     expect((await person.call('GET', '/auth/sessions')).status).toBe(200);
     expect((await leaving.call('POST', '/auth/logout')).status).toBe(200);
     expect((await leaving.call('GET', '/auth/profile')).status).toBe(401);
@@ -85,7 +100,11 @@ test.each(['0', '30'])(
     expect(refused.headers.get('content-type')).toContain('text/html');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(refused.text).toContain('<a href="/auth/login?returnTo=%2Faccount">');
-    expect(at.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'authorization_code')).toHaveLength(2);
+    expect(
+      at.tenant
+        .requests()
+        .filter(({ parameters }) => parameters?.['grant_type'] === 'authorization_code'),
+    ).toHaveLength(2);
     expect(told.join('\n')).toContain('Redis is full');
     await memory(0);
     const reloaded = await newcomer.visit(refused.url);
@@ -96,7 +115,9 @@ test.each(['0', '30'])(
 
 test('Redis full under a policy that evicts: it is warned of at start, and whose session was evicted signs in again, without an error', async () => {
   const at = await begin(['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru']);
-  expect(await until(() => told.some((line) => line.includes('maxmemory-policy is allkeys-lru')))).toBe(true);
+  expect(
+    await until(() => told.some((line) => line.includes('maxmemory-policy is allkeys-lru'))),
+  ).toBe(true);
   const person = at.person();
   await person.signIn();
   await memory(1);
@@ -105,7 +126,10 @@ test('Redis full under a policy that evicts: it is warned of at start, and whose
   expect(await until(async () => (await person.call('GET', methods)).status === 401)).toBe(true);
   await memory(64 * 1024 * 1024);
   const answer = await person.call('GET', methods);
-  expect(answer.json()).toMatchObject({ code: 'login_required', loginUrl: expect.stringContaining('/auth/login') });
+  expect(answer.json()).toMatchObject({
+    code: 'login_required',
+    loginUrl: expect.stringContaining('/auth/login'),
+  });
   expect((await person.signIn('/account')).url).toBe(`${at.origin}/account`);
   expect((await person.call('GET', methods)).status).toBe(200);
 });

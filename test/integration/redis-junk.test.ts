@@ -17,7 +17,14 @@ afterEach(async () => {
   await world.close();
 });
 
-const kinds = ['another type', 'a short text', 'long noise', 'bytes of zero', 'numbers that are none', 'numbers without end'] as const;
+const kinds = [
+  'another type',
+  'a short text',
+  'long noise',
+  'bytes of zero',
+  'numbers that are none',
+  'numbers without end',
+] as const;
 type Kind = (typeof kinds)[number];
 const bytes: Partial<Record<Kind, Buffer>> = {
   'a short text': Buffer.from('x'),
@@ -35,12 +42,17 @@ const spoil = async (key: string, kind: Kind): Promise<void> => {
     await redis.command('DEL', key);
     await redis.command(type === 'list' ? 'SET' : 'RPUSH', key, 'junk');
   } else if (type === 'hash') {
-    for (const field of (await redis.command('HKEYS', key)) as string[]) await redis.command('HSET', key, field, value);
+    for (const field of (await redis.command('HKEYS', key)) as string[])
+      await redis.command('HSET', key, field, value);
     await redis.command('HSET', key, value, value);
   } else if (key.endsWith(':tenant')) {
     // Only with its end in place is it read at all.
     const epoch = String(await redis.command('GETRANGE', key, 120, -1));
-    await redis.command('SET', key, Buffer.concat([value, value, Buffer.from(epoch)]).subarray(-120 - epoch.length));
+    await redis.command(
+      'SET',
+      key,
+      Buffer.concat([value, value, Buffer.from(epoch)]).subarray(-120 - epoch.length),
+    );
   } else if (type === 'zset') await redis.command('ZADD', key, Number.MAX_SAFE_INTEGER, value);
   else await redis.command('SET', key, value, 'KEEPTTL');
 };
@@ -75,7 +87,14 @@ test.each(kinds)(
     await person.signIn();
     await ask(person);
     const keys = ((await redis.command('KEYS', '*')) as string[]).sort();
-    for (const part of ['mab:session:', 'mab:user:', 'mab:sid:', 'mab:kept:', '}:tenant:', '}:user:'])
+    for (const part of [
+      'mab:session:',
+      'mab:user:',
+      'mab:sid:',
+      'mab:kept:',
+      '}:tenant:',
+      '}:user:',
+    ])
       expect(keys.some((key) => key.includes(part)) ? part : keys).toBe(part);
     const wrong: string[] = [];
     for (const key of keys) {

@@ -36,7 +36,9 @@ describe('Redis as it is run', () => {
     const redis = connect(lab.url);
     await redis.command('SET', 'kept', 'yes');
     await lab.primary.stop();
-    expect(await until(async () => (await redis.command('SET', 'after', 'yes')) === 'OK')).toBe(true);
+    expect(await until(async () => (await redis.command('SET', 'after', 'yes')) === 'OK')).toBe(
+      true,
+    );
     expect(await redis.command('GET', 'kept')).toBe('yes');
   });
 
@@ -47,7 +49,12 @@ describe('Redis as it is run', () => {
     expect(await redis.opened(60_000)).toBe(true);
     for (let turn = 0; turn < 20; turn++) await redis.command('SET', `key ${String(turn)}`, turn);
     await expect(redis.command('GET', 'key 7')).resolves.toBe('7');
-    await expect(redis.script('return function(KEYS, ARGV) return redis.call("GET", KEYS[1]) end')(['key 9'], [])).resolves.toBe('9');
+    await expect(
+      redis.script('return function(KEYS, ARGV) return redis.call("GET", KEYS[1]) end')(
+        ['key 9'],
+        [],
+      ),
+    ).resolves.toBe('9');
     const heard: string[] = [];
     await redis.subscribe('news', (message) => heard.push(message)).ready;
     expect(
@@ -58,16 +65,32 @@ describe('Redis as it is run', () => {
     ).toBe(true);
     const store = createRedisStore(redis);
     const listSeal = createSeal(['s'.repeat(32)], 'session list');
-    const common = { store, listSeal, issuer: 'https://t.example/', idleMs: 60_000, events: createEvents(redis) };
-    const sessions = createSessions({ ...common, seal: createSeal(['s'.repeat(32)], 'session'), absoluteMs: 60_000 });
+    const common = {
+      store,
+      listSeal,
+      issuer: 'https://t.example/',
+      idleMs: 60_000,
+      events: createEvents(redis),
+    };
+    const sessions = createSessions({
+      ...common,
+      seal: createSeal(['s'.repeat(32)], 'session'),
+      absoluteMs: 60_000,
+    });
     const begun = await Promise.all(
       Array.from({ length: 30 }, async (_, i) => {
         const cookie = newTicket();
-        await sessions.begin(cookie, () => ({ sub: 'one', sid: `sid ${i % 2}`, idToken: 'a.b.c', tokens: [] }), {});
+        await sessions.begin(
+          cookie,
+          () => ({ sub: 'one', sid: `sid ${i % 2}`, idToken: 'a.b.c', tokens: [] }),
+          {},
+        );
         return readTicket(cookie);
       }),
     );
-    const alive = async () => (await Promise.all(begun.map(async (ticket) => sessions.find(ticket, true)))).filter(Boolean).length;
+    const alive = async () =>
+      (await Promise.all(begun.map(async (ticket) => sessions.find(ticket, true)))).filter(Boolean)
+        .length;
     const list = createUserSessions(common);
     expect(await list.endNamed({ sid: 'sid 0' })).toEqual({ known: true, ended: 15 });
     expect(await alive()).toBe(15);
@@ -75,25 +98,35 @@ describe('Redis as it is run', () => {
     expect(await alive()).toBe(0);
     const limiter = createLimiter({ tenant: 'https://t.example/', plan: 'enterprise' }, redis);
     toEnd.push(() => limiter.close());
-    expect((await limiter.take({ user: 'ann', bucket: 'authentication_methods_read' })).quota.remaining).toBe(4);
+    expect(
+      (await limiter.take({ user: 'ann', bucket: 'authentication_methods_read' })).quota.remaining,
+    ).toBe(4);
   });
 
   test('a password is given, and a wrong one is a store that cannot serve', async () => {
     const { port } = await server(['--requirepass', 'open sesame']);
-    await expect(connect(`redis://:open%20sesame@127.0.0.1:${port}`).command('PING')).resolves.toBe('PONG');
-    await expect(connect(`redis://:wrong@127.0.0.1:${port}`).command('PING')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(connect(`redis://:open%20sesame@127.0.0.1:${port}`).command('PING')).resolves.toBe(
+      'PONG',
+    );
+    await expect(connect(`redis://:wrong@127.0.0.1:${port}`).command('PING')).rejects.toMatchObject(
+      { code: 'store_unavailable' },
+    );
   });
 
   test('a read-only replica cannot serve', async () => {
     const primary = await server();
     const replica = await server(['--replicaof', '127.0.0.1', String(primary.port)]);
-    await expect(connect(replica.url).command('SET', 'key', 'x')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(connect(replica.url).command('SET', 'key', 'x')).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
   });
 
   test('TLS: the certificate is checked', async () => {
     const { url, stop } = await startTlsRedis();
     toEnd.push(stop);
-    await expect(connect(url, { tls: { ca: certificate.cert } }).command('PING')).resolves.toBe('PONG');
+    await expect(connect(url, { tls: { ca: certificate.cert } }).command('PING')).resolves.toBe(
+      'PONG',
+    );
     await expect(connect(url).command('PING')).rejects.toMatchObject({ code: 'store_unavailable' });
   });
 });

@@ -24,12 +24,20 @@ const open = async (url: string, more = {}): Promise<Redis> => {
 };
 const follow = async (): Promise<void> => {
   await atReplica?.command('REPLICAOF', '127.0.0.1', primary.port);
-  expect(await until(async () => /state=online/.test(String(await atPrimary?.command('INFO', 'replication'))))).toBe(true);
+  expect(
+    await until(async () =>
+      /state=online/.test(String(await atPrimary?.command('INFO', 'replication'))),
+    ),
+  ).toBe(true);
 };
 /** The replica becomes a primary of its own; the gateway does not know it yet, and writes to the old one. */
 const promote = async (): Promise<void> => {
   await atReplica?.command('REPLICAOF', 'NO', 'ONE');
-  expect(await until(async () => /connected_slaves:0/.test(String(await atPrimary?.command('INFO', 'replication'))))).toBe(true);
+  expect(
+    await until(async () =>
+      /connected_slaves:0/.test(String(await atPrimary?.command('INFO', 'replication'))),
+    ),
+  ).toBe(true);
 };
 const switchOver = async (): Promise<void> => {
   relay.target(replica.port);
@@ -99,7 +107,10 @@ test('what was written to the old primary after the new one was made fails, for 
   expect(await sofar(second)).toBe('pending');
   await switchOver();
   const failed = { code: 'store_unavailable' };
-  await Promise.all([expect(first).rejects.toMatchObject(failed), expect(second).rejects.toMatchObject(failed)]);
+  await Promise.all([
+    expect(first).rejects.toMatchObject(failed),
+    expect(second).rejects.toMatchObject(failed),
+  ]);
   expect(await redis.command('GET', 'a')).toBe(null);
   await redis.replicated('a');
 });
@@ -108,10 +119,18 @@ test('a renewal that the failover undid is said to have failed, and can be writt
   await follow();
   redis = await open(`redis://127.0.0.1:${relay.port}`, { waitMs });
   const store = createRedisStore(redis);
-  const entry = { generation: 1, endsAt: Date.now() + 600_000, createdAt: Date.now(), sealed: Buffer.from('one') };
+  const entry = {
+    generation: 1,
+    endsAt: Date.now() + 600_000,
+    createdAt: Date.now(),
+    sealed: Buffer.from('one'),
+  };
   const holder = Buffer.from('12345678');
-  for (const key of ['renewed', 'ended']) expect(await store.create(key, entry, 600_000)).toBe(true);
-  expect(await store.lease('renewed', 1, holder, { leaseMs: 600_000, leewayMs: 0, writeMs: 600_000 })).toMatchObject({ kind: 'acquired' });
+  for (const key of ['renewed', 'ended'])
+    expect(await store.create(key, entry, 600_000)).toBe(true);
+  expect(
+    await store.lease('renewed', 1, holder, { leaseMs: 600_000, leewayMs: 0, writeMs: 600_000 }),
+  ).toMatchObject({ kind: 'acquired' });
   await redis.replicated('session:renewed');
   await promote();
   const next = { ...entry, generation: 2, sealed: Buffer.from('two') };

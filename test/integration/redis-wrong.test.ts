@@ -21,7 +21,13 @@ const settled = async () => {
   const port = await freePort();
   const origin = `http://localhost:${port}`;
   const tenant = await startTenant({
-    clients: [{ client_id: 'wrong', client_secret: 'a-client-secret', callbacks: [`${origin}/auth/callback`] }],
+    clients: [
+      {
+        client_id: 'wrong',
+        client_secret: 'a-client-secret',
+        callbacks: [`${origin}/auth/callback`],
+      },
+    ],
   });
   toEnd.push(async () => tenant.close());
   const settings = {
@@ -41,10 +47,14 @@ const start = async (settings: Record<string, string>) => {
   return program;
 };
 const runRedis = async (url: string, name: string, ...args: string[]): Promise<unknown> => {
-  const redis = createRedis({ url, keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url, keyPrefix: '' },
+    { info: () => undefined, warn: () => undefined },
+  );
   return redis.command(name, ...args).finally(() => void redis.close());
 };
-const readiness = async (origin: string): Promise<number> => (await fetch(`${origin}/readyz`)).status;
+const readiness = async (origin: string): Promise<number> =>
+  (await fetch(`${origin}/readyz`)).status;
 
 test('Redis with TLS and a password: a user signs in through it, and the password is in no log', async () => {
   const lab = await startTlsRedis(['--requirepass', password]);
@@ -66,27 +76,39 @@ test('Redis with TLS and a password: a user signs in through it, and the passwor
 });
 
 test.each([
-  ['a wrong password', 'rediss://:canary-guessed@', true, 'mend the user and password in REDIS_URL'],
+  [
+    'a wrong password',
+    'rediss://:canary-guessed@',
+    true,
+    'mend the user and password in REDIS_URL',
+  ],
   ['no password', 'rediss://', true, 'mend the user and password in REDIS_URL'],
   ['a certificate nobody vouches for', `rediss://:${password}@`, false, 'NODE_EXTRA_CA_CERTS'],
-])('%s: not ready, and log and doctor say how to mend it, never the password', async (_what, address, trusted, mend) => {
-  const lab = await startTlsRedis(['--requirepass', password]);
-  toEnd.push(lab.stop);
-  const { origin, settings } = await settled();
-  const wrong = { ...settings, REDIS_URL: `${address}127.0.0.1:${lab.port}`, ...(trusted && { NODE_EXTRA_CA_CERTS: lab.ca }) };
-  const program = await start(wrong);
-  expect(await until(() => program.output().includes(mend))).toBe(true);
-  expect(await readiness(origin)).toBe(503);
-  await sleep(2_000);
-  // Told once, however many attempts there were.
-  expect(program.output().split(mend)).toHaveLength(2);
-  expect(program.output()).not.toContain('canary');
-  const { code, output } = await runProgram(['src/main.ts', 'doctor'], wrong);
-  expect(code).toBe(1);
-  expect(output).toContain('FAIL  REDIS_URL');
-  expect(output).toContain(mend);
-  expect(output).not.toContain('canary');
-});
+])(
+  '%s: not ready, and log and doctor say how to mend it, never the password',
+  async (_what, address, trusted, mend) => {
+    const lab = await startTlsRedis(['--requirepass', password]);
+    toEnd.push(lab.stop);
+    const { origin, settings } = await settled();
+    const wrong = {
+      ...settings,
+      REDIS_URL: `${address}127.0.0.1:${lab.port}`,
+      ...(trusted && { NODE_EXTRA_CA_CERTS: lab.ca }),
+    };
+    const program = await start(wrong);
+    expect(await until(() => program.output().includes(mend))).toBe(true);
+    expect(await readiness(origin)).toBe(503);
+    await sleep(2_000);
+    // Told once, however many attempts there were.
+    expect(program.output().split(mend)).toHaveLength(2);
+    expect(program.output()).not.toContain('canary');
+    const { code, output } = await runProgram(['src/main.ts', 'doctor'], wrong);
+    expect(code).toBe(1);
+    expect(output).toContain('FAIL  REDIS_URL');
+    expect(output).toContain(mend);
+    expect(output).not.toContain('canary');
+  },
+);
 
 describe('a read-only replica given by mistake', () => {
   test('is not ready; its users get 503 with the cookie kept; log and doctor name the mistake; when it becomes a primary all is well', async () => {
@@ -100,7 +122,8 @@ describe('a read-only replica given by mistake', () => {
     await person.signIn();
     expect(await until(async () => Number(await runRedis(replica.url, 'DBSIZE')) > 0)).toBe(true);
     const told: string[] = [];
-    const tell = (fields: object, message: string): void => void told.push(`${JSON.stringify(fields)} ${message}`);
+    const tell = (fields: object, message: string): void =>
+      void told.push(`${JSON.stringify(fields)} ${message}`);
     const settings = {
       AUTH0_DOMAIN: world.tenant.url,
       AUTH0_CLIENT_ID: 'world',
@@ -109,13 +132,20 @@ describe('a read-only replica given by mistake', () => {
       APP_BASE_URL: world.origin,
       REDIS_URL: replica.url,
     };
-    const mistaken = await startGateway(settings, 0, { debug: tell, info: tell, warn: tell, error: tell });
+    const mistaken = await startGateway(settings, 0, {
+      debug: tell,
+      info: tell,
+      warn: tell,
+      error: tell,
+    });
     toEnd.push(async () => mistaken.close());
-    const said = (): string[] => told.filter((line) => line.includes('this Redis is a read-only replica'));
+    const said = (): string[] =>
+      told.filter((line) => line.includes('this Redis is a read-only replica'));
     expect(await until(() => said().length > 0)).toBe(true);
     expect((await fetch(`${mistaken.url}/readyz`)).status).toBe(503);
     const cookie = await person.jar.getCookieString(world.origin);
-    const call = async (path: string) => fetch(mistaken.url + path, { headers: { cookie, 'x-csrf': '1' } });
+    const call = async (path: string) =>
+      fetch(mistaken.url + path, { headers: { cookie, 'x-csrf': '1' } });
     for (let i = 0; i < 20; i += 1) {
       const answer = await call('/api/me/v1/factors');
       expect(answer.status).toBe(503);
@@ -132,7 +162,9 @@ describe('a read-only replica given by mistake', () => {
 
     await runRedis(replica.url, 'REPLICAOF', 'NO', 'ONE');
     expect(await until(async () => (await call('/api/me/v1/factors')).status === 200)).toBe(true);
-    expect(await until(async () => (await fetch(`${mistaken.url}/readyz`)).status === 200)).toBe(true);
+    expect(await until(async () => (await fetch(`${mistaken.url}/readyz`)).status === 200)).toBe(
+      true,
+    );
   });
 });
 
@@ -144,7 +176,10 @@ test('another server than the address says: a Redis that is no Cluster, and none
     [`redis+cluster://127.0.0.1:${redis.port}`, 'this Redis is no Cluster'],
     [`redis+sentinel://127.0.0.1:${redis.port}/primary`, 'this is a Redis and no Sentinel'],
   ] as const) {
-    const { code, output } = await runProgram(['src/main.ts', 'doctor'], { ...settings, REDIS_URL: url });
+    const { code, output } = await runProgram(['src/main.ts', 'doctor'], {
+      ...settings,
+      REDIS_URL: url,
+    });
     expect(code).toBe(1);
     expect(output).toContain(mend);
   }
@@ -154,7 +189,10 @@ test('a Redis in good order is found so by the doctor', async () => {
   const redis = await startRedis();
   toEnd.push(async () => redis.stop());
   const { settings } = await settled();
-  const { code, output } = await runProgram(['src/main.ts', 'doctor'], { ...settings, REDIS_URL: redis.url });
+  const { code, output } = await runProgram(['src/main.ts', 'doctor'], {
+    ...settings,
+    REDIS_URL: redis.url,
+  });
   expect(output).toContain('ok    Redis answers');
   expect(code).toBe(0);
 });

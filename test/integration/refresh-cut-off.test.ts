@@ -10,7 +10,9 @@ const methods = '/api/me/v1/authentication-methods';
 const many = 10;
 
 /** Ten people whose access tokens have just ended, each with a refresh under way at the first gateway whose answer is on its way. */
-const underWay = async (leewaySeconds: number): Promise<{ people: Person[]; asked: Promise<unknown> }> => {
+const underWay = async (
+  leewaySeconds: number,
+): Promise<{ people: Person[]; asked: Promise<unknown> }> => {
   fleet = await startRelayedFleet({ leewaySeconds });
   const people: Person[] = [];
   for (let i = 0; i < many; i += 1) people.push(await fleet.signedIn());
@@ -47,7 +49,9 @@ const refreshedAgain = async (people: readonly Person[]): Promise<number[]> => {
 const all = (status: number): number[] => Array.from({ length: many }, () => status);
 const lapsed = async (): Promise<boolean> => {
   const entries = await fleet.entries();
-  return entries.length === many && entries.every(({ leaseLeftMs, spent }) => spent && leaseLeftMs < 0);
+  return (
+    entries.length === many && entries.every(({ leaseLeftMs, spent }) => spent && leaseLeftMs < 0)
+  );
 };
 const renewed = async (): Promise<boolean> => {
   const entries = await fleet.entries();
@@ -66,41 +70,47 @@ const ways = {
   },
 };
 
-describe.each(Object.entries(ways))('a gateway that %s while it refreshed ten sessions', (_name, { away, back }) => {
-  test('writes late, and nobody is signed out nor is a token spent twice: its sibling waited (no leeway)', async () => {
-    const { people, asked } = await underWay(0);
-    away();
-    await until('the leases lapsed', lapsed);
-    fleet.turnTo(1);
-    const meanwhile = await Promise.all(people.map(async (person) => person.call('GET', methods)));
-    expect(meanwhile.map(({ status }) => status)).toEqual(all(503));
-    for (const { headers } of meanwhile) expect(Number(headers.get('retry-after'))).toBeGreaterThan(1);
-    expect(await fleet.entries()).toHaveLength(many);
-    fleet.toTenant.release();
-    back();
-    await until('the late answers were written', renewed);
-    expect(await statuses(people)).toEqual(all(200));
-    await asked;
-    expect(await fleet.gateways[0]?.process.stop(60_000)).toBe(0);
-    expect(await refreshedAgain(people)).toEqual(all(200));
-    expect(fleet.revocations()).toBe(0);
-  });
+describe.each(Object.entries(ways))(
+  'a gateway that %s while it refreshed ten sessions',
+  (_name, { away, back }) => {
+    test('writes late, and nobody is signed out nor is a token spent twice: its sibling waited (no leeway)', async () => {
+      const { people, asked } = await underWay(0);
+      away();
+      await until('the leases lapsed', lapsed);
+      fleet.turnTo(1);
+      const meanwhile = await Promise.all(
+        people.map(async (person) => person.call('GET', methods)),
+      );
+      expect(meanwhile.map(({ status }) => status)).toEqual(all(503));
+      for (const { headers } of meanwhile)
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(1);
+      expect(await fleet.entries()).toHaveLength(many);
+      fleet.toTenant.release();
+      back();
+      await until('the late answers were written', renewed);
+      expect(await statuses(people)).toEqual(all(200));
+      await asked;
+      expect(await fleet.gateways[0]?.process.stop(60_000)).toBe(0);
+      expect(await refreshedAgain(people)).toEqual(all(200));
+      expect(fleet.revocations()).toBe(0);
+    });
 
-  test('finds what its sibling wrote, takes that and revokes nothing (leeway 30 s)', async () => {
-    const { people, asked } = await underWay(30);
-    away();
-    await until('the leases lapsed', lapsed);
-    fleet.turnTo(1);
-    expect(await statuses(people)).toEqual(all(200));
-    fleet.toTenant.release();
-    back();
-    await asked;
-    // It ends when all that it had begun is done.
-    expect(await fleet.gateways[0]?.process.stop(60_000)).toBe(0);
-    expect(fleet.revocations()).toBe(0);
-    expect(await refreshedAgain(people)).toEqual(all(200));
-  });
-});
+    test('finds what its sibling wrote, takes that and revokes nothing (leeway 30 s)', async () => {
+      const { people, asked } = await underWay(30);
+      away();
+      await until('the leases lapsed', lapsed);
+      fleet.turnTo(1);
+      expect(await statuses(people)).toEqual(all(200));
+      fleet.toTenant.release();
+      back();
+      await asked;
+      // It ends when all that it had begun is done.
+      expect(await fleet.gateways[0]?.process.stop(60_000)).toBe(0);
+      expect(fleet.revocations()).toBe(0);
+      expect(await refreshedAgain(people)).toEqual(all(200));
+    });
+  },
+);
 
 test.each([0, 30])(
   'Redis itself was away for longer than a lease while ten sessions were refreshed: nobody is signed out (leeway %i s)',

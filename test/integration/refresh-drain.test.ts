@@ -16,7 +16,11 @@ const leaving = async (person: Person, url: string): Promise<{ leave(): Promise<
   const gone = new AbortController();
   const cookie = await person.jar.getCookieString(fleet.origin);
   const headers = { cookie, 'x-csrf': '1' };
-  const left = fetch(new URL(url, fleet.origin), { headers, signal: gone.signal, redirect: 'manual' }).catch(() => undefined);
+  const left = fetch(new URL(url, fleet.origin), {
+    headers,
+    signal: gone.signal,
+    redirect: 'manual',
+  }).catch(() => undefined);
   return {
     async leave() {
       gone.abort();
@@ -60,13 +64,20 @@ describe('a gateway that is stopped (SIGTERM)', () => {
     const people = await peopleToRefresh();
     fleet.toTenant.holdAnswersTo(refresh, many);
     const requests = await Promise.all(people.map(async (person) => leaving(person, methods)));
-    await until('all tokens were spent and their answers wait', () => fleet.toTenant.held() === many);
+    await until(
+      'all tokens were spent and their answers wait',
+      () => fleet.toTenant.held() === many,
+    );
     await Promise.all(requests.map(async ({ leave }) => leave()));
     expect(await stop(() => fleet.toTenant.release())).toBe(0);
     const entries = await fleet.entries();
-    expect(entries.map(({ generation }) => generation)).toEqual(Array.from({ length: many }, () => 2));
+    expect(entries.map(({ generation }) => generation)).toEqual(
+      Array.from({ length: many }, () => 2),
+    );
     fleet.turnTo(1);
-    const answers = await Promise.all(people.map(async (person) => (await person.call('GET', methods)).status));
+    const answers = await Promise.all(
+      people.map(async (person) => (await person.call('GET', methods)).status),
+    );
     expect(answers).toEqual(Array.from({ length: many }, () => 200));
     expect(fleet.refreshes()).toEqual(Array.from({ length: many }, () => 200));
   });
@@ -96,7 +107,10 @@ describe('a gateway that is stopped (SIGTERM)', () => {
   });
 
   test('ends when DRAIN_SECONDS are over all the same, and says that it cut something off', async () => {
-    fleet = await startRelayedFleet({ gateways: 1, settings: { TOKEN_EXCHANGE_TIMEOUT: '900', DRAIN_SECONDS: '1' } });
+    fleet = await startRelayedFleet({
+      gateways: 1,
+      settings: { TOKEN_EXCHANGE_TIMEOUT: '900', DRAIN_SECONDS: '1' },
+    });
     const person = await fleet.signedIn();
     fleet.tenant.faults.add({ path: '/oauth/revoke', times: 1, delayMs: 60_000 });
     await person.call('POST', '/auth/logout');
@@ -125,8 +139,12 @@ describe('a token endpoint that is slower than anybody waits', () => {
     expect(others.map(({ status }) => status)).toEqual(Array.from({ length: many }, () => 503));
     expect(fleet.refreshes()).toEqual(Array.from({ length: many }, () => 200));
     fleet.toTenant.release();
-    await until('the answers were written', async () => (await fleet.entries()).every(({ generation }) => generation === 2));
-    const after = await Promise.all(people.map(async (person) => (await person.call('GET', methods)).status));
+    await until('the answers were written', async () =>
+      (await fleet.entries()).every(({ generation }) => generation === 2),
+    );
+    const after = await Promise.all(
+      people.map(async (person) => (await person.call('GET', methods)).status),
+    );
     expect(after).toEqual(Array.from({ length: many }, () => 200));
     expect(fleet.refreshes()).toHaveLength(many);
   });
@@ -135,8 +153,13 @@ describe('a token endpoint that is slower than anybody waits', () => {
     fleet = await startRelayedFleet({ gateways: 1, settings: { TOKEN_EXCHANGE_TIMEOUT: '2000' } });
     const people = await peopleToRefresh();
     fleet.toTenant.holdAnswersTo(refresh, many);
-    const asked = Promise.all(people.map(async (person) => (await person.call('GET', methods)).status));
-    await until('all tokens were spent and their answers wait', () => fleet.toTenant.held() === many);
+    const asked = Promise.all(
+      people.map(async (person) => (await person.call('GET', methods)).status),
+    );
+    await until(
+      'all tokens were spent and their answers wait',
+      () => fleet.toTenant.held() === many,
+    );
     const [first] = fleet.gateways;
     process.kill(first?.process.pid ?? 0, 'SIGSTOP');
     fleet.toTenant.release();

@@ -21,7 +21,12 @@ const short = (seconds: number, more: TenantOptions = {}): TenantOptions => ({
   ...more,
 });
 const refreshes = () =>
-  world.tenant.requests().filter(({ path, parameters }) => path === '/oauth/token' && parameters?.['grant_type'] === 'refresh_token');
+  world.tenant
+    .requests()
+    .filter(
+      ({ path, parameters }) =>
+        path === '/oauth/token' && parameters?.['grant_type'] === 'refresh_token',
+    );
 
 describe('an expired access token', () => {
   test('is refreshed once for 20 simultaneous requests on two gateways, and the session lives on', async () => {
@@ -32,7 +37,9 @@ describe('an expired access token', () => {
     await sleep(3_100);
     // The new one lasts, however slow the machine is.
     world.tenant.configure({ tokens: { accessTokenSeconds: 600 } });
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => person.call('GET', methods)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => person.call('GET', methods)),
+    );
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
     expect(refreshes()).toHaveLength(1);
     world.tenant.faults.add({ path: '/me/', times: 1, status: 401, body: {} });
@@ -60,7 +67,10 @@ describe('an expired access token', () => {
     world.tenant.faults.add({ path: '/oauth/token', times: 1, delayMs: 400 });
     const leaving = new AbortController();
     const cookie = await person.jar.getCookieString(world.origin);
-    const left = fetch(world.origin + methods, { headers: { cookie, 'x-csrf': '1' }, signal: leaving.signal }).catch(() => 'left');
+    const left = fetch(world.origin + methods, {
+      headers: { cookie, 'x-csrf': '1' },
+      signal: leaving.signal,
+    }).catch(() => 'left');
     await sleep(150);
     leaving.abort();
     expect(await left).toBe('left');
@@ -93,7 +103,10 @@ describe('a refresh that fails', () => {
     ['a connection that breaks', { reset: 'before-headers' as const }],
     ['silence', { delayMs: 1_500 }],
   ])('because of %s keeps the session, which works again afterwards', async (_name, fault) => {
-    world = await startWorld({ settings: { ...roomy, TOKEN_EXCHANGE_TIMEOUT: '1000' }, tenant: short(1) });
+    world = await startWorld({
+      settings: { ...roomy, TOKEN_EXCHANGE_TIMEOUT: '1000' },
+      tenant: short(1),
+    });
     const person = world.person();
     await person.signIn();
     await sleep(1_100);
@@ -101,7 +114,9 @@ describe('a refresh that fails', () => {
     const during = await person.call('GET', methods);
     expect(during.status).toBe(503);
     expect(Number(during.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
     await sleep(1_100);
     expect((await person.call('GET', methods)).status).toBe(200);
   });
@@ -109,7 +124,11 @@ describe('a refresh that fails', () => {
   test.each([
     [
       'mfa_required',
-      { error: 'mfa_required', error_description: 'Multifactor authentication required', mfa_token: 'Fe26.canary-mfa-token' },
+      {
+        error: 'mfa_required',
+        error_description: 'Multifactor authentication required',
+        mfa_token: 'Fe26.canary-mfa-token',
+      },
     ],
     ['unmet_authentication_requirements', { error: 'unmet_authentication_requirements' }],
   ])('because of %s asks to step up, and the session lives on', async (reason, body) => {
@@ -139,7 +158,10 @@ describe('a refresh that fails', () => {
 });
 
 test('a session without a refresh token ends with its access token, and says so', async () => {
-  world = await startWorld({ settings: { ...roomy, AUTH0_SCOPE: 'openid profile read:me:authentication_methods' }, tenant: short(1) });
+  world = await startWorld({
+    settings: { ...roomy, AUTH0_SCOPE: 'openid profile read:me:authentication_methods' },
+    tenant: short(1),
+  });
   const person = world.person();
   await person.signIn();
   expect((await person.call('GET', methods)).status).toBe(200);

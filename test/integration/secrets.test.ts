@@ -7,7 +7,10 @@ import { readTicket } from '../../src/gateway/session/ticket.ts';
 import { startGateway, type Listening } from '../helpers/gateway.ts';
 import { startWorld, type World } from '../helpers/world.ts';
 
-const [old, newer] = ['the old secret of the gateways that is long enough', 'the new secret of the gateways that is long enough'];
+const [old, newer] = [
+  'the old secret of the gateways that is long enough',
+  'the new secret of the gateways that is long enough',
+];
 const readers: Readonly<Record<string, [command: string, more: number[]]>> = {
   string: ['GET', []],
   hash: ['HGETALL', []],
@@ -37,7 +40,9 @@ const gatewayWith = async (secrets: string): Promise<Listening> => {
   return started;
 };
 const profile = async (gateway: Listening | undefined, cookie: string): Promise<number> =>
-  fetch(`${gateway?.url ?? ''}/auth/profile`, { headers: { cookie, 'x-csrf': '1' } }).then(({ status }) => status);
+  fetch(`${gateway?.url ?? ''}/auth/profile`, { headers: { cookie, 'x-csrf': '1' } }).then(
+    ({ status }) => status,
+  );
 
 test('the secret is rotated gateway by gateway and signs nobody out; without the old one its sessions open nowhere', async () => {
   world = await startWorld({ redis: true, settings: { AUTH0_SECRET: old } });
@@ -55,7 +60,10 @@ test('all of Redis together with the secret of the server opens no session: it t
   const person = world.person();
   await person.signIn();
   const { sub } = (await person.call('GET', '/auth/profile')).json() as { sub: string };
-  const redis = createRedis({ url: world.redis?.url ?? '', keyPrefix: '' }, { info: () => undefined, warn: () => undefined });
+  const redis = createRedis(
+    { url: world.redis?.url ?? '', keyPrefix: '' },
+    { info: () => undefined, warn: () => undefined },
+  );
   const [, keys] = (await redis.command('SCAN', 0, 'COUNT', 10_000)) as [string, string[]];
   const dump = new Map<string, Buffer[]>();
   for (const key of keys) {
@@ -68,7 +76,8 @@ test('all of Redis together with the secret of the server opens no session: it t
 
   const everything = Buffer.concat([...dump.values()].flat());
   expect(everything.length).toBeGreaterThan(500);
-  for (const text of ['eyJ', sub, world.user.email, 'read:me', 'refresh']) expect(everything.includes(text)).toBe(false);
+  for (const text of ['eyJ', sub, world.user.email, 'read:me', 'refresh'])
+    expect(everything.includes(text)).toBe(false);
 
   const [name, [value]] = [...dump].find(([key]) => key.includes('session:')) ?? ['', []];
   const entry = value && readEntry(value);
@@ -78,10 +87,19 @@ test('all of Redis together with the secret of the server opens no session: it t
     Buffer.from(each),
     Buffer.from(String(each), 'base64url'),
   ]);
-  const guesses = [Buffer.alloc(0), Buffer.alloc(32), randomBytes(32), Buffer.from(name.split(':').at(-1) ?? '', 'base64url'), ...known];
-  for (const guess of guesses) expect(seal.unseal(entry.sealed, guess, boundHead(entry))).toBeUndefined();
+  const guesses = [
+    Buffer.alloc(0),
+    Buffer.alloc(32),
+    randomBytes(32),
+    Buffer.from(name.split(':').at(-1) ?? '', 'base64url'),
+    ...known,
+  ];
+  for (const guess of guesses)
+    expect(seal.unseal(entry.sealed, guess, boundHead(entry))).toBeUndefined();
 
   const cookie = decodeURIComponent(await person.jar.getCookieString(world.origin));
   const ticket = readTicket(/s:([\w-]+)\./.exec(cookie)?.[1] ?? '');
-  expect(seal.unseal(entry.sealed, ticket?.secret ?? Buffer.alloc(0), boundHead(entry))?.includes(sub)).toBe(true);
+  expect(
+    seal.unseal(entry.sealed, ticket?.secret ?? Buffer.alloc(0), boundHead(entry))?.includes(sub),
+  ).toBe(true);
 });

@@ -20,11 +20,15 @@ beforeEach(async () => {
   await person.signIn('/');
 });
 
-const revocations = (): number => world.tenant.requests().filter(({ path }) => path === '/oauth/revoke').length;
+const revocations = (): number =>
+  world.tenant.requests().filter(({ path }) => path === '/oauth/revoke').length;
 const again = async (who?: Credentials): Promise<void> => {
   const before = revocations();
   expect(before).toBe(0);
-  const back = await person.answerForms(await person.visit('/auth/login?prompt=login&returnTo=/auth/profile'), who);
+  const back = await person.answerForms(
+    await person.visit('/auth/login?prompt=login&returnTo=/auth/profile'),
+    who,
+  );
   expect(back.status).toBe(200);
   // It is not waited for.
   await sleep(200);
@@ -38,11 +42,18 @@ test('the same user signing in again keeps the grant: the token of the session b
 
 test('what Auth0 refuses of a pushed request is told as a sign-in that failed, and logged with its reason', async () => {
   told.length = 0;
-  world.tenant.faults.add({ path: '/oauth/par', status: 400, body: { error: 'invalid_request', error_description: 'no such audience' } });
+  world.tenant.faults.add({
+    path: '/oauth/par',
+    status: 400,
+    body: { error: 'invalid_request', error_description: 'no such audience' },
+  });
   const answer = await person.call('GET', '/auth/login');
   expect([answer.status, (answer.json() as { code: string }).code]).toEqual([400, 'login_failed']);
   expect(answer.text).not.toContain('audience');
-  expect(told.find(({ event }) => event === 'login_failed')).toMatchObject({ kind: 'login', reason: 'invalid_request' });
+  expect(told.find(({ event }) => event === 'login_failed')).toMatchObject({
+    kind: 'login',
+    reason: 'invalid_request',
+  });
 });
 
 test("another user's is: nobody could end it otherwise", async () => {

@@ -31,7 +31,8 @@ const own = { 'sec-fetch-site': 'same-origin' };
 const create = ['POST', '/api/me/v1/authentication-methods', { type: 'recovery-code' }] as const;
 
 /** The one link of a page that says what failed. */
-const linkOf = (page: Seen): string => (/<a href="([^"]*)"/.exec(page.text)?.[1] ?? '').replaceAll('&amp;', '&');
+const linkOf = (page: Seen): string =>
+  (/<a href="([^"]*)"/.exec(page.text)?.[1] ?? '').replaceAll('&amp;', '&');
 
 /** Follows it as a click does, again until Redis is back. */
 const follow = async (person: Person, page: Seen): Promise<Seen> => {
@@ -81,13 +82,21 @@ const rounds = (Object.keys(moments) as (keyof typeof moments)[]).flatMap((momen
   Array.from({ length: moment === 'before' ? 2 : 8 }, (_, round) => [moment, round + 1] as const),
 );
 
-test.each(rounds)('a sign-in cut off (%s the exchange) begins anew by the page’s link, round %i', async (moment) => {
-  const person = world.person();
-  const callback = await toTheDoor(person, await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'));
-  const page = await cutOff(person, callback, moments[moment]);
-  expect((await follow(person, page)).url).toBe(`${world.origin}/deep?x=1`);
-  expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
-});
+test.each(rounds)(
+  'a sign-in cut off (%s the exchange) begins anew by the page’s link, round %i',
+  async (moment) => {
+    const person = world.person();
+    const callback = await toTheDoor(
+      person,
+      await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'),
+    );
+    const page = await cutOff(person, callback, moments[moment]);
+    expect((await follow(person, page)).url).toBe(`${world.origin}/deep?x=1`);
+    expect((await person.call('GET', '/auth/session')).json()).toMatchObject({
+      authenticated: true,
+    });
+  },
+);
 
 test.each(Array.from({ length: 4 }, (_, round) => round + 1))(
   'a step-up cut off after the exchange begins anew as a step-up by the page’s link, round %i',
@@ -100,7 +109,11 @@ test.each(Array.from({ length: 4 }, (_, round) => round + 1))(
     const state = /name="state"[^>]*value="([^"]*)"/.exec(shown.text)?.[1] ?? '';
     const action = /action="([^"]*)"/.exec(shown.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
     const form = { state, code: codeOf(world.user.totpSecret ?? '') };
-    const { url } = await person.visit(new URL(action, shown.url).href, { method: 'POST', form, ...door });
+    const { url } = await person.visit(new URL(action, shown.url).href, {
+      method: 'POST',
+      form,
+      ...door,
+    });
     const page = await cutOff(person, url, moments.after);
     expect(page.headers.getSetCookie().filter((line) => line.includes('_session='))).toEqual([]);
     expect(linkOf(page)).toContain('/auth/step-up?returnTo=%2Fdeep%3Fx%3D1');
@@ -109,30 +122,40 @@ test.each(Array.from({ length: 4 }, (_, round) => round + 1))(
   },
 );
 
-test.each(['\r\nread\r\n', '\r\nend\r\n'])('a connection cut off at the callback (%j) begins anew by the page’s link', async (verb) => {
-  const person = world.person();
-  await person.signIn();
-  const path = '/auth/connect?connection=google-oauth2&returnTo=%2Faccounts%3Ftab%3D1';
-  const answer = async (page: Seen, stopAt?: string): Promise<Seen> => {
-    const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
-    const form = { ticket, login: `${verb.trim()}@provider.example`, answer: 'allow' };
-    return person.visit(page.url, { method: 'POST', form, ...(stopAt !== undefined && { stopAt }) });
-  };
-  const provider = async (start: string): Promise<Seen> => toTheProvider(person, await person.visit(start, { headers: own }));
-  const { url } = await answer(await provider(path), `${world.origin}/auth/connect/callback`);
-  const page = await cutOff(person, url, verb);
-  let again = await person.visit(linkOf(page), { headers: own });
-  for (const end = Date.now() + 60_000; again.status === 503 && Date.now() < end;) {
-    await sleep(50);
-    again = await person.visit(linkOf(page), { headers: own });
-  }
-  const back = await answer(await toTheProvider(person, again));
-  expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
-  const { accounts } = (
-    await person.call('GET', '/api/me/v1/connected-accounts/accounts', undefined, { 'cache-control': 'no-cache' })
-  ).json() as { accounts: unknown[] };
-  expect(accounts.length).toBeGreaterThan(0);
-});
+test.each(['\r\nread\r\n', '\r\nend\r\n'])(
+  'a connection cut off at the callback (%j) begins anew by the page’s link',
+  async (verb) => {
+    const person = world.person();
+    await person.signIn();
+    const path = '/auth/connect?connection=google-oauth2&returnTo=%2Faccounts%3Ftab%3D1';
+    const answer = async (page: Seen, stopAt?: string): Promise<Seen> => {
+      const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
+      const form = { ticket, login: `${verb.trim()}@provider.example`, answer: 'allow' };
+      return person.visit(page.url, {
+        method: 'POST',
+        form,
+        ...(stopAt !== undefined && { stopAt }),
+      });
+    };
+    const provider = async (start: string): Promise<Seen> =>
+      toTheProvider(person, await person.visit(start, { headers: own }));
+    const { url } = await answer(await provider(path), `${world.origin}/auth/connect/callback`);
+    const page = await cutOff(person, url, verb);
+    let again = await person.visit(linkOf(page), { headers: own });
+    for (const end = Date.now() + 60_000; again.status === 503 && Date.now() < end;) {
+      await sleep(50);
+      again = await person.visit(linkOf(page), { headers: own });
+    }
+    const back = await answer(await toTheProvider(person, again));
+    expect(back.url).toBe(`${world.origin}/accounts?tab=1`);
+    const { accounts } = (
+      await person.call('GET', '/api/me/v1/connected-accounts/accounts', undefined, {
+        'cache-control': 'no-cache',
+      })
+    ).json() as { accounts: unknown[] };
+    expect(accounts.length).toBeGreaterThan(0);
+  },
+);
 
 /** Sends a callback as this browser, whose answer is then lost: no cookie of it arrives. */
 const loseAnswer = async (person: Person, callback: string): Promise<number> => {
@@ -143,7 +166,10 @@ const loseAnswer = async (person: Person, callback: string): Promise<number> => 
 
 test('a callback that a proxy sends a second time begins the sign-in anew, with nothing to click', async () => {
   const person = world.person();
-  const callback = await toTheDoor(person, await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'));
+  const callback = await toTheDoor(
+    person,
+    await person.visit('/auth/login?returnTo=/deep%3Fx%3D1'),
+  );
   expect(await loseAnswer(person, callback)).toBe(303);
   expect((await person.visit(callback)).url).toBe(`${world.origin}/deep?x=1`);
   expect((await person.call('GET', '/auth/session')).json()).toMatchObject({ authenticated: true });
@@ -165,7 +191,10 @@ test('a script that brings a spent callback is told so, and nothing is begun', a
   const person = world.person();
   const callback = await toTheDoor(person, await person.visit('/auth/login?returnTo=/deep'));
   await loseAnswer(person, callback);
-  expect((await person.call('GET', callback)).json()).toMatchObject({ code: 'login_failed', returnTo: '/deep' });
+  expect((await person.call('GET', callback)).json()).toMatchObject({
+    code: 'login_failed',
+    returnTo: '/deep',
+  });
 });
 
 test('a sign-in that the tenant cuts off leads to a new one as well', async () => {

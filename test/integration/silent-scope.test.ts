@@ -5,7 +5,10 @@ let world: World;
 afterEach(async () => world.close());
 const create = ['POST', '/api/me/v1/authentication-methods', { type: 'recovery-code' }] as const;
 const scope = 'create:me:authentication_methods';
-const refreshes = () => world.tenant.requests().filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
+const refreshes = () =>
+  world.tenant
+    .requests()
+    .filter(({ parameters }) => parameters?.['grant_type'] === 'refresh_token');
 
 test('a scope the settings let be gained in silence is gained by one refresh, where the tenant allows it', async () => {
   world = await startWorld({ settings: { AUTH0_SILENT_SCOPE: scope }, refreshPolicy: [scope] });
@@ -21,6 +24,9 @@ test('where the tenant does not allow it, it is tried once and then asked for by
   const person = world.person();
   await person.signIn();
   for (let i = 0; i < 3; i += 1)
-    expect((await person.call(...create)).json()).toMatchObject({ code: 'step_up_required', reason: 'insufficient_scope' });
+    expect((await person.call(...create)).json()).toMatchObject({
+      code: 'step_up_required',
+      reason: 'insufficient_scope',
+    });
   expect(refreshes()).toHaveLength(1);
 });

@@ -18,7 +18,9 @@ interface Service {
 }
 
 const root = join(import.meta.dirname, '../..');
-const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), {
+  merge: true,
+}) as {
   services: Record<string, Service>;
 };
 
@@ -36,7 +38,13 @@ describe('the stack of docker-compose.yml', () => {
   const program = (command: readonly string[]): string[] => command.slice(2).map(here);
 
   beforeAll(async () => {
-    const [redis, one, two, tenantPort, front] = await Promise.all([startRedis(), freePort(), freePort(), freePort(), freePort()]);
+    const [redis, one, two, tenantPort, front] = await Promise.all([
+      startRedis(),
+      freePort(),
+      freePort(),
+      freePort(),
+      freePort(),
+    ]);
     ends.push(() => redis.stop());
     const addresses = new Map([
       ['redis:6379', `127.0.0.1:${redis.port}`],
@@ -47,7 +55,8 @@ describe('the stack of docker-compose.yml', () => {
       ['/app/dist/', `${root}/dist/`],
       ['/stack', folder],
     ]);
-    here = (text) => [...addresses].reduce((result, [there, mine]) => result.replaceAll(there, mine), text);
+    here = (text) =>
+      [...addresses].reduce((result, [there, mine]) => result.replaceAll(there, mine), text);
 
     const secrets = await runProgram(['config/stack-secrets.ts', folder]);
     expect(secrets).toEqual({ code: 0, output: '' });
@@ -65,19 +74,30 @@ describe('the stack of docker-compose.yml', () => {
     ];
     for (const { port, name } of gateways) {
       const { command = [], environment = {} } = services[name] ?? {};
-      const settings = Object.entries(environment).map(([key, value]) => [key, here(value)] as const);
-      const env = { ...Object.fromEntries(settings), PORT: String(port), ADMIN_PORT: '0', HOST: '127.0.0.1' };
+      const settings = Object.entries(environment).map(
+        ([key, value]) => [key, here(value)] as const,
+      );
+      const env = {
+        ...Object.fromEntries(settings),
+        PORT: String(port),
+        ADMIN_PORT: '0',
+        HOST: '127.0.0.1',
+      };
       const gateway = await startProgram(program(command), env, folder);
       ends.push(() => gateway.stop());
       logs.push(gateway.output);
       urls.push(`http://127.0.0.1:${port}`);
     }
-    const { user } = JSON.parse(tenantLog.split('\n').find((line) => line.startsWith('{"tenant"')) ?? '{}') as { user: never };
+    const { user } = JSON.parse(
+      tenantLog.split('\n').find((line) => line.startsWith('{"tenant"')) ?? '{}',
+    ) as { user: never };
     person = createPerson(`http://localhost:${front}`, user);
 
     if (nginxPath === undefined) {
       // Said aloud, not passed over: config/nginx.conf was not tried on this machine.
-      process.stderr.write('\nnginx is not installed: config/nginx.conf was not tried (apt-get install -y nginx)\n');
+      process.stderr.write(
+        '\nnginx is not installed: config/nginx.conf was not tried (apt-get install -y nginx)\n',
+      );
       const alternating = await startAlternating(front);
       alternating.targets(urls);
       ends.push(() => alternating.close());
@@ -93,7 +113,14 @@ describe('the stack of docker-compose.yml', () => {
   });
 
   test('has every part, and publishes nothing beyond this machine', () => {
-    expect(Object.keys(services)).toEqual(['secrets', 'redis', 'tenant', 'gateway-1', 'gateway-2', 'proxy']);
+    expect(Object.keys(services)).toEqual([
+      'secrets',
+      'redis',
+      'tenant',
+      'gateway-1',
+      'gateway-2',
+      'proxy',
+    ]);
     const published = Object.values(services).flatMap(({ ports = [] }) => ports);
     expect(published.every((port) => port.startsWith('127.0.0.1:'))).toBe(true);
   });
@@ -119,7 +146,9 @@ describe('the stack of docker-compose.yml', () => {
     for (let request = 0; request < 4; request++) {
       const list = await person.call('GET', '/api/me/v1/authentication-methods');
       expect(list.status).toBe(200);
-      expect(list.json()).toMatchObject({ authentication_methods: [{ type: 'password' }, { type: 'totp' }] });
+      expect(list.json()).toMatchObject({
+        authentication_methods: [{ type: 'password' }, { type: 'totp' }],
+      });
     }
     // Lines are written together, at latest a tenth of a second after they were made.
     await sleep(500);

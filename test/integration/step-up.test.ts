@@ -10,12 +10,17 @@ test('a missing scope asks to step up without a call to the API; a navigation is
   world = await startWorld();
   const person = world.person();
   await person.signIn();
-  expect((await person.call(...create)).json()).toMatchObject({ code: 'step_up_required', reason: 'insufficient_scope', maxAge: 900 });
+  expect((await person.call(...create)).json()).toMatchObject({
+    code: 'step_up_required',
+    reason: 'insufficient_scope',
+    maxAge: 900,
+  });
   expect(upstream()).toEqual([]);
 });
 
 test.each(['with the header', 'without it'])('the API saying so %s is understood', async (form) => {
-  const scope = 'openid profile email offline_access read:me:authentication_methods create:me:authentication_methods';
+  const scope =
+    'openid profile email offline_access read:me:authentication_methods create:me:authentication_methods';
   world = await startWorld({ settings: { AUTH0_SCOPE: scope } });
   const person = world.person();
   await person.signIn();
@@ -25,7 +30,8 @@ test.each(['with the header', 'without it'])('the API saying so %s is understood
     headers: {
       'content-type': 'application/json',
       ...(form === 'with the header' && {
-        'www-authenticate': 'Bearer realm="api", error="insufficient_scope", scope="create:me:authentication_methods"',
+        'www-authenticate':
+          'Bearer realm="api", error="insufficient_scope", scope="create:me:authentication_methods"',
       }),
     },
     body: {
@@ -65,7 +71,9 @@ test('another user coming back changes nothing: refused, and the first stays sig
   });
   expect(page.status).toBe(400);
   expect(page.text).toContain('another user');
-  expect((await person.call('GET', '/auth/profile')).json()).toMatchObject({ email: world.user.email });
+  expect((await person.call('GET', '/auth/profile')).json()).toMatchObject({
+    email: world.user.email,
+  });
 });
 
 test('a tenant that ignores acr_values ends in a readable page, not in a loop, and nothing is gained', async () => {
@@ -80,7 +88,13 @@ test('a tenant that ignores acr_values ends in a readable page, not in a loop, a
 });
 
 test('a scope that Auth0 does not grant at step-up is refused afterwards, not asked for again', async () => {
-  world = await startWorld({ tenant: { grants: [{ client_id: 'world', scope: ['read:me:authentication_methods', 'read:me:factors'] }] } });
+  world = await startWorld({
+    tenant: {
+      grants: [
+        { client_id: 'world', scope: ['read:me:authentication_methods', 'read:me:factors'] },
+      ],
+    },
+  });
   const person = world.person();
   await person.signIn();
   const { stepUpUrl } = (await person.call(...create)).json() as { stepUpUrl: string };
@@ -94,13 +108,22 @@ test('only scopes of the operations table, never at the wish of another site, an
   world = await startWorld();
   const person = world.person();
   expect(
-    (await person.visit('/auth/step-up?scope=create:me:authentication_methods&returnTo=/x', { stopAt: `${world.tenant.url}/authorize` }))
-      .url,
+    (
+      await person.visit('/auth/step-up?scope=create:me:authentication_methods&returnTo=/x', {
+        stopAt: `${world.tenant.url}/authorize`,
+      })
+    ).url,
   ).toContain('/authorize');
   await person.signIn();
-  expect((await person.call('GET', '/auth/step-up?scope=delete:everything')).json()).toMatchObject({ code: 'invalid_request' });
+  expect((await person.call('GET', '/auth/step-up?scope=delete:everything')).json()).toMatchObject({
+    code: 'invalid_request',
+  });
   expect(
-    (await person.visit('/auth/step-up?scope=create:me:authentication_methods', { headers: { 'sec-fetch-site': 'cross-site' } })).status,
+    (
+      await person.visit('/auth/step-up?scope=create:me:authentication_methods', {
+        headers: { 'sec-fetch-site': 'cross-site' },
+      })
+    ).status,
   ).toBe(403);
 });
 
@@ -111,7 +134,9 @@ test('a step-up lasts as long as the settings say, then it is asked for again', 
   const { stepUpUrl } = (await person.call(...create)).json() as { stepUpUrl: string };
   await person.answerForms(await person.visit(stepUpUrl));
   expect((await person.call(...create)).status).toBe(202);
-  const { stepUpFreshFor } = (await person.call('GET', '/auth/session')).json() as { stepUpFreshFor: number };
+  const { stepUpFreshFor } = (await person.call('GET', '/auth/session')).json() as {
+    stepUpFreshFor: number;
+  };
   expect(stepUpFreshFor).toBeGreaterThan(0);
   expect(stepUpFreshFor).toBeLessThanOrEqual(30);
 });

@@ -11,7 +11,8 @@ interface Status {
   expiresIn: number;
   idleExpiresIn: number;
 }
-const status = async (person: Person, method = 'GET'): Promise<Status> => (await person.call(method, '/auth/session')).json() as Status;
+const status = async (person: Person, method = 'GET'): Promise<Status> =>
+  (await person.call(method, '/auth/session')).json() as Status;
 const begin = async (redis: boolean, settings: Record<string, string>): Promise<Person> => {
   world = await startWorld({ redis, settings, tenant: { limits: { enforced: false } } });
   const person = world.person();
@@ -37,7 +38,9 @@ describe.each([
     expect(last).toBeLessThan(2);
     await sleep(Math.max(0, 3_200 - (performance.now() - began)));
     expect(await status(person)).toEqual({ authenticated: false });
-    expect((await person.call('GET', '/auth/profile')).json()).toMatchObject({ code: 'login_required' });
+    expect((await person.call('GET', '/auth/profile')).json()).toMatchObject({
+      code: 'login_required',
+    });
   });
 
   test('live on when the page says "stay signed in", and end at the absolute time all the same', async () => {
@@ -54,7 +57,10 @@ describe.each([
   });
 
   test("say no longer life than Auth0's refresh tokens have", async () => {
-    const person = await begin(redis, { SESSION_ABSOLUTE_TIMEOUT: '1000', AUTH0_REFRESH_LIFETIME: '100' });
+    const person = await begin(redis, {
+      SESSION_ABSOLUTE_TIMEOUT: '1000',
+      AUTH0_REFRESH_LIFETIME: '100',
+    });
     const { expiresIn } = await status(person);
     expect(expiresIn).toBeLessThanOrEqual(100);
     expect(expiresIn).toBeGreaterThan(80);

@@ -21,12 +21,24 @@ const cookieOf = async (person: Person): Promise<string> => {
   if (found === undefined) throw new Error('not signed in');
   return found.value;
 };
-const plant = async (cookie: string): Promise<unknown> => victim.jar.setCookie(cookie, `${world.origin}/api/me/v1/x`);
-const profileOf = async (person: Person): Promise<unknown> => (await person.call('GET', '/auth/profile')).json();
+const plant = async (cookie: string): Promise<unknown> =>
+  victim.jar.setCookie(cookie, `${world.origin}/api/me/v1/x`);
+const profileOf = async (person: Person): Promise<unknown> =>
+  (await person.call('GET', '/auth/profile')).json();
 /** Asks with exactly these cookies, as a browser would that keeps them whatever it is told. */
-const askWith = async (cookie: string, path: string, method = 'GET', headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(`${world.origin}${path}`, { method, redirect: 'manual', headers: { cookie, 'sec-fetch-site': 'same-origin', ...headers } });
-const both = async (): Promise<string> => `${name}=${await cookieOf(attacker)}; ${name}=${await cookieOf(victim)}`;
+const askWith = async (
+  cookie: string,
+  path: string,
+  method = 'GET',
+  headers: Record<string, string> = {},
+): Promise<Response> =>
+  fetch(`${world.origin}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: { cookie, 'sec-fetch-site': 'same-origin', ...headers },
+  });
+const both = async (): Promise<string> =>
+  `${name}=${await cookieOf(attacker)}; ${name}=${await cookieOf(victim)}`;
 
 beforeEach(async () => {
   const [made] = world.tenant.users.add({ count: 1, password: attackersPassword });
@@ -52,7 +64,11 @@ describe('two cookies of the name that both open', () => {
     const since = world.tenant.requests().at(-1)?.id ?? 0;
     const refused = await victim.call('GET', methods);
     expect(refused.status).toBe(400);
-    expect(refused.json()).toMatchObject({ code: 'session_ambiguous', cookie: name, loginUrl: '/auth/login' });
+    expect(refused.json()).toMatchObject({
+      code: 'session_ambiguous',
+      cookie: name,
+      loginUrl: '/auth/login',
+    });
     expect(refused.headers.get('clear-site-data')).toBeNull();
     expect(world.tenant.requests(since).filter(({ path }) => path.startsWith('/me/'))).toEqual([]);
     expect((await victim.call('GET', methods)).json()).toMatchObject({ code: 'login_required' });
@@ -73,22 +89,33 @@ describe('two cookies of the name that both open', () => {
     ['GET', '/auth/connect/callback?state=x'],
     ['GET', methods],
     ['DELETE', `${methods}/x`],
-  ])('are refused at %s %s, whatever their order, the answer clears both, and neither opens anything afterwards', async (method, path) => {
-    for (const order of [0, 1]) {
-      await Promise.all([attacker.signIn(), victim.signIn()]);
-      const cookies = (await both()).split('; ');
-      const answer = await askWith((order === 0 ? cookies : cookies.reverse()).join('; '), path, method);
-      expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({ code: 'session_ambiguous' });
-      const parents = ['/', '/auth', '/api'].filter((parent) => path.startsWith(parent));
-      const ended = answer.headers.getSetCookie();
-      for (const parent of parents) expect(ended.join('\n')).toContain(`${name}=; Path=${parent}; Expires=Thu, 01 Jan 1970`);
-      for (const cookie of cookies) expect((await askWith(cookie, '/auth/profile')).status).toBe(401);
-    }
-  });
+  ])(
+    'are refused at %s %s, whatever their order, the answer clears both, and neither opens anything afterwards',
+    async (method, path) => {
+      for (const order of [0, 1]) {
+        await Promise.all([attacker.signIn(), victim.signIn()]);
+        const cookies = (await both()).split('; ');
+        const answer = await askWith(
+          (order === 0 ? cookies : cookies.reverse()).join('; '),
+          path,
+          method,
+        );
+        expect(answer.status).toBe(400);
+        expect(await answer.json()).toMatchObject({ code: 'session_ambiguous' });
+        const parents = ['/', '/auth', '/api'].filter((parent) => path.startsWith(parent));
+        const ended = answer.headers.getSetCookie();
+        for (const parent of parents)
+          expect(ended.join('\n')).toContain(`${name}=; Path=${parent}; Expires=Thu, 01 Jan 1970`);
+        for (const cookie of cookies)
+          expect((await askWith(cookie, '/auth/profile')).status).toBe(401);
+      }
+    },
+  );
 
   test('that no answer can end are told on a page: what to delete, and the way to a sign-in', async () => {
-    const answer = await world.person().visit('/auth/step-up?returnTo=/deep', { headers: { cookie: await both() } });
+    const answer = await world
+      .person()
+      .visit('/auth/step-up?returnTo=/deep', { headers: { cookie: await both() } });
     const page = answer.text;
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toContain('text/html');
@@ -112,7 +139,8 @@ describe('two cookies of the name that both open', () => {
     const out = await askWith(cookies, '/auth/logout', 'POST');
     expect(out.status).toBe(200);
     expect(out.headers.getSetCookie().length).toBeGreaterThan(2);
-    for (const person of [victim, attacker]) expect((await person.call('GET', '/auth/profile')).status).toBe(401);
+    for (const person of [victim, attacker])
+      expect((await person.call('GET', '/auth/profile')).status).toBe(401);
   });
 });
 
@@ -123,7 +151,10 @@ test('a cookie whose session has ended hides no living one, whatever its place',
 });
 
 test('a crowd of cookies before the own one is told, and not taken for a sign-out', async () => {
-  const forged = Array.from({ length: 5 }, () => `${name}=s%3A${newTicket()}.${'a'.repeat(43)}`).join('; ');
+  const forged = Array.from(
+    { length: 5 },
+    () => `${name}=s%3A${newTicket()}.${'a'.repeat(43)}`,
+  ).join('; ');
   const answer = await askWith(`${forged}; ${name}=${await cookieOf(victim)}`, '/auth/profile');
   expect(await answer.json()).toMatchObject({ code: 'session_ambiguous' });
 });
@@ -134,7 +165,10 @@ test('a planted cookie of a sign-in under way does not hide the one it was begun
   const [begun] = await person.jar.getCookies(world.origin);
   expect(begun?.key).toMatch(/^my_account_login_/);
   const planted = `${Date.now().toString(36)}.${'A'.repeat(32)}`;
-  await person.jar.setCookie(`${begun?.key ?? ''}=${planted}; Path=/auth`, `${world.origin}/auth/callback`);
+  await person.jar.setCookie(
+    `${begun?.key ?? ''}=${planted}; Path=/auth`,
+    `${world.origin}/auth/callback`,
+  );
   await person.answerForms(shown, world.user);
   expect((await person.call('GET', '/auth/profile')).status).toBe(200);
 });

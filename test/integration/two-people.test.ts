@@ -41,9 +41,21 @@ const calls: readonly Row[] = [
   ['POST', `${me}/authentication-methods`, { type: 'recovery-code' }],
   ['PATCH', `${me}/authentication-methods/totp%7Cx`, { name: 'x' }],
   ['DELETE', `${me}/authentication-methods/totp%7Cx`],
-  ['POST', `${me}/authentication-methods/totp%7Cx/verify`, { auth_session: 'x', otp_code: '123456' }],
-  ['POST', `${me}/connected-accounts/connect`, { connection: 'x', redirect_uri: 'http://localhost/x' }],
-  ['POST', `${me}/connected-accounts/complete`, { auth_session: 'x', connect_code: 'x', redirect_uri: 'http://localhost/x' }],
+  [
+    'POST',
+    `${me}/authentication-methods/totp%7Cx/verify`,
+    { auth_session: 'x', otp_code: '123456' },
+  ],
+  [
+    'POST',
+    `${me}/connected-accounts/connect`,
+    { connection: 'x', redirect_uri: 'http://localhost/x' },
+  ],
+  [
+    'POST',
+    `${me}/connected-accounts/complete`,
+    { auth_session: 'x', connect_code: 'x', redirect_uri: 'http://localhost/x' },
+  ],
   ['DELETE', `${me}/connected-accounts/accounts/x`],
   ['GET', `${me}/authentication-methods`],
   ['GET', `${me}/factors`],
@@ -98,7 +110,8 @@ describe.each(calls)('%s %s', (method, path, body) => {
     const elsewhere = world.person(two);
     await elsewhere.signIn();
     await nothingDone(person, async () => {
-      for (const handle of [one, ...garbage]) refused(await person.call(method, path, body, { 'x-account-user': handle }));
+      for (const handle of [one, ...garbage])
+        refused(await person.call(method, path, body, { 'x-account-user': handle }));
     });
     expect((await elsewhere.call('GET', '/auth/profile')).status).toBe(200);
   });
@@ -115,7 +128,8 @@ describe.each(calls)('%s %s', (method, path, body) => {
 });
 
 describe.each(navigations)('%s %s', (_method, path) => {
-  const named = (handle: string): string => `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams({ user: handle }).toString()}`;
+  const named = (handle: string): string =>
+    `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams({ user: handle }).toString()}`;
   const headers = { 'sec-fetch-site': 'same-origin' };
 
   test('with another user’s handle, or with garbage, is a page that says so, and nothing is done', async () => {
@@ -123,14 +137,21 @@ describe.each(navigations)('%s %s', (_method, path) => {
     await nothingDone(person, async () => {
       for (const handle of [one, ...garbage]) {
         const page = await person.visit(named(handle), { headers });
-        expect([page.status, page.text.includes('Somebody else is signed in')]).toEqual([409, true]);
+        expect([page.status, page.text.includes('Somebody else is signed in')]).toEqual([
+          409,
+          true,
+        ]);
         refused(await person.call('GET', named(handle), undefined, headers));
-        refused(await person.call('GET', path, undefined, { ...headers, 'x-account-user': handle }));
+        refused(
+          await person.call('GET', path, undefined, { ...headers, 'x-account-user': handle }),
+        );
       }
       // One that is right does not make up for one that is wrong.
       const own = await handleOf(person);
       refused(await person.call('GET', `${named(own)}&user=${one}`, undefined, headers));
-      refused(await person.call('GET', named(one), undefined, { ...headers, 'x-account-user': own }));
+      refused(
+        await person.call('GET', named(one), undefined, { ...headers, 'x-account-user': own }),
+      );
     });
   });
 
@@ -149,7 +170,9 @@ describe.each(navigations)('%s %s', (_method, path) => {
 test('signed out, a handle is not looked at: the answer is a sign-in', async () => {
   const headers = { 'x-account-user': one };
   const person = world.person();
-  expect((await person.call('POST', `${me}/authentication-methods`, {}, headers)).json()).toMatchObject({
+  expect(
+    (await person.call('POST', `${me}/authentication-methods`, {}, headers)).json(),
+  ).toMatchObject({
     code: 'login_required',
   });
   expect((await person.call('DELETE', '/auth/sessions', undefined, headers)).json()).toMatchObject({
@@ -180,25 +203,37 @@ test('a handle outlives a sign-out and a step-up, is the same in every browser, 
 });
 
 interface Layer {
-  readonly route?: { readonly path: string | string[]; readonly stack: readonly { readonly method?: string }[] } | undefined;
+  readonly route?:
+    | { readonly path: string | string[]; readonly stack: readonly { readonly method?: string }[] }
+    | undefined;
   readonly handle: object;
 }
 /** Method and path of every route of a router, those of routers in it under `/auth`. */
 const routesOf = (stack: readonly Layer[], under = ''): string[] =>
   stack.flatMap(({ route, handle }) => {
-    if (route === undefined) return 'stack' in handle ? routesOf(handle.stack as readonly Layer[], '/auth') : [];
+    if (route === undefined)
+      return 'stack' in handle ? routesOf(handle.stack as readonly Layer[], '/auth') : [];
     // What refuses every method there is does nothing.
     if (route.stack.some(({ method }) => method === 'acl')) return [];
     return [route.path]
       .flat()
-      .flatMap((path) => route.stack.flatMap(({ method }) => (method === undefined ? [] : [`${method.toUpperCase()} ${under}${path}`])));
+      .flatMap((path) =>
+        route.stack.flatMap(({ method }) =>
+          method === undefined ? [] : [`${method.toUpperCase()} ${under}${path}`],
+        ),
+      );
   });
 
 test('no route that acts on a session is missing above', () => {
-  const router: { readonly stack: readonly Layer[] } | undefined = world.gateways[0]?.gateway.app.router;
+  const router: { readonly stack: readonly Layer[] } | undefined =
+    world.gateways[0]?.gateway.app.router;
   const all = routesOf(router?.stack ?? []);
   expect(all).toContain('GET /auth/step-up');
-  const tested = new Set([...calls, ...navigations].map(([method, path, , route]) => route ?? `${method} ${path.split('?')[0] ?? ''}`));
+  const tested = new Set(
+    [...calls, ...navigations].map(
+      ([method, path, , route]) => route ?? `${method} ${path.split('?')[0] ?? ''}`,
+    ),
+  );
   // A sign-in begins a session, these only tell of one, and Auth0's own call carries no cookie.
   const others = [
     'GET /auth/login',
@@ -210,7 +245,12 @@ test('no route that acts on a session is missing above', () => {
     'GET /auth/mfa/authenticators',
     'POST /auth/backchannel-logout',
   ];
-  expect(all.filter((route) => / \/auth\/(?!healthz|readyz)/.test(route) && !tested.has(route) && !others.includes(route))).toEqual([]);
+  expect(
+    all.filter(
+      (route) =>
+        / \/auth\/(?!healthz|readyz)/.test(route) && !tested.has(route) && !others.includes(route),
+    ),
+  ).toEqual([]);
 });
 
 test('a read whose session, answer and budget are asked for in one trip is refused all the same', async () => {
@@ -221,7 +261,8 @@ test('a read whose session, answer and budget are asked for in one trip is refus
     const read = async (headers: Record<string, string> = {}): Promise<Seen> =>
       person.call('GET', `${me}/authentication-methods`, undefined, headers);
     const handle = await handleOf(person);
-    for (let i = 0; i < 3; i += 1) expect((await read({ 'x-account-user': handle })).status).toBe(200);
+    for (let i = 0; i < 3; i += 1)
+      expect((await read({ 'x-account-user': handle })).status).toBe(200);
     refused(await read({ 'x-account-user': one }));
     expect((await read({ 'x-account-user': handle })).status).toBe(200);
   } finally {

@@ -7,7 +7,13 @@ import { everyBucket } from '../helpers/buckets.ts';
 
 const methods = '/api/me/v1/authentication-methods';
 const verbs = ['read', 'create', 'update', 'delete'];
-const scopes = ['read:me:factors', ...verbs.flatMap((verb) => [`${verb}:me:authentication_methods`, `${verb}:me:connected_accounts`])];
+const scopes = [
+  'read:me:factors',
+  ...verbs.flatMap((verb) => [
+    `${verb}:me:authentication_methods`,
+    `${verb}:me:connected_accounts`,
+  ]),
+];
 
 let world: World;
 let person: Person;
@@ -35,9 +41,12 @@ beforeEach(async () => {
 
 const flip = (switches: object) => world.tenant.configure({ switches });
 const stillSignedIn = async () => (await person.call('GET', '/auth/profile')).status === 200;
-const verify = (id: string, body: object) => person.call('POST', `${methods}/${encodeURIComponent(id)}/verify`, body);
+const verify = (id: string, body: object) =>
+  person.call('POST', `${methods}/${encodeURIComponent(id)}/verify`, body);
 
-async function start(type: string): Promise<{ seen: Seen; id: string; auth_session: string; manual_input_code: string }> {
+async function start(
+  type: string,
+): Promise<{ seen: Seen; id: string; auth_session: string; manual_input_code: string }> {
   const seen = await person.call('POST', methods, { type });
   expect(seen.status).toBe(202);
   return { id: '', manual_input_code: '', ...(seen.json() as { auth_session: string }), seen };
@@ -48,7 +57,10 @@ describe.each(['path', 'fragment'])('errors spelled with a %s', (errorTypeSpelli
     flip({ errorTypeSpelling });
     const seen = await person.call('POST', methods, { type: 'sms' });
     expect(seen.status).toBe(400);
-    expect(seen.json()).toMatchObject({ type: expect.stringContaining('A0E-400-0003'), validation_errors: [{ pointer: '/type' }] });
+    expect(seen.json()).toMatchObject({
+      type: expect.stringContaining('A0E-400-0003'),
+      validation_errors: [{ pointer: '/type' }],
+    });
   });
 });
 
@@ -77,7 +89,9 @@ describe.each([400, 401, 403])('a wrong code answered with %i', (wrongCodeStatus
     expect(wrong.json()).toMatchObject({ detail: 'Invalid otp_code.' });
     expect(wrong.json()).not.toHaveProperty('code');
     expect(await stillSignedIn()).toBe(true);
-    expect((await verify(id, { auth_session, otp_code: codeOf(manual_input_code) })).status).toBe(201);
+    expect((await verify(id, { auth_session, otp_code: codeOf(manual_input_code) })).status).toBe(
+      201,
+    );
   });
 });
 
@@ -98,8 +112,12 @@ describe.each([400, 403])('a push not yet approved answered with %i', (pushPendi
 describe.each([404, 204])('deleting what is not there answered with %i', (status) => {
   test('passes through', async () => {
     flip({ unknownMethodStatus: status, unknownAccountStatus: status });
-    expect((await person.call('DELETE', `${methods}/totp%7Cdev_0000000000000000`)).status).toBe(status);
-    expect((await person.call('DELETE', '/api/me/v1/connected-accounts/accounts/cac_0')).status).toBe(status);
+    expect((await person.call('DELETE', `${methods}/totp%7Cdev_0000000000000000`)).status).toBe(
+      status,
+    );
+    expect(
+      (await person.call('DELETE', '/api/me/v1/connected-accounts/accounts/cac_0')).status,
+    ).toBe(status);
   });
 });
 
@@ -109,39 +127,58 @@ describe.each([
 ])('a name for a password: %s', (renameNameless, status) => {
   test('passes through', async () => {
     flip({ renameNameless });
-    const listed = (await person.call('GET', `${methods}?type=password`)).json() as { authentication_methods: { id: string }[] };
+    const listed = (await person.call('GET', `${methods}?type=password`)).json() as {
+      authentication_methods: { id: string }[];
+    };
     const [password] = listed.authentication_methods;
-    expect((await person.call('PATCH', `${methods}/${encodeURIComponent(password?.id ?? '')}`, { name: 'Mine' })).status).toBe(status);
+    expect(
+      (
+        await person.call('PATCH', `${methods}/${encodeURIComponent(password?.id ?? '')}`, {
+          name: 'Mine',
+        })
+      ).status,
+    ).toBe(status);
   });
 });
 
 describe.each(['auth0', 'rfc9068'])('access tokens in the profile %s', (accessTokenProfile) => {
-  test.each([true, false])('with claims about the sign-in: %s, open the API', async (accessTokenAuthClaims) => {
-    flip({ accessTokenProfile, accessTokenAuthClaims });
-    const another = world.person();
-    await another.signIn();
-    expect((await another.call('GET', methods)).status).toBe(200);
-  });
+  test.each([true, false])(
+    'with claims about the sign-in: %s, open the API',
+    async (accessTokenAuthClaims) => {
+      flip({ accessTokenProfile, accessTokenAuthClaims });
+      const another = world.person();
+      await another.signIn();
+      expect((await another.call('GET', methods)).status).toBe(200);
+    },
+  );
 });
 
-describe.each(['A0E-429-0003', 'A0E-429-0001'])('a refusal by the tenant’s limits with the code %s', (rateLimitCode) => {
-  test.each([
-    ['user', 429, 'rate_limited'],
-    ['tenant', 503, 'tenant_busy'],
-  ])('of the %s is told apart', async (owner, status, code) => {
-    flip({ rateLimitCode });
-    const [user] = world.tenant.users.add({ email: `limited-${rateLimitCode}-${owner}@example.com`, password: 'Passw0rd!' });
-    const theirs = world.person({ email: user?.email ?? '', password: 'Passw0rd!' });
-    await theirs.signIn();
-    world.tenant.configure({ limits: { [owner]: { authentication_methods_read_filtered: 1 } } });
-    try {
-      const first = await theirs.call('GET', `${methods}?type=totp`);
-      const second = await theirs.call('GET', `${methods}?type=totp`);
-      expect([first.status, second.status]).toEqual([200, status]);
-      expect(second.json()).toMatchObject({ code });
-      expect(Number(second.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    } finally {
-      world.tenant.configure({ limits: { [owner]: { authentication_methods_read_filtered: null } } });
-    }
-  });
-});
+describe.each(['A0E-429-0003', 'A0E-429-0001'])(
+  'a refusal by the tenant’s limits with the code %s',
+  (rateLimitCode) => {
+    test.each([
+      ['user', 429, 'rate_limited'],
+      ['tenant', 503, 'tenant_busy'],
+    ])('of the %s is told apart', async (owner, status, code) => {
+      flip({ rateLimitCode });
+      const [user] = world.tenant.users.add({
+        email: `limited-${rateLimitCode}-${owner}@example.com`,
+        password: 'Passw0rd!',
+      });
+      const theirs = world.person({ email: user?.email ?? '', password: 'Passw0rd!' });
+      await theirs.signIn();
+      world.tenant.configure({ limits: { [owner]: { authentication_methods_read_filtered: 1 } } });
+      try {
+        const first = await theirs.call('GET', `${methods}?type=totp`);
+        const second = await theirs.call('GET', `${methods}?type=totp`);
+        expect([first.status, second.status]).toEqual([200, status]);
+        expect(second.json()).toMatchObject({ code });
+        expect(Number(second.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+      } finally {
+        world.tenant.configure({
+          limits: { [owner]: { authentication_methods_read_filtered: null } },
+        });
+      }
+    });
+  },
+);

@@ -39,8 +39,16 @@ const scene = async (): Promise<Scene> => {
   ends.push(redis.stop);
   const port = await freePort();
   const origin = `http://localhost:${port}`;
-  const client = { client_id: 'planted', client_secret: 'a-client-secret', callbacks: [`${origin}/auth/callback`] };
-  const tenant: Tenant = await startTenant({ control: true, limits: { enforced: false }, clients: [client] });
+  const client = {
+    client_id: 'planted',
+    client_secret: 'a-client-secret',
+    callbacks: [`${origin}/auth/callback`],
+  };
+  const tenant: Tenant = await startTenant({
+    control: true,
+    limits: { enforced: false },
+    clients: [client],
+  });
   ends.push(async () => tenant.close());
   const child = fork(join(import.meta.dirname, '../helpers/planted-gateway.ts'), {
     env: {
@@ -68,7 +76,8 @@ const scene = async (): Promise<Scene> => {
     await once(child, 'exit');
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const [{ adminPort }] = (await once(child, 'message')) as [{ adminPort: number }];
   const server = createRedis({ url: redis.url, keyPrefix: '' }, quiet);
   ends.push(server.close);
@@ -92,9 +101,16 @@ const scene = async (): Promise<Scene> => {
 /** What browsers, the API, Redis and the clock do to a gateway, each thing once. */
 const live = async ({ origin, tenant, person, server, tell }: Scene): Promise<void> => {
   const tab = await hang(origin, person);
-  const phone = { type: 'phone', phone_number: '+4915112345678', preferred_authentication_method: 'sms' };
+  const phone = {
+    type: 'phone',
+    phone_number: '+4915112345678',
+    preferred_authentication_method: 'sms',
+  };
   const cookie = await person.jar.getCookieString(origin);
-  const leaves = fetch(`${origin}/api/me/v1/factors`, { headers: { cookie }, signal: AbortSignal.timeout(200) });
+  const leaves = fetch(`${origin}/api/me/v1/factors`, {
+    headers: { cookie },
+    signal: AbortSignal.timeout(200),
+  });
   await Promise.allSettled([
     person.call('GET', methods),
     person.call('POST', methods, phone),
@@ -105,7 +121,11 @@ const live = async ({ origin, tenant, person, server, tell }: Scene): Promise<vo
   const [channel] = (await server.command('PUBSUB', 'CHANNELS', 'mab:events:*')) as string[];
   if (channel !== undefined) await server.command('PUBLISH', channel, '{"type":"method_changed"}');
   tenant.faults.add({ path: '/me/', times: 3, delayMs: 400 });
-  const late = [person.call('GET', methods), person.call('POST', methods, phone), person.call('POST', methods, '{')];
+  const late = [
+    person.call('GET', methods),
+    person.call('POST', methods, phone),
+    person.call('POST', methods, '{'),
+  ];
   await until(() => tenant.faults.list().length === 0, 500);
   await tell({ fire: true });
   await Promise.allSettled(late);
@@ -117,7 +137,8 @@ const live = async ({ origin, tenant, person, server, tell }: Scene): Promise<vo
 
 test('a throw in each listener and each timer is caught, counted, and ends nothing', async () => {
   const the = await scene();
-  const alive = async (): Promise<boolean> => (await fetch(`${the.admin}/healthz`, { signal: AbortSignal.timeout(10_000) })).ok;
+  const alive = async (): Promise<boolean> =>
+    (await fetch(`${the.admin}/healthz`, { signal: AbortSignal.timeout(10_000) })).ok;
   const well = async (): Promise<boolean> => (await the.person.call('GET', methods)).status === 200;
   await the.person.signIn();
   for (let i = 0; i < 3; i += 1) await live(the);
@@ -126,7 +147,8 @@ test('a throw in each listener and each timer is caught, counted, and ends nothi
 
   for (const site of reached) {
     await the.tell({ arm: [site] });
-    for (let i = 0; i < 2 && !(await the.tell({})).threw.includes(site); i += 1) await live(the).catch(() => undefined);
+    for (let i = 0; i < 2 && !(await the.tell({})).threw.includes(site); i += 1)
+      await live(the).catch(() => undefined);
     expect(`${site}: ${the.child.exitCode} ${await alive()}`).toBe(`${site}: null true`);
     if (!(await until(well, 20_000))) await the.person.signIn();
   }
@@ -134,7 +156,9 @@ test('a throw in each listener and each timer is caught, counted, and ends nothi
   // Not all are come to again: where it begins to listen, for one.
   expect(threw.length).toBeGreaterThan(reached.length / 2);
   const rooms = new Set(threw.map((site) => /src\/gateway\/(\w+)/.exec(site)?.[1]));
-  expect([...rooms]).toEqual(expect.arrayContaining(['redis', 'session', 'http', 'limiter', 'account']));
+  expect([...rooms]).toEqual(
+    expect.arrayContaining(['redis', 'session', 'http', 'limiter', 'account']),
+  );
   const metrics = await (await fetch(`${the.admin}/metrics`)).text();
   const counts = [...metrics.matchAll(/^my_account_unforeseen_total\{.*\} (\d+)$/gm)];
   const counted = counts.reduce((sum, [, count]) => sum + Number(count), 0);
@@ -147,21 +171,28 @@ test('a throw in each listener and each timer is caught, counted, and ends nothi
 test.each([
   ['an exception', "throw new Error('planted')"],
   ['a rejection', "void Promise.reject(new Error('planted'))"],
-])('after %s that nothing caught, what is under way ends, and then the process', async (_name, fault) => {
-  const preload = `data:text/javascript,process.on('SIGUSR2',()=>{${encodeURIComponent(fault)}})`;
-  const fleet = await startFleet({
-    count: 1,
-    settings: { NODE_OPTIONS: `--import=${preload}`, DRAIN_SECONDS: '20', TOKEN_EXCHANGE_TIMEOUT: '19000' },
-  });
-  ends.push(fleet.close);
-  const person = fleet.person();
-  await person.signIn();
-  const [member] = fleet.members;
-  fleet.tenant.faults.add({ path: '/me/', times: 1, delayMs: 2_000 });
-  const underWay = person.call('GET', methods);
-  expect(await until(() => fleet.tenant.faults.list().length === 0)).toBe(true);
-  process.kill(member?.program.pid ?? 0, 'SIGUSR2');
-  expect((await underWay).status).toBe(200);
-  expect(await member?.program.ended).toBe(1);
-  expect(member?.program.output()).toMatch(/"event":"unforeseen".*planted/);
-});
+])(
+  'after %s that nothing caught, what is under way ends, and then the process',
+  async (_name, fault) => {
+    const preload = `data:text/javascript,process.on('SIGUSR2',()=>{${encodeURIComponent(fault)}})`;
+    const fleet = await startFleet({
+      count: 1,
+      settings: {
+        NODE_OPTIONS: `--import=${preload}`,
+        DRAIN_SECONDS: '20',
+        TOKEN_EXCHANGE_TIMEOUT: '19000',
+      },
+    });
+    ends.push(fleet.close);
+    const person = fleet.person();
+    await person.signIn();
+    const [member] = fleet.members;
+    fleet.tenant.faults.add({ path: '/me/', times: 1, delayMs: 2_000 });
+    const underWay = person.call('GET', methods);
+    expect(await until(() => fleet.tenant.faults.list().length === 0)).toBe(true);
+    process.kill(member?.program.pid ?? 0, 'SIGUSR2');
+    expect((await underWay).status).toBe(200);
+    expect(await member?.program.ended).toBe(1);
+    expect(member?.program.output()).toMatch(/"event":"unforeseen".*planted/);
+  },
+);

@@ -15,7 +15,9 @@ afterEach(async () => {
   [dev, program] = [undefined, undefined];
 });
 
-const page = lines('HTTP/1.1 200 OK', 'Content-Type: text/html', 'Content-Length: 3', 'Connection: close') + 'dev';
+const page =
+  lines('HTTP/1.1 200 OK', 'Content-Type: text/html', 'Content-Length: 3', 'Connection: close') +
+  'dev';
 
 /** A gateway as `start` runs it, in a process of its own, and one page that it has served. */
 const startAlone = async (settings: Record<string, string> = {}) => {
@@ -31,7 +33,12 @@ const startAlone = async (settings: Record<string, string> = {}) => {
     ...settings,
   });
   const get = async (path: string) =>
-    statusOf(await exchangeRaw(port, lines(`GET ${path} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close')));
+    statusOf(
+      await exchangeRaw(
+        port,
+        lines(`GET ${path} HTTP/1.1`, `Host: localhost:${port}`, 'Connection: close'),
+      ),
+    );
   return { port, get, program };
 };
 const upgrade = (port: number, path: string, ...more: string[]): string =>
@@ -59,7 +66,12 @@ describe('behind WEB_ORIGIN', () => {
     const { port, get } = await withDev();
     const paths = ['/api/x', '/auth', '/auth/session', '/api/me/v1/factors', '/AUTH/login'];
     const answers = await Promise.all(
-      fifty.map((index) => exchangeRaw(port, upgrade(port, paths[index % paths.length] ?? '', `Origin: http://localhost:${port}`))),
+      fifty.map((index) =>
+        exchangeRaw(
+          port,
+          upgrade(port, paths[index % paths.length] ?? '', `Origin: http://localhost:${port}`),
+        ),
+      ),
     );
     expect(answers.filter(({ closed }) => closed)).toHaveLength(50);
     expect(new Set(answers.map(statusOf))).toEqual(new Set([404]));
@@ -78,9 +90,16 @@ describe('behind WEB_ORIGIN', () => {
 
   test('an upgrade behind a request that is not answered yet ends nothing', async () => {
     const { port, get } = await withDev();
-    const first = lines('GET /auth/session HTTP/1.1', `Host: localhost:${port}`, 'Cookie: my_account_session=x');
+    const first = lines(
+      'GET /auth/session HTTP/1.1',
+      `Host: localhost:${port}`,
+      'Cookie: my_account_session=x',
+    );
     for (const path of ['/api/x', '/page']) {
-      const { closed } = await exchangeRaw(port, first + upgrade(port, path, `Origin: http://localhost:${port}`));
+      const { closed } = await exchangeRaw(
+        port,
+        first + upgrade(port, path, `Origin: http://localhost:${port}`),
+      );
       expect([closed, await get('/healthz')]).toEqual([true, 200]);
     }
   });
@@ -88,11 +107,15 @@ describe('behind WEB_ORIGIN', () => {
   test('another site’s WebSocket, one without an Origin and one for another host are refused', async () => {
     const { port, dev: server } = await withDev();
     const before = server.requests.length;
-    const ask = async (...more: string[]) => statusOf(await exchangeRaw(port, upgrade(port, '/live', ...more)));
+    const ask = async (...more: string[]) =>
+      statusOf(await exchangeRaw(port, upgrade(port, '/live', ...more)));
     expect(await ask('Origin: https://evil.example')).toBe(403);
     expect(await ask()).toBe(403);
     expect(await ask(`Origin: http://localhost:${port}`, 'Sec-Fetch-Site: cross-site')).toBe(403);
-    const rebound = upgrade(port, '/live', 'Origin: http://evil.example').replace(`Host: localhost:${port}`, 'Host: evil.example');
+    const rebound = upgrade(port, '/live', 'Origin: http://evil.example').replace(
+      `Host: localhost:${port}`,
+      'Host: evil.example',
+    );
     expect(statusOf(await exchangeRaw(port, rebound))).toBe(421);
     expect(server.requests).toHaveLength(before);
   });
@@ -149,12 +172,18 @@ describe('behind WEB_ORIGIN', () => {
 
   test('a dev server that does not switch, breaks off, or answers nonsense to an upgrade is one failure', async () => {
     const { port, get, dev: server } = await withDev();
-    const ask = async () => exchangeRaw(port, upgrade(port, '/live', `Origin: http://localhost:${port}`));
+    const ask = async () =>
+      exchangeRaw(port, upgrade(port, '/live', `Origin: http://localhost:${port}`));
     for (const told of [
       page,
       lines('HTTP/1.1 099 Odd', 'Content-Length: 0'),
       lines('HTTP/1.1 200 a\u0001b', 'Set-Cookie: my_account_session=planted', 'Content-Length: 0'),
-      lines('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket', 'X: \u0001\u0002'),
+      lines(
+        'HTTP/1.1 101 Switching Protocols',
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'X: \u0001\u0002',
+      ),
       'nonsense\r\n\r\n',
       '',
     ]) {
@@ -198,10 +227,19 @@ describe.each([['without a front end'], ['with WEB_ROOT']])('%s', (what) => {
     const folder = mkdtempSync(join(tmpdir(), 'front-'));
     writeFileSync(join(folder, 'index.html'), 'page');
     try {
-      const { port, get, program: running } = await startAlone(what === 'with WEB_ROOT' ? { WEB_ROOT: folder } : {});
+      const {
+        port,
+        get,
+        program: running,
+      } = await startAlone(what === 'with WEB_ROOT' ? { WEB_ROOT: folder } : {});
       const paths = ['/api/x', '/auth/session', '/', '/live', '/auth/events'];
       const answers = await Promise.all(
-        fifty.map((index) => exchangeRaw(port, upgrade(port, paths[index % paths.length] ?? '', `Origin: http://localhost:${port}`))),
+        fifty.map((index) =>
+          exchangeRaw(
+            port,
+            upgrade(port, paths[index % paths.length] ?? '', `Origin: http://localhost:${port}`),
+          ),
+        ),
       );
       expect(answers.filter(({ closed }) => closed)).toHaveLength(50);
       expect(new Set(answers.map(statusOf))).toEqual(new Set([404]));

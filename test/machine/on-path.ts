@@ -22,7 +22,11 @@ export function isProgram(path: string): boolean {
 }
 
 /** Runs a program to its end and answers its standard output; on failure throws with what it wrote to standard error. */
-export function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): string {
   return execFileSync(program, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -26,7 +26,11 @@ const packageOf: Record<string, string[]> = {
  * The path of a redis-server: REDIS_SERVER, the PATH, an earlier download, else the distribution's own packages unpacked
  * into `cache` without root and without touching the system. Throws Missing when it may not or cannot be fetched.
  */
-export function findRedisServer(cache: string, download: boolean, say: (line: string) => void): string {
+export function findRedisServer(
+  cache: string,
+  download: boolean,
+  say: (line: string) => void,
+): string {
   const named = process.env['REDIS_SERVER'];
   if (named) {
     if (isProgram(named)) return named;
@@ -36,9 +40,15 @@ export function findRedisServer(cache: string, download: boolean, say: (line: st
   const wrapper = join(folder, 'redis-server');
   const present = onPath('redis-server') ?? (isProgram(wrapper) ? wrapper : undefined);
   if (present) return present;
-  if (!download) throw new Missing(`redis-server is not on the PATH, and downloads are off. Install it: ${install}`);
-  if (!onPath('apt-get') || !onPath('dpkg')) throw new Missing(`redis-server is not on the PATH. Install it; on Debian: ${install}`);
-  say(`redis-server is not on the PATH: unpacking the distribution's package into ${folder} (nothing is installed)`);
+  if (!download)
+    throw new Missing(
+      `redis-server is not on the PATH, and downloads are off. Install it: ${install}`,
+    );
+  if (!onPath('apt-get') || !onPath('dpkg'))
+    throw new Missing(`redis-server is not on the PATH. Install it; on Debian: ${install}`);
+  say(
+    `redis-server is not on the PATH: unpacking the distribution's package into ${folder} (nothing is installed)`,
+  );
   try {
     unpack(folder, wrapper);
   } catch (error) {
@@ -55,10 +65,15 @@ function unpack(folder: string, wrapper: string): void {
   const root = join(folder, 'root');
   mkdirSync(root, { recursive: true });
   const fetchPackage = createFetcher(folder, root);
-  if (!fetchPackage('redis-server') || !fetchPackage('redis-tools')) throw new Error('apt-get download redis-server redis-tools failed');
-  const program = ['usr/bin/redis-server', 'usr/bin/redis-check-rdb'].map((path) => join(root, path)).find(isProgram);
+  if (!fetchPackage('redis-server') || !fetchPackage('redis-tools'))
+    throw new Error('apt-get download redis-server redis-tools failed');
+  const program = ['usr/bin/redis-server', 'usr/bin/redis-check-rdb']
+    .map((path) => join(root, path))
+    .find(isProgram);
   if (!program) throw new Error('the packages hold no redis-server');
-  const libraries = ['usr/lib', 'lib'].flatMap((base) => [join(root, base, machine()), join(root, base)]).join(':');
+  const libraries = ['usr/lib', 'lib']
+    .flatMap((base) => [join(root, base, machine()), join(root, base)])
+    .join(':');
   // A library brought in may need further ones: look again until nothing is missing, or nothing new can be had.
   const tried = new Set<string>();
   for (;;) {
@@ -89,7 +104,8 @@ function createFetcher(folder: string, root: string): (name: string) => boolean 
   ];
   let own: string[] = [];
   return (name) => {
-    const get = (): string | undefined => attempt('apt-get', [...own, '-qq', 'download', name], { cwd: packages });
+    const get = (): string | undefined =>
+      attempt('apt-get', [...own, '-qq', 'download', name], { cwd: packages });
     if (get() === undefined && own.length === 0) {
       for (const path of state) mkdirSync(join(path, 'partial'), { recursive: true });
       if (attempt('apt-get', [...options, '-qq', 'update']) !== undefined) own = options;
@@ -109,6 +125,7 @@ function machine(): string {
 
 function missingLibraries(program: string, libraries: string): string[] {
   if (!existsSync('/usr/bin/ldd')) return [];
-  const listing = attempt('ldd', [program], { env: { ...process.env, LD_LIBRARY_PATH: libraries } }) ?? '';
+  const listing =
+    attempt('ldd', [program], { env: { ...process.env, LD_LIBRARY_PATH: libraries } }) ?? '';
   return [...listing.matchAll(/^\s*(\S+) => not found/gm)].map((match) => match[1] ?? '');
 }

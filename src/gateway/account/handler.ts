@@ -16,7 +16,7 @@ import type { StepUpReason } from '../my-account/exchange.ts';
 import { upstreamHeaders, wantsRevalidation, wishedScopes } from '../my-account/headers.ts';
 import { readTarget, routeOf } from '../my-account/target.ts';
 import type { Target } from '../my-account/target.ts';
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import type { Session } from '../session/sessions.ts';
 import type { Challenge } from '../step-up/challenge.ts';
 import { checkBodyHead, readBody } from './body.ts';

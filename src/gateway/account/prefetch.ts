@@ -9,7 +9,7 @@ import type { Prefetched } from '../my-account/client.ts';
 import { wantsRevalidation } from '../my-account/headers.ts';
 import { areaOf, readTarget, routeOf } from '../my-account/target.ts';
 import type { Target } from '../my-account/target.ts';
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import { createRecentCache } from '../session/recent-cache.ts';
 import type { Session } from '../session/sessions.ts';
 

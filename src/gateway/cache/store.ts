@@ -1,4 +1,4 @@
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 
 /**
  * Cached answers by namespace: one part of one user's account, what a write there can change. The

@@ -12,7 +12,13 @@ declare module 'express-serve-static-core' {
 const methods = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** One log line and one measurement per answered request: method, route pattern, status, milliseconds; 499 when the browser left first. */
-export function createAccessLog({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): RequestHandler {
+export function createAccessLog({
+  log,
+  metrics,
+}: {
+  readonly log: Log;
+  readonly metrics: Metrics;
+}): RequestHandler {
   return function accessLog(req, res, next) {
     const began = performance.now();
     res.once('close', () => {
@@ -21,12 +27,20 @@ export function createAccessLog({ log, metrics }: { readonly log: Log; readonly 
       const route = res.locals.route ?? routeOf(req.route) ?? 'other';
       const status = res.writableFinished ? res.statusCode : 499;
       metrics.requestSeconds.observe({ method, route, status }, ms / 1000);
-      log.info({ requestId: req.id, method, route, status, ms: Math.round(ms * 100) / 100 }, 'answered');
+      log.info(
+        { requestId: req.id, method, route, status, ms: Math.round(ms * 100) / 100 },
+        'answered',
+      );
     });
     next();
   };
 }
 
 function routeOf(route: unknown): string | undefined {
-  return typeof route === 'object' && route !== null && 'path' in route && typeof route.path === 'string' ? route.path : undefined;
+  return typeof route === 'object' &&
+    route !== null &&
+    'path' in route &&
+    typeof route.path === 'string'
+    ? route.path
+    : undefined;
 }

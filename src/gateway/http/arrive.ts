@@ -19,5 +19,9 @@ const inTurn =
   };
 
 /** What every request of the gateway's meets first, as one handler: its id, its trace, whoever logs and counts it, and whether it can be read at all. */
-export const createArrive = (parts: { readonly log: Log; readonly metrics: Metrics; readonly trusts: TrustsProxy }): RequestHandler =>
+export const createArrive = (parts: {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly trusts: TrustsProxy;
+}): RequestHandler =>
   inTurn(createRequestId(parts.trusts), traced, createAccessLog(parts), wellFormed);

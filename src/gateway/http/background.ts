@@ -25,7 +25,10 @@ export const createBackground = (): Background => {
         const left = end - performance.now();
         if (left <= 0) return false;
         let timer: NodeJS.Timeout | undefined;
-        await Promise.race([Promise.all(pending), new Promise((resolve) => (timer = setTimeout(resolve, left)))]);
+        await Promise.race([
+          Promise.all(pending),
+          new Promise((resolve) => (timer = setTimeout(resolve, left))),
+        ]);
         clearTimeout(timer);
         await new Promise((resolve) => setImmediate(resolve));
       }

@@ -49,7 +49,11 @@ const plainPath = /^(?:\/[\w.~%!$&'()*+,:@=-]*)+$/;
  */
 const pathsAbove = (path: string): readonly string[] => {
   const paths = ['/'];
-  for (let at = path.indexOf('/', 1); at !== -1 && paths.length < pathsAtMost; at = path.indexOf('/', at + 1))
+  for (
+    let at = path.indexOf('/', 1);
+    at !== -1 && paths.length < pathsAtMost;
+    at = path.indexOf('/', at + 1)
+  )
     paths.push(path.slice(0, at), path.slice(0, at + 1));
   if (!path.endsWith('/') && paths.length < pathsAtMost) paths.push(path);
   return paths.filter((each) => each.length <= pathLengthAtMost && plainPath.test(each));
@@ -79,6 +83,8 @@ export const expireCookie = (
   const paths = pathsAbove(where.path);
   const own = paths.map((path) => `${name}=; Path=${path}; ${attributes}`);
   const domains = domainsAbove(where.host);
-  const shared = paths.flatMap((path) => domains.map((domain) => `${name}=; Domain=${domain}; Path=${path}; ${attributes}`));
+  const shared = paths.flatMap((path) =>
+    domains.map((domain) => `${name}=; Domain=${domain}; Path=${path}; ${attributes}`),
+  );
   return [...own, ...shared].slice(0, placesAtMost);
 };

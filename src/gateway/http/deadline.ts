@@ -7,7 +7,10 @@ import { Failure } from './errors.ts';
  */
 export const within = (ms: number, read: RequestHandler): RequestHandler =>
   function readInTime(req, res, next) {
-    const timer = setTimeout(() => once(new Failure('body_timeout', { headers: { Connection: 'close' } })), ms);
+    const timer = setTimeout(
+      () => once(new Failure('body_timeout', { headers: { Connection: 'close' } })),
+      ms,
+    );
     let over = false;
     const once = (error?: unknown): void => {
       if (over) return;

@@ -27,24 +27,35 @@ export const devServerObjection = (parts: {
     .set('trust proxy', trustProxy ?? false)
     .get('trust proxy fn') as (address: string, hop: number) => boolean;
   const own = new URL(origin);
-  const hosts = new Set([own.host, `${own.hostname}:${own.port === '' ? (own.protocol === 'https:' ? '443' : '80') : own.port}`]);
-  const thisMachineOnly = loopbackName.test(own.hostname) && loopbackName.test(new URL(target).hostname);
+  const hosts = new Set([
+    own.host,
+    `${own.hostname}:${own.port === '' ? (own.protocol === 'https:' ? '443' : '80') : own.port}`,
+  ]);
+  const thisMachineOnly =
+    loopbackName.test(own.hostname) && loopbackName.test(new URL(target).hostname);
 
   const objection = (req: IncomingMessage): Failure | undefined => {
     const { headers, socket } = req;
     const address = socket.remoteAddress ?? '';
     if (thisMachineOnly && !loopbackAddress.test(address))
-      return new Failure('forbidden', { detail: 'This dev server answers on its own machine only.' });
+      return new Failure('forbidden', {
+        detail: 'This dev server answers on its own machine only.',
+      });
     const forwarded = trusted(address, 0) ? headers['x-forwarded-host'] : undefined;
     const [named] = [forwarded ?? headers.host ?? ''].flat();
     if (named === undefined || !hosts.has((named.split(',')[0] ?? '').trim().toLowerCase()))
-      return new Failure('wrong_host', { detail: `Open ${origin}: that is where this gateway answers.` });
+      return new Failure('wrong_host', {
+        detail: `Open ${origin}: that is where this gateway answers.`,
+      });
     return undefined;
   };
   const hasBody = ({ headers }: IncomingMessage): boolean =>
     headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
   const noBody = (): Failure =>
-    new Failure('invalid_request', { detail: 'This request takes no such body.', headers: { Connection: 'close' } });
+    new Failure('invalid_request', {
+      detail: 'This request takes no such body.',
+      headers: { Connection: 'close' },
+    });
 
   return {
     ofRequest(req) {
@@ -56,7 +67,8 @@ export const devServerObjection = (parts: {
       if (hasBody(req)) return noBody();
       const wrong = objection(req);
       if (wrong !== undefined) return wrong;
-      const reason = req.headers.origin === undefined ? 'a WebSocket names its Origin' : foreign(req, origin);
+      const reason =
+        req.headers.origin === undefined ? 'a WebSocket names its Origin' : foreign(req, origin);
       return reason === undefined ? undefined : crossSite(reason);
     },
   };

@@ -1,19 +1,62 @@
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
 import { parseCookies, writeCookies } from './cookies.ts';
 
 // Up: what a page, its module loader and the frameworks' own requests say. A name that ends in "-" is the beginning of a family of names.
 const up = [
-  ...['accept', 'accept-', 'cache-control', 'pragma', 'range', 'if-', 'user-agent', 'referer', 'origin'],
+  ...[
+    'accept',
+    'accept-',
+    'cache-control',
+    'pragma',
+    'range',
+    'if-',
+    'user-agent',
+    'referer',
+    'origin',
+  ],
   ...['content-type', 'content-length', 'content-encoding', 'content-language', 'last-event-id'],
-  ...['sec-fetch-', 'sec-ch-', 'sec-purpose', 'purpose', 'priority', 'dnt', 'save-data', 'upgrade-insecure-requests'],
+  ...[
+    'sec-fetch-',
+    'sec-ch-',
+    'sec-purpose',
+    'purpose',
+    'priority',
+    'dnt',
+    'save-data',
+    'upgrade-insecure-requests',
+  ],
   ...['x-requested-with', 'traceparent', 'tracestate', 'baggage'],
-  ...['rsc', 'next-', 'x-nextjs-', 'x-remix-', 'x-sveltekit-', 'x-inertia', 'x-inertia-', 'hx-', 'turbo-frame', 'x-vite-'],
+  ...[
+    'rsc',
+    'next-',
+    'x-nextjs-',
+    'x-remix-',
+    'x-sveltekit-',
+    'x-inertia',
+    'x-inertia-',
+    'hx-',
+    'turbo-frame',
+    'x-vite-',
+  ],
 ];
 const upForSocket = ['user-agent', 'origin', 'sec-websocket-', 'sec-fetch-', 'accept-language'];
 // Down: what describes the page, and the policies that are a page's own to choose. What guards the origin (HSTS, framing, Clear-Site-Data,
 // Access-Control-*) and what names this request stay the gateway's.
 const down = [
-  ...['content-type', 'content-length', 'content-encoding', 'content-language', 'content-disposition', 'content-range', 'content-location'],
+  ...[
+    'content-type',
+    'content-length',
+    'content-encoding',
+    'content-language',
+    'content-disposition',
+    'content-range',
+    'content-location',
+  ],
   ...[
     'cache-control',
     'etag',
@@ -29,9 +72,26 @@ const down = [
     'retry-after',
   ],
   ...['content-security-policy', 'content-security-policy-report-only', 'permissions-policy'],
-  ...['cross-origin-opener-policy', 'cross-origin-embedder-policy', 'service-worker-allowed', 'origin-agent-cluster'],
+  ...[
+    'cross-origin-opener-policy',
+    'cross-origin-embedder-policy',
+    'service-worker-allowed',
+    'origin-agent-cluster',
+  ],
   ...['server-timing', 'sourcemap', 'x-sourcemap', 'x-powered-by', 'x-accel-buffering'],
-  ...['rsc', 'next-', 'x-nextjs-', 'x-next-', 'x-action-', 'x-remix-', 'x-sveltekit-', 'x-inertia', 'x-inertia-', 'hx-', 'x-vite-'],
+  ...[
+    'rsc',
+    'next-',
+    'x-nextjs-',
+    'x-next-',
+    'x-action-',
+    'x-remix-',
+    'x-sveltekit-',
+    'x-inertia',
+    'x-inertia-',
+    'hx-',
+    'x-vite-',
+  ],
 ];
 
 const choose = (list: readonly string[]): ((name: string) => boolean) => {
@@ -47,7 +107,9 @@ const visible = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** The cookies of a `Cookie` header that are not the gateway's own, or undefined when none is left. */
 const othersCookies = (header: string | undefined): string | undefined => {
   // A nameless cookie is sent as its value alone, which must not look like one of ours either.
-  const theirs = parseCookies(header).filter(({ name, value }) => !ours.test(name === '' ? value : name));
+  const theirs = parseCookies(header).filter(
+    ({ name, value }) => !ours.test(name === '' ? value : name),
+  );
   return theirs.length === 0 ? undefined : writeCookies(theirs);
 };
 
@@ -75,7 +137,10 @@ const tell = ({ host, publicHost, publicScheme, address }: Told): OutgoingHttpHe
   ...(address !== undefined && { 'x-forwarded-for': address }),
 });
 
-const pick = (headers: IncomingHttpHeaders, wanted: (name: string) => boolean): IncomingHttpHeaders =>
+const pick = (
+  headers: IncomingHttpHeaders,
+  wanted: (name: string) => boolean,
+): IncomingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)));
 
 /**
@@ -106,18 +171,25 @@ export const socketHeaders = (headers: IncomingHttpHeaders, told: Told): Incomin
 /** All that comes down with an answer; a header with a name or a value that HTTP does not allow is left out. */
 export const responseHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders => {
   const cookies = othersSetCookies(headers['set-cookie']);
-  const theirs = Object.entries({ ...pick(headers, comesDown), ...(cookies.length > 0 && { 'set-cookie': cookies }) });
-  return Object.fromEntries(theirs.filter(([name, value]) => [value ?? []].flat().every((each) => sendable(name, each))));
+  const theirs = Object.entries({
+    ...pick(headers, comesDown),
+    ...(cookies.length > 0 && { 'set-cookie': cookies }),
+  });
+  return Object.fromEntries(
+    theirs.filter(([name, value]) => [value ?? []].flat().every((each) => sendable(name, each))),
+  );
 };
 
 /** All that comes down with a switch to WebSocket (RFC 6455 section 4.2.2): no cookie, nothing else. */
 export const switchHeaders = (headers: IncomingHttpHeaders): IncomingHttpHeaders => ({
   ...{ upgrade: 'websocket', connection: 'Upgrade' },
   ...Object.fromEntries(
-    ['sec-websocket-accept', 'sec-websocket-protocol', 'sec-websocket-extensions'].flatMap((name) => {
-      const value = headers[name];
-      return typeof value === 'string' && visible.test(value) ? [[name, value]] : [];
-    }),
+    ['sec-websocket-accept', 'sec-websocket-protocol', 'sec-websocket-extensions'].flatMap(
+      (name) => {
+        const value = headers[name];
+        return typeof value === 'string' && visible.test(value) ? [[name, value]] : [];
+      },
+    ),
   ),
 });
 

@@ -1,7 +1,13 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { devServerObjection } from './dev-server-guard.ts';
-import { requestHeaders, responseHeaders, socketHeaders, switchHeaders, type Told } from './dev-server-headers.ts';
+import {
+  requestHeaders,
+  responseHeaders,
+  socketHeaders,
+  switchHeaders,
+  type Told,
+} from './dev-server-headers.ts';
 import { Failure } from './errors.ts';
 import { openProxy } from './proxy-middleware.ts';
 import type { TakeUpgrade } from './upgrades.ts';
@@ -11,10 +17,17 @@ const headMs = 120_000;
 const switchMs = 30_000;
 
 const unreachable = (cause: unknown): Failure =>
-  new Failure('upstream_unreachable', { detail: 'The dev server of the front end does not answer.', cause });
+  new Failure('upstream_unreachable', {
+    detail: 'The dev server of the front end does not answer.',
+    cause,
+  });
 const malformed = (cause?: unknown): Failure =>
-  new Failure('upstream_unreachable', { detail: 'The dev server of the front end gave an answer that is not HTTP.', cause });
-const tooLate = (): Failure => new Failure('upstream_timeout', { detail: 'The dev server of the front end took too long.' });
+  new Failure('upstream_unreachable', {
+    detail: 'The dev server of the front end gave an answer that is not HTTP.',
+    cause,
+  });
+const tooLate = (): Failure =>
+  new Failure('upstream_timeout', { detail: 'The dev server of the front end took too long.' });
 
 // What happens to a request under way, told by the engine's events, which name the request.
 interface Watch {
@@ -34,7 +47,11 @@ export interface DevServer {
  * only look: the engine skips them where a request says `Expect`. Answers are written here, once their head is known to be one.
  * `target` and `origin` (the public one) are origins; `trustProxy` names the proxies whose forwarded host counts, as the setting does.
  */
-export const createDevServer = (parts: { target: string; origin: string; trustProxy: string[] | number | undefined }): DevServer => {
+export const createDevServer = (parts: {
+  target: string;
+  origin: string;
+  trustProxy: string[] | number | undefined;
+}): DevServer => {
   const { target, origin } = parts;
   const { host } = new URL(target);
   const { host: publicHost, protocol } = new URL(origin);
@@ -100,7 +117,9 @@ export const createDevServer = (parts: { target: string; origin: string; trustPr
       },
     });
     req.headers = requestHeaders(sent, told(req));
-    proxy(req, res, (cause) => fail(unreachable(cause))).catch((cause: unknown) => fail(unreachable(cause)));
+    proxy(req, res, (cause) => fail(unreachable(cause))).catch((cause: unknown) =>
+      fail(unreachable(cause)),
+    );
   };
 
   const upgrade: TakeUpgrade = (req, socket, head, refuse) => {
@@ -139,4 +158,7 @@ export const createDevServer = (parts: { target: string; origin: string; trustPr
 };
 
 const isLate = (cause: unknown): boolean =>
-  typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ERR_UPSTREAM_UPGRADE_TIMEOUT';
+  typeof cause === 'object' &&
+  cause !== null &&
+  'code' in cause &&
+  cause.code === 'ERR_UPSTREAM_UPGRADE_TIMEOUT';

@@ -7,13 +7,33 @@ import { failurePage } from './page.ts';
 import { sendProblem } from './problem.ts';
 
 /** Which member of a failure says where a person goes instead of reading a problem document. */
-const wayOn: Partial<Record<Failure['code'], string>> = { login_required: 'loginUrl', step_up_required: 'stepUpUrl' };
+const wayOn: Partial<Record<Failure['code'], string>> = {
+  login_required: 'loginUrl',
+  step_up_required: 'stepUpUrl',
+};
 
 // What was said of an answer that is not given now: of a file, or of another server's answer (RFC 9110 section 8). Its length over a page of ours would
 // make two answers of one.
 const ofAnotherAnswer = [
-  ...['content-length', 'transfer-encoding', 'trailer', 'content-encoding', 'content-range', 'content-language', 'content-location'],
-  ...['content-disposition', 'accept-ranges', 'etag', 'last-modified', 'expires', 'age', 'location', 'link'],
+  ...[
+    'content-length',
+    'transfer-encoding',
+    'trailer',
+    'content-encoding',
+    'content-range',
+    'content-language',
+    'content-location',
+  ],
+  ...[
+    'content-disposition',
+    'accept-ranges',
+    'etag',
+    'last-modified',
+    'expires',
+    'age',
+    'location',
+    'link',
+  ],
 ];
 
 /**
@@ -32,7 +52,14 @@ export function createErrorHandler(parts: {
     metrics?.failures.inc({ code: failure.code });
     if (failure.status >= 500) {
       const level = failure.code === 'internal' ? 'error' : 'warn';
-      log[level]({ requestId: req.id, code: failure.code, err: failure.code === 'internal' ? error : failure }, 'failed');
+      log[level](
+        {
+          requestId: req.id,
+          code: failure.code,
+          err: failure.code === 'internal' ? error : failure,
+        },
+        'failed',
+      );
     }
     if (res.headersSent) {
       res.destroy();
@@ -41,28 +68,40 @@ export function createErrorHandler(parts: {
     for (const name of ofAnotherAnswer) if (res.hasHeader(name)) res.removeHeader(name);
     const navigation = isNavigation(req);
     if (failure.code === 'login_required' && failure.members['loginUrl'] === undefined) {
-      const returnTo = navigation && req.method === 'GET' ? `?returnTo=${encodeURIComponent(req.originalUrl)}` : '';
+      const returnTo =
+        navigation && req.method === 'GET'
+          ? `?returnTo=${encodeURIComponent(req.originalUrl)}`
+          : '';
       failure.members['loginUrl'] = `/auth/login${returnTo}`;
     }
     if (!navigation) {
       sendProblem(res, failure, req.id, always);
       return;
     }
-    for (let i = 0; i + 1 < always.length; i += 2) res.setHeader(always[i] ?? '', always[i + 1] ?? '');
+    for (let i = 0; i + 1 < always.length; i += 2)
+      res.setHeader(always[i] ?? '', always[i + 1] ?? '');
     if (req.id !== undefined) res.setHeader('X-Request-Id', req.id);
     const target = failure.members[wayOn[failure.code] ?? ''];
     if (typeof target === 'string') redirect(res, target, req.method);
-    else sendPage(res, failure, req.id, failure.code === 'store_unavailable' && req.method === 'GET' ? req.originalUrl : undefined);
+    else
+      sendPage(
+        res,
+        failure,
+        req.id,
+        failure.code === 'store_unavailable' && req.method === 'GET' ? req.originalUrl : undefined,
+      );
   };
 }
 
 /** Errors of Express and body parsers carry a 4xx status of their own; everything else is ours to hide. */
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
+  const status =
+    typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
   if (status === 413) return new Failure('body_too_large', { cause: error });
   if (status === 415) return new Failure('unsupported_media_type', { cause: error });
-  if (typeof status === 'number' && status >= 400 && status < 500) return new Failure('invalid_request', { cause: error });
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new Failure('invalid_request', { cause: error });
   return new Failure('internal', { cause: error });
 }
 
@@ -73,7 +112,12 @@ function redirect(res: Response, target: string, method: string): void {
   res.end();
 }
 
-function sendPage(res: Response, failure: Failure, requestId: string | undefined, again: string | undefined): void {
+function sendPage(
+  res: Response,
+  failure: Failure,
+  requestId: string | undefined,
+  again: string | undefined,
+): void {
   res.statusCode = failure.status;
   for (const [name, value] of Object.entries(failure.headers)) {
     if (typeof value === 'string') res.setHeader(name, value);

@@ -11,13 +11,24 @@ interface Row {
 /** Every way this gateway says no: the stable code, the status and the title a person reads. Decide by code, never by title. */
 export const failures = {
   invalid_request: { status: 400, title: 'The request is not valid' },
-  login_expired: { status: 400, title: 'The sign-in took too long or was begun in another browser' },
+  login_expired: {
+    status: 400,
+    title: 'The sign-in took too long or was begun in another browser',
+  },
   session_ambiguous: { status: 400, title: 'The browser sent more than one sign-in' },
   login_failed: { status: 400, title: 'The sign-in did not succeed' },
   connect_failed: { status: 400, title: 'The account was not connected' },
   // RFC 9110 section 15.5.2: a 401 names a way in. Browsers ignore a scheme they do not know, so no password box appears.
-  login_required: { status: 401, title: 'Sign in first', headers: { 'WWW-Authenticate': 'Session realm="account"' } },
-  wrong_credentials: { status: 401, title: 'The sign-in was not right', headers: { 'WWW-Authenticate': 'Session realm="account"' } },
+  login_required: {
+    status: 401,
+    title: 'Sign in first',
+    headers: { 'WWW-Authenticate': 'Session realm="account"' },
+  },
+  wrong_credentials: {
+    status: 401,
+    title: 'The sign-in was not right',
+    headers: { 'WWW-Authenticate': 'Session realm="account"' },
+  },
   step_up_required: { status: 403, title: 'Confirm that it is you' },
   mfa_required: { status: 403, title: 'A second factor is needed' },
   cross_site_request: { status: 403, title: 'The request came from another site' },
@@ -32,12 +43,23 @@ export const failures = {
   body_too_large: { status: 413, title: 'The request body is too large' },
   wrong_host: { status: 421, title: 'This address is not served here' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },
-  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
-  rate_limited: { status: 429, title: 'Too many requests for this account', type: `${iana}#quota-exceeded` },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The Idempotency-Key was used with another request',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests for this account',
+    type: `${iana}#quota-exceeded`,
+  },
   too_many_attempts: { status: 429, title: 'Too many attempts to sign in' },
   internal: { status: 500, title: 'Something went wrong here' },
   upstream_unreachable: { status: 502, title: 'The account service could not be reached' },
-  tenant_busy: { status: 503, title: 'The account service is busy', type: `${iana}#temporary-reduced-capacity` },
+  tenant_busy: {
+    status: 503,
+    title: 'The account service is busy',
+    type: `${iana}#temporary-reduced-capacity`,
+  },
   store_unavailable: { status: 503, title: 'Sessions cannot be read or stored just now' },
   too_many_streams: { status: 503, title: 'Too many event streams are open here' },
   shutting_down: { status: 503, title: 'This server is stopping' },
@@ -71,7 +93,10 @@ export class Failure extends Error {
     // What is said of a request that was wrong, or one too many, is no fault of this program's: nobody asks where it came from, and a stack costs more than the answer.
     const { stackTraceLimit } = Error;
     if (row.status < 500) Error.stackTraceLimit = 0;
-    super(options.detail ?? row.title, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.detail ?? row.title,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Failure';
     this.code = code;

@@ -38,7 +38,9 @@ const secrets =
 
 /** Text without what looks like a token or secret: for messages that come from elsewhere. */
 export function scrub(text: string): string {
-  return text.replace(secrets, (_match, name: string | undefined) => (name === undefined ? '[removed]' : `${name}=[removed]`));
+  return text.replace(secrets, (_match, name: string | undefined) =>
+    name === undefined ? '[removed]' : `${name}=[removed]`,
+  );
 }
 
 /** The logger handed to every part: an object of allow-listed fields, then the sentence. */
@@ -59,15 +61,27 @@ interface Told {
 
 /** An error as the log shows it: name, message, code, stack and its causes, scrubbed; no other property, since libraries hang responses there. */
 export function describeError(error: unknown, depth = 3): Told {
-  if (!(error instanceof Error)) return { type: typeof error, message: typeof error === 'string' ? scrub(error) : 'not an error' };
+  if (!(error instanceof Error))
+    return {
+      type: typeof error,
+      message: typeof error === 'string' ? scrub(error) : 'not an error',
+    };
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  const cause = error.cause !== undefined && depth > 0 ? { cause: describeError(error.cause, depth - 1) } : {};
-  return { type: error.name, message: scrub(error.message), ...code, ...(error.stack ? { stack: scrub(error.stack) } : {}), ...cause };
+  const cause =
+    error.cause !== undefined && depth > 0 ? { cause: describeError(error.cause, depth - 1) } : {};
+  return {
+    type: error.name,
+    message: scrub(error.message),
+    ...code,
+    ...(error.stack ? { stack: scrub(error.stack) } : {}),
+    ...cause,
+  };
 }
 
 const allowed = (line: Record<string, unknown>): Record<string, unknown> => {
   for (const name in line) {
-    if (!fields.has(name)) return Object.fromEntries(Object.entries(line).filter(([each]) => fields.has(each)));
+    if (!fields.has(name))
+      return Object.fromEntries(Object.entries(line).filter(([each]) => fields.has(each)));
   }
   return line;
 };
@@ -83,7 +97,9 @@ const isoTime = (): string => {
 let standardOutput: DestinationStream | undefined;
 
 /** Makes the JSON logger. Fields outside the allow-list are dropped, errors are reduced and scrubbed. */
-export function createLog(options: { readonly level?: Level | 'silent'; readonly destination?: DestinationStream } = {}): Log {
+export function createLog(
+  options: { readonly level?: Level | 'silent'; readonly destination?: DestinationStream } = {},
+): Log {
   const settings = {
     level: options.level ?? 'info',
     base: null,

@@ -44,23 +44,56 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
   });
   const updates: (() => void)[] = [];
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
-    new Counter({ name, help, labelNames, registers });
-  const histogram = <T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> =>
-    new Histogram({ name, help, labelNames, buckets, registers });
+  const counter = <T extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly T[],
+  ): Counter<T> => new Counter({ name, help, labelNames, registers });
+  const histogram = <T extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly T[],
+  ): Histogram<T> => new Histogram({ name, help, labelNames, buckets, registers });
   return {
     registry,
     beforeCollect: (update) => void updates.push(update),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     // The name and labels of OpenTelemetry's semantic conventions, so existing dashboards fit.
-    requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', ['method', 'route', 'status']),
-    upstreamRequests: counter('my_account_upstream_requests_total', 'Requests sent to the My Account API', ['operation', 'status']),
-    upstreamSeconds: histogram('my_account_upstream_duration_seconds', 'Time until the My Account API began to answer', ['operation']),
-    upstreamRateLimited: counter('my_account_upstream_rate_limited_total', '429 answers of the My Account API: user or tenant', ['kind']),
+    requestSeconds: histogram('http_server_request_duration_seconds', 'Time to answer a request', [
+      'method',
+      'route',
+      'status',
+    ]),
+    upstreamRequests: counter(
+      'my_account_upstream_requests_total',
+      'Requests sent to the My Account API',
+      ['operation', 'status'],
+    ),
+    upstreamSeconds: histogram(
+      'my_account_upstream_duration_seconds',
+      'Time until the My Account API began to answer',
+      ['operation'],
+    ),
+    upstreamRateLimited: counter(
+      'my_account_upstream_rate_limited_total',
+      '429 answers of the My Account API: user or tenant',
+      ['kind'],
+    ),
     reads: counter('my_account_reads_total', 'Reads by how they were answered', ['outcome']),
-    budgetOffered: counter('my_account_budget_offered_total', 'Requests that asked the limiter for a place', ['bucket']),
-    budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', ['bucket', 'decision']),
-    budgetWaitSeconds: histogram('my_account_budget_wait_seconds', 'Time spent in the queue for a slot', ['bucket']),
+    budgetOffered: counter(
+      'my_account_budget_offered_total',
+      'Requests that asked the limiter for a place',
+      ['bucket'],
+    ),
+    budgetDecisions: counter('my_account_budget_decisions_total', 'Decisions of the limiter', [
+      'bucket',
+      'decision',
+    ]),
+    budgetWaitSeconds: histogram(
+      'my_account_budget_wait_seconds',
+      'Time spent in the queue for a slot',
+      ['bucket'],
+    ),
     budgetFairness: new Gauge({
       name: 'my_account_budget_fairness',
       help: 'Jain index over users, what each got of their fair share, last minute',
@@ -69,11 +102,23 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
         for (const update of updates) update();
       },
     }),
-    tokenRefreshes: counter('my_account_token_refreshes_total', 'Refreshes of access tokens', ['outcome']),
+    tokenRefreshes: counter('my_account_token_refreshes_total', 'Refreshes of access tokens', [
+      'outcome',
+    ]),
     stepUps: counter('my_account_step_ups_total', 'Step-ups asked for', ['reason']),
     sessions: counter('my_account_sessions_total', 'Sessions made and ended', ['event']),
-    failures: counter('my_account_failures_total', 'Failures answered by the gateway itself', ['code']),
-    unforeseen: counter('my_account_unforeseen_total', 'Exceptions and rejections that nothing caught: each is a bug', ['origin']),
-    malformed: counter('my_account_malformed_total', 'What came out of Redis in no known form and was left out', ['what']),
+    failures: counter('my_account_failures_total', 'Failures answered by the gateway itself', [
+      'code',
+    ]),
+    unforeseen: counter(
+      'my_account_unforeseen_total',
+      'Exceptions and rejections that nothing caught: each is a bug',
+      ['origin'],
+    ),
+    malformed: counter(
+      'my_account_malformed_total',
+      'What came out of Redis in no known form and was left out',
+      ['what'],
+    ),
   };
 }

@@ -25,7 +25,11 @@ export const createOwns = ({ exact, under }: OwnPaths): ((url: string) => boolea
   const paths = new Set(exact);
   return (url) => {
     const path = pathOf(url);
-    return paths.has(path) || (path.endsWith('/') && paths.has(path.slice(0, -1))) || under.some((start) => path.startsWith(start));
+    return (
+      paths.has(path) ||
+      (path.endsWith('/') && paths.has(path.slice(0, -1))) ||
+      under.some((start) => path.startsWith(start))
+    );
   };
 };
 
@@ -54,20 +58,26 @@ export const mountable = (parts: {
       return;
     }
     if (askForHttp1(res)) return;
-    const [request, response] = [Object.getPrototypeOf(req) as object, Object.getPrototypeOf(res) as object];
+    const [request, response] = [
+      Object.getPrototypeOf(req) as object,
+      Object.getPrototypeOf(res) as object,
+    ];
     const headers = res.getHeaders();
     app(req as Request, res as Response, (error?: unknown) => {
       // A file that the front end does not have is the host's to answer.
       Object.setPrototypeOf(req, request);
       Object.setPrototypeOf(res, response);
-      for (const name of res.getHeaderNames()) if (headers[name] === undefined) res.removeHeader(name);
-      for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
+      for (const name of res.getHeaderNames())
+        if (headers[name] === undefined) res.removeHeader(name);
+      for (const [name, value] of Object.entries(headers))
+        if (value !== undefined) res.setHeader(name, value);
       next(error);
     });
   };
   const handle = (req: IncomingMessage, res: ServerResponse, next?: Next): void => {
     if (next !== undefined) asGuest(req, res, next);
-    else if (!askForHttp1(res)) app(req as Request, res as Response, (error?: unknown) => unanswered(req, res, error));
+    else if (!askForHttp1(res))
+      app(req as Request, res as Response, (error?: unknown) => unanswered(req, res, error));
   };
   return Object.assign(handle, { router: app.router });
 };

@@ -8,7 +8,16 @@ export interface OwnPaths {
 
 const always: OwnPaths = {
   exact: [
-    ...['/api/me', '/healthz', '/readyz', '/auth/login', '/auth/callback', '/auth/step-up', '/auth/popup.js', '/auth/logout'],
+    ...[
+      '/api/me',
+      '/healthz',
+      '/readyz',
+      '/auth/login',
+      '/auth/callback',
+      '/auth/step-up',
+      '/auth/popup.js',
+      '/auth/logout',
+    ],
     ...[
       '/auth/backchannel-logout',
       '/auth/profile',
@@ -35,7 +44,11 @@ export const ownPaths = ({
   ME_AT_ROOT: root,
   WELL_KNOWN: page,
 }: Settings): OwnPaths => ({
-  exact: [...always.exact, ...(realm === undefined ? [] : ['/auth/password']), ...(page === undefined ? [] : wellKnown)],
+  exact: [
+    ...always.exact,
+    ...(realm === undefined ? [] : ['/auth/password']),
+    ...(page === undefined ? [] : wellKnown),
+  ],
   under: [
     ...always.under,
     ...(realm === undefined && !passkeys ? [] : ['/auth/mfa/']),

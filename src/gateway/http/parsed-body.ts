@@ -24,7 +24,8 @@ export const readJson = (ms: number): readonly RequestHandler[] => [
  */
 export const readForm = (ms: number): readonly RequestHandler[] => [
   function onlyForms(req, _res, next) {
-    if (req.is('application/x-www-form-urlencoded') === false) throw new Failure('invalid_request', { detail: 'This route takes a form.' });
+    if (req.is('application/x-www-form-urlencoded') === false)
+      throw new Failure('invalid_request', { detail: 'This route takes a form.' });
     next();
   },
   within(ms, express.urlencoded({ extended: false, limit: bytesAtMost, parameterLimit: 20 })),

@@ -19,7 +19,8 @@ const instanceOf = (id: string): string => (uuid.test(id) ? `urn:uuid:${id}` : `
 export function problemOf(failure: Failure, requestId: string | undefined): string {
   const { type, title, status, code, detail, members } = failure;
   const instance = requestId === undefined ? undefined : instanceOf(requestId);
-  if (Object.keys(members).length > 0) return JSON.stringify({ type, title, status, code, detail, instance, ...members });
+  if (Object.keys(members).length > 0)
+    return JSON.stringify({ type, title, status, code, detail, instance, ...members });
   let text = beginningOf(failure);
   if (detail !== undefined) text += `,"detail":${JSON.stringify(detail)}`;
   // Nothing that an id may have in it needs to be escaped.
@@ -31,7 +32,12 @@ export function problemOf(failure: Failure, requestId: string | undefined): stri
  * Answers a failure as `application/problem+json`, never cacheable, with headers that every answer carries as one flat list; breaks the connection
  * when an answer is already on its way.
  */
-export function sendProblem(res: ServerResponse, failure: Failure, requestId?: string, always: readonly string[] = []): void {
+export function sendProblem(
+  res: ServerResponse,
+  failure: Failure,
+  requestId?: string,
+  always: readonly string[] = [],
+): void {
   if (res.headersSent) {
     res.destroy();
     return;

@@ -23,7 +23,11 @@ export const openProxy = (options: ProxyOptions): Proxy => {
     const { createProxyMiddleware } = await import('http-proxy-middleware');
     return (proxy = createProxyMiddleware({ ...options, ejectPlugins: true }));
   };
-  const pass = (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): Promise<void> => {
+  const pass = (
+    req: IncomingMessage,
+    res: ServerResponse,
+    next?: (error?: unknown) => void,
+  ): Promise<void> => {
     if (proxy !== undefined) return proxy(req, res, next);
     opening ??= open();
     return opening.then((opened) => opened(req, res, next));

@@ -10,7 +10,8 @@ export const readReturnTo = (asked: unknown, origin: string): string => {
   const url = URL.parse(asked, front);
   // Only the parser of browsers decides what an address names; comparing its answer leaves no room
   // for tabs, backslashes or encoded tricks.
-  if (url === null || url.origin !== origin || url.username !== '' || url.password !== '') return front;
+  if (url === null || url.origin !== origin || url.username !== '' || url.password !== '')
+    return front;
   return url.href;
 };
 

@@ -13,7 +13,10 @@ const self = "'self'";
 const none = "'none'";
 
 /** The security headers as name and value, worked out by helmet: CSP without `unsafe-inline`, no framing, no referrer, HSTS on https only. */
-export function securityHeaders({ https, formTargets = [] }: SecurityHeadersOptions): readonly (readonly [string, string])[] {
+export function securityHeaders({
+  https,
+  formTargets = [],
+}: SecurityHeadersOptions): readonly (readonly [string, string])[] {
   const recorder = new ServerResponse(new IncomingMessage(new Socket()));
   helmet({
     contentSecurityPolicy: {
@@ -42,14 +45,19 @@ export function securityHeaders({ https, formTargets = [] }: SecurityHeadersOpti
     // Step-up in a popup talks back to the page that opened it.
     crossOriginOpenerPolicy: { policy: 'same-origin-allow-popups' },
   })(recorder.req, recorder, () => undefined);
-  return Object.entries(recorder.getHeaders()).map(([name, value]) => [name, String(value)] as const);
+  return Object.entries(recorder.getHeaders()).map(
+    ([name, value]) => [name, String(value)] as const,
+  );
 }
 
 /** The same as one flat list, for an answer that is written with one. */
-export const flat = (headers: readonly (readonly [string, string])[]): readonly string[] => headers.flat();
+export const flat = (headers: readonly (readonly [string, string])[]): readonly string[] =>
+  headers.flat();
 
 /** Sets the security headers and `X-Request-Id` on every answer. helmet runs once, at the start: per request it would cost about 12 us. */
-export function createSecurityHeaders(headers: readonly (readonly [string, string])[]): RequestHandler {
+export function createSecurityHeaders(
+  headers: readonly (readonly [string, string])[],
+): RequestHandler {
   return function setSecurityHeaders(req, res, next) {
     if (req.id !== undefined) res.setHeader('X-Request-Id', req.id);
     for (const [name, value] of headers) res.setHeader(name, value);

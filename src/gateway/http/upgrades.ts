@@ -7,7 +7,12 @@ import type { Metrics } from './metrics.ts';
 import { problemOf } from './problem.ts';
 
 /** Takes an upgrade and answers it in the end, or refuses it: with an answer of HTTP, after which the connection closes. */
-export type TakeUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, refuse: (failure: Failure) => void) => void;
+export type TakeUpgrade = (
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  refuse: (failure: Failure) => void,
+) => void;
 
 /** What a server's `upgrade` event is given to, and the end of every connection that has switched. */
 export interface Upgrades {
@@ -21,18 +26,30 @@ const lingerMs = 1_000;
 const unheard = (): void => undefined;
 
 /** Answers an upgrade with a failure, as a problem, and closes the connection; an error of the socket after that ends nothing else. */
-export const refuseUpgrade = (socket: Duplex, failure: Failure, requestId: string, always: readonly string[] = []): void => {
+export const refuseUpgrade = (
+  socket: Duplex,
+  failure: Failure,
+  requestId: string,
+  always: readonly string[] = [],
+): void => {
   socket.on('error', unheard);
   const body = problemOf(failure, requestId);
   const head = [`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status] ?? ''}`];
-  for (let i = 0; i + 1 < always.length; i += 2) head.push(`${always[i] ?? ''}: ${always[i + 1] ?? ''}`);
-  head.push(`X-Request-Id: ${requestId}`, 'Cache-Control: no-store', 'Content-Type: application/problem+json; charset=utf-8');
+  for (let i = 0; i + 1 < always.length; i += 2)
+    head.push(`${always[i] ?? ''}: ${always[i + 1] ?? ''}`);
+  head.push(
+    `X-Request-Id: ${requestId}`,
+    'Cache-Control: no-store',
+    'Content-Type: application/problem+json; charset=utf-8',
+  );
   head.push(`Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close');
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   // What still arrives is read and dropped, or the reset that unread bytes cause would overtake the answer; the other side may never close its half.
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
-  socket.once('end', () => socket.end(() => socket.destroy())).once('close', () => clearTimeout(timer));
+  socket
+    .once('end', () => socket.end(() => socket.destroy()))
+    .once('close', () => clearTimeout(timer));
 };
 
 /**
@@ -62,7 +79,16 @@ export const createUpgrades = (parts: {
         if (refused) return;
         refused = true;
         metrics.failures.inc({ code: failure.code });
-        log.info({ requestId, method: 'GET', route: 'upgrade', status: failure.status, code: failure.code }, 'answered');
+        log.info(
+          {
+            requestId,
+            method: 'GET',
+            route: 'upgrade',
+            status: failure.status,
+            code: failure.code,
+          },
+          'answered',
+        );
         refuseUpgrade(socket, failure, requestId, always);
       };
       if (closed) refuse(new Failure('shutting_down'));

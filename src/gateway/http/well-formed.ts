@@ -13,7 +13,8 @@ export const wellFormed: RequestHandler = function wellFormed(req, _res, next) {
     const name = rawHeaders[i];
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  const readable = !target.includes('#') && (target.startsWith('/') || target === '*' || URL.canParse(target));
+  const readable =
+    !target.includes('#') && (target.startsWith('/') || target === '*' || URL.canParse(target));
   if (hosts < 2 && req.httpVersionMajor >= 1 && readable) next();
   else next(new Failure('invalid_request', { headers: { Connection: 'close' } }));
 };

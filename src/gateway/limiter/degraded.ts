@@ -68,7 +68,11 @@ export function createSharedOrDegraded(parts: Parts): SharedOrDegraded {
     }
   }
 
-  async function degraded<T>(user: string, bucket: BucketName | undefined, use: Use<T>): Promise<T> {
+  async function degraded<T>(
+    user: string,
+    bucket: BucketName | undefined,
+    use: Use<T>,
+  ): Promise<T> {
     if (!own) {
       const alone = createMemoryLimiterStore(shareOf(limits, share()), now);
       const shorter = (waitMs: number) => Math.min(waitMs, LONGEST_WAIT_MS);
@@ -120,7 +124,11 @@ export function createSharedOrDegraded(parts: Parts): SharedOrDegraded {
     own = undefined;
   }
 
-  const decide = async <T>(user: string, bucket: BucketName | undefined, use: Use<T>): Promise<T> => {
+  const decide = async <T>(
+    user: string,
+    bucket: BucketName | undefined,
+    use: Use<T>,
+  ): Promise<T> => {
     if (own && redis.ready() && !returning) void comeBack();
     if (handover) await handover.catch(() => undefined);
     if (own) return degraded(user, bucket, use);

@@ -55,7 +55,10 @@ export function createFairness(now: () => number, bound = 10_000): Fairness {
         }
       }
       // Whoever asked before the minute began and was let in within it asked no less than they got.
-      const all = [...sums.values()].map(({ asked, admitted }) => ({ asked: Math.max(asked, admitted), admitted }));
+      const all = [...sums.values()].map(({ asked, admitted }) => ({
+        asked: Math.max(asked, admitted),
+        admitted,
+      }));
       all.sort((a, b) => a.asked - b.asked);
       let left = all.reduce((sum, { admitted }) => sum + admitted, 0);
       if (left === 0) return 1;

@@ -46,9 +46,19 @@ export function readSignal(
     const kind = header('x-auth0-error-kind');
     const after = readRetryAfter(header, nowMs);
     const afterMs = after === undefined ? undefined : after * 1_000;
-    if (kind !== undefined) return { kind: 'tenant-limited', bucket, retryMs: Math.min(longestClosedMs.tenant, afterMs ?? 1_000) };
+    if (kind !== undefined)
+      return {
+        kind: 'tenant-limited',
+        bucket,
+        retryMs: Math.min(longestClosedMs.tenant, afterMs ?? 1_000),
+      };
     const oneToken = 1 / limits[bucket].user.perMs;
-    return { kind: 'user-limited', bucket, user, retryMs: Math.min(longestClosedMs.user, afterMs ?? Math.max(resetMs, oneToken)) };
+    return {
+      kind: 'user-limited',
+      bucket,
+      user,
+      retryMs: Math.min(longestClosedMs.user, afterMs ?? Math.max(resetMs, oneToken)),
+    };
   }
   const remaining = number('x-ratelimit-remaining');
   const limit = number('x-ratelimit-limit');
@@ -56,9 +66,12 @@ export function readSignal(
   const tenants = plan[bucket].tenantPerSecond === limit;
   const users = plan[bucket].userPerMinute === limit;
   if (users && (!tenants || resetMs > 2_000)) {
-    return expected !== undefined && expected >= remaining + 1 ? { kind: 'user-low', bucket, user, remaining } : undefined;
+    return expected !== undefined && expected >= remaining + 1
+      ? { kind: 'user-low', bucket, user, remaining }
+      : undefined;
   }
   // Well below what we alone leave there, and not by a rounding.
-  if (tenants && !users && remaining + 1 <= limits[bucket].reserve / 2) return { kind: 'tenant-low', bucket, remaining };
+  if (tenants && !users && remaining + 1 <= limits[bucket].reserve / 2)
+    return { kind: 'tenant-low', bucket, remaining };
   return undefined;
 }

@@ -25,7 +25,12 @@ export function secondsOf(ms: number): number {
 }
 
 /** Returns what a user may be told of a bucket that holds `level` now. */
-export function quotaOf(level: number, bucket: BucketName, plan: PlanBuckets, limits: Limits): BucketQuota {
+export function quotaOf(
+  level: number,
+  bucket: BucketName,
+  plan: PlanBuckets,
+  limits: Limits,
+): BucketQuota {
   const { perMs, burst } = limits[bucket].user;
   const remaining = Math.max(0, Math.floor(level + HAIR));
   const missing = remaining === 0 ? 1 - level : burst - level;

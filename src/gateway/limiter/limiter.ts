@@ -1,6 +1,7 @@
 import { bucketsOf } from '../../../config/plans.ts';
 import type { BucketName, BucketOverrides, PlanName } from '../../../config/plans.ts';
-import type { Redis, ScriptPipeline } from '../redis/client.ts';
+import type { Redis } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import { createSharedOrDegraded } from './degraded.ts';
 import { createDenyCache } from './deny-cache.ts';
 import { readSignal } from './feedback.ts';
@@ -140,7 +141,8 @@ export function createLimiter(options: LimiterOptions, redis?: Redis): Limiter {
   ): Promise<T> => (shared ? shared(user, bucket, use) : use(own, false));
 
   const priorityOf = ({ priority }: LimitRequest): Priority => priority ?? 'first';
-  const keyOf = (request: LimitRequest): string => `${request.user} ${request.bucket} ${priorityOf(request)}`;
+  const keyOf = (request: LimitRequest): string =>
+    `${request.user} ${request.bucket} ${priorityOf(request)}`;
   const askOf = (request: LimitRequest): Ask => ({
     user: request.user,
     bucket: request.bucket,
@@ -160,7 +162,10 @@ export function createLimiter(options: LimiterOptions, redis?: Redis): Limiter {
     });
   }
 
-  function refuse({ user, bucket }: LimitRequest, { by, retryMs, level }: Extract<Outcome, { kind: 'refused' }>): Refused {
+  function refuse(
+    { user, bucket }: LimitRequest,
+    { by, retryMs, level }: Extract<Outcome, { kind: 'refused' }>,
+  ): Refused {
     observe({ kind: 'refused', bucket, user, by, retryMs });
     const quota = quotaOf(level, bucket, plan, limits);
     return { admitted: false, by, retryAfterSeconds: secondsOf(retryMs), quota };

@@ -85,7 +85,8 @@ export function createMemoryLimiterStore(limits: Limits, now: () => number): Lim
     return at > now() ? Math.min(level, 1) - (at - now()) * limits[bucket].user.perMs : level;
   }
 
-  const levelFor = (user: string, bucket: BucketName): number => levelOf(userOf(user, bucket), bucket);
+  const levelFor = (user: string, bucket: BucketName): number =>
+    levelOf(userOf(user, bucket), bucket);
 
   function stepOut(bucket: BucketName, id: string): void {
     const index = queues[bucket].findIndex((place) => place.id === id);
@@ -99,7 +100,11 @@ export function createMemoryLimiterStore(limits: Limits, now: () => number): Lim
   }
 
   // Where in the queue this request stands, or would, and how long the tenant's bucket has it wait there.
-  function placeOf(bucket: BucketName, score: number, id?: string): { known: number; ahead: number; waitMs: number } {
+  function placeOf(
+    bucket: BucketName,
+    score: number,
+    id?: string,
+  ): { known: number; ahead: number; waitMs: number } {
     const { state, rate } = tenantOf(bucket);
     const queue = queues[bucket].filter((each) => each.lapsesAt > now() || each.id === id);
     queues[bucket] = queue;

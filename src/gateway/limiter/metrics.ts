@@ -3,7 +3,10 @@ import { createFairness } from './fairness.ts';
 import type { LimiterEvent } from './limiter.ts';
 
 /** Counts what the limiter does, for `/metrics`: no user appears there, only how evenly all of them were served. */
-export function measureLimiter(metrics: Metrics, now: () => number = () => performance.now()): (event: LimiterEvent) => void {
+export function measureLimiter(
+  metrics: Metrics,
+  now: () => number = () => performance.now(),
+): (event: LimiterEvent) => void {
   const fairness = createFairness(now);
   metrics.beforeCollect(() => {
     metrics.budgetFairness.set(fairness.index());

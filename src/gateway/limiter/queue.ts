@@ -1,4 +1,4 @@
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import type { Ask, Decision, LimiterStore, QueueTicket } from './store.ts';
 
 /** How a request's waiting ended. */
@@ -15,7 +15,12 @@ export interface Reservation {
 /** Where the requests of this gateway wait for their turn. */
 export interface FairQueue {
   /** Lets a request in, now or when its turn has come, or refuses it; rejects with the signal's reason when the browser left meanwhile. */
-  enter(store: LimiterStore, ask: Ask, signal?: AbortSignal, reservation?: Reservation): Promise<Outcome>;
+  enter(
+    store: LimiterStore,
+    ask: Ask,
+    signal?: AbortSignal,
+    reservation?: Reservation,
+  ): Promise<Outcome>;
   /** Asks for a place for one who may come, as the last call of a pipeline. */
   reserve(store: LimiterStore, ask: Ask, pipeline: ScriptPipeline): Reservation;
 }
@@ -28,7 +33,12 @@ export interface FairQueue {
 export function createFairQueue(maxWaiting: number): FairQueue {
   let waiting = 0;
 
-  async function wait(store: LimiterStore, ticket: QueueTicket, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async function wait(
+    store: LimiterStore,
+    ticket: QueueTicket,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     waiting += 1;
     try {
       await pause(waitMs, signal);

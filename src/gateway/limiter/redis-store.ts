@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { bucketNames, type BucketName } from '../../../config/plans.ts';
 import { Failure } from '../http/errors.ts';
 import type { Argument } from '../redis/batch.ts';
-import type { Redis, ScriptPipeline } from '../redis/client.ts';
+import type { Redis } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import type { Limits } from './limits.ts';
 import { perBucket } from './limits.ts';
 import type { Ask, Decision, LimiterStore, QueueTicket, UpstreamSignal } from './store.ts';
@@ -79,11 +80,18 @@ export function createRedisLimiterStore(parts: RedisLimiterStoreParts): LimiterS
     const keys = keysOf[bucket];
     const all = [keys.tenant, keys.user + user, ...keys.rest];
     const reply = await run(all, [op, keys.number, epoch, ...args], pipeline);
-    if (reply instanceof Buffer && (letterOf(reply) === 'f' || reply.length > epochAt)) return reply;
+    if (reply instanceof Buffer && (letterOf(reply) === 'f' || reply.length > epochAt))
+      return reply;
     throw noAnswer();
   }
 
-  async function call(op: string, user: string, bucket: BucketName, args: readonly Argument[], pipeline?: ScriptPipeline): Promise<Buffer> {
+  async function call(
+    op: string,
+    user: string,
+    bucket: BucketName,
+    args: readonly Argument[],
+    pipeline?: ScriptPipeline,
+  ): Promise<Buffer> {
     for (let attempt = 0; ; attempt++) {
       const epoch = attempt < 3 ? (epochs.get(bucket) ?? '') : '';
       const reply = await send(op, user, bucket, epoch, args, attempt === 0 ? pipeline : undefined);
@@ -130,7 +138,9 @@ export function createRedisLimiterStore(parts: RedisLimiterStoreParts): LimiterS
       await call('refund', user, bucket, []);
     },
     async adjust(signal) {
-      await call(signal.kind, 'user' in signal ? signal.user : '', signal.bucket, [amountOf(signal)]);
+      await call(signal.kind, 'user' in signal ? signal.user : '', signal.bucket, [
+        amountOf(signal),
+      ]);
     },
     async peek(user) {
       const keys = bucketNames.map((bucket) => keysOf[bucket].user + user);
@@ -146,7 +156,8 @@ export function createRedisLimiterStore(parts: RedisLimiterStoreParts): LimiterS
 }
 
 // What is no answer decides nothing: the caller goes on by itself, as when Redis is gone.
-const noAnswer = (): Failure => new Failure('store_unavailable', { headers: { 'Retry-After': '1' } });
+const noAnswer = (): Failure =>
+  new Failure('store_unavailable', { headers: { 'Retry-After': '1' } });
 
 const amountOf = (signal: UpstreamSignal): number => {
   if ('retryMs' in signal) return signal.retryMs;

@@ -1,5 +1,5 @@
 import type { BucketName } from '../../../config/plans.ts';
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 
 /** What a user could spend now, by bucket; a closed or overdrawn bucket is below zero. */
 export type Levels = Readonly<Record<BucketName, number>>;

@@ -14,10 +14,18 @@ interface Common {
 export type RedisAddress =
   | (Common & { kind: 'single'; endpoint: Endpoint; db: number })
   | (Common & { kind: 'socket'; path: string; db: number })
-  | (Common & { kind: 'sentinel'; sentinels: Endpoint[]; name: string; db: number; sentinelUsername?: string; sentinelPassword?: string })
+  | (Common & {
+      kind: 'sentinel';
+      sentinels: Endpoint[];
+      name: string;
+      db: number;
+      sentinelUsername?: string;
+      sentinelPassword?: string;
+    })
   | (Common & { kind: 'cluster'; nodes: Endpoint[] });
 
-const FORM = /^(rediss?)(?:\+(sentinel|cluster|unix))?:\/\/(?:([^@/]*)@)?([^/?]*)(\/[^?]*)?(?:\?(.*))?$/;
+const FORM =
+  /^(rediss?)(?:\+(sentinel|cluster|unix))?:\/\/(?:([^@/]*)@)?([^/?]*)(\/[^?]*)?(?:\?(.*))?$/;
 const DEFAULT_PORT = { single: 6379, sentinel: 26379, cluster: 6379 } as const;
 
 /**
@@ -28,22 +36,34 @@ const DEFAULT_PORT = { single: 6379, sentinel: 26379, cluster: 6379 } as const;
 export function readRedisAddress(url: string): RedisAddress {
   const match = FORM.exec(url);
   if (!match)
-    throw new Error('is not of the form redis://host:port, rediss://…, redis+sentinel://…/name, redis+cluster://… or redis+unix:///path');
+    throw new Error(
+      'is not of the form redis://host:port, rediss://…, redis+sentinel://…/name, redis+cluster://… or redis+unix:///path',
+    );
   const [, scheme, form, userinfo, hosts = '', path = '', query = ''] = match;
   const common = { tls: scheme === 'rediss', ...credentials(userinfo) };
   const parameters = new URLSearchParams(query);
   if (form === 'unix') {
-    if (hosts !== '' || path === '') throw new Error('redis+unix:// is followed by the absolute path of the socket');
-    return { kind: 'socket', path: decodeURIComponent(path), db: database(parameters.get('db') ?? ''), ...common };
+    if (hosts !== '' || path === '')
+      throw new Error('redis+unix:// is followed by the absolute path of the socket');
+    return {
+      kind: 'socket',
+      path: decodeURIComponent(path),
+      db: database(parameters.get('db') ?? ''),
+      ...common,
+    };
   }
   const segments = path.split('/').slice(1).map(decodeURIComponent);
   if (form === 'cluster') {
-    if (segments.some((segment) => segment !== '' && segment !== '0')) throw new Error('a Redis Cluster has only database 0');
+    if (segments.some((segment) => segment !== '' && segment !== '0'))
+      throw new Error('a Redis Cluster has only database 0');
     return { kind: 'cluster', nodes: endpoints(hosts, DEFAULT_PORT.cluster), ...common };
   }
   if (form === 'sentinel') {
     const [name = '', db = ''] = segments;
-    if (name === '') throw new Error('redis+sentinel:// needs the name of the primary after the hosts, such as /mymaster');
+    if (name === '')
+      throw new Error(
+        'redis+sentinel:// needs the name of the primary after the hosts, such as /mymaster',
+      );
     const sentinelUsername = parameters.get('sentinelUsername');
     const sentinelPassword = parameters.get('sentinelPassword');
     return {
@@ -57,7 +77,8 @@ export function readRedisAddress(url: string): RedisAddress {
     };
   }
   const [endpoint, ...others] = endpoints(hosts, DEFAULT_PORT.single);
-  if (!endpoint || others.length > 0) throw new Error('names several hosts: write redis+sentinel:// or redis+cluster://');
+  if (!endpoint || others.length > 0)
+    throw new Error('names several hosts: write redis+sentinel:// or redis+cluster://');
   return { kind: 'single', endpoint, db: database(segments[0] ?? ''), ...common };
 }
 
@@ -75,7 +96,8 @@ function endpoints(hosts: string, defaultPort: number): Endpoint[] {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(part);
     const port = Number(match?.[3] ?? defaultPort);
     const host = match?.[1] ?? match?.[2];
-    if (host === undefined || port === 0 || port > 65_535) throw new Error('names a host or port that cannot be read');
+    if (host === undefined || port === 0 || port > 65_535)
+      throw new Error('names a host or port that cannot be read');
     return { host, port };
   });
 }

@@ -166,3 +166,6 @@ export function createBatch(run: ScriptRunner, together: boolean) {
     },
   };
 }
+
+/** See createBatch. */
+export type Batch = ReturnType<typeof createBatch>;

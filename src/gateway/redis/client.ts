@@ -1,45 +1,20 @@
 import { Failure } from '../http/errors.ts';
 import { readRedisAddress } from './address.ts';
-import { createBatch, skipped, type KeyType } from './batch.ts';
-import type { Argument, Calls } from './batch.ts';
-import { createScriptRunner, isCluster, keepOpen, meansUnavailable, openConnection, sendCommand, settleWithin } from './connection.ts';
+import { createBatch, type Argument } from './batch.ts';
+import {
+  createScriptRunner,
+  isCluster,
+  keepOpen,
+  meansUnavailable,
+  openConnection,
+  sendCommand,
+  settleWithin,
+} from './connection.ts';
 import type { RedisTls } from './connection.ts';
 import { createReplication } from './replication.ts';
+import { createScripts, type Script, type ScriptOptions, type ScriptPipeline } from './scripts.ts';
 import { createSubscriber, type ChannelSubscription } from './subscriber.ts';
 import { createDiagnostics, type RedisLog } from './diagnostics.ts';
-
-/**
- * Runs one Lua script, which returns a function of KEYS and ARGV; the keys must share one hash tag.
- * In a pipeline it rejects with `Skipped` where a script before it returned a true second value.
- */
-export type Script = (keys: readonly string[], args: readonly Argument[], pipeline?: ScriptPipeline) => Promise<unknown>;
-
-/** How a script is run. */
-export interface ScriptOptions {
-  /** The strings of its replies: text unless said otherwise. */
-  readonly replies?: 'text' | 'bytes';
-  /** Whether it runs when the server's memory is full; false for one whose keys take more room than they had, and keep it. */
-  readonly allowOom?: boolean;
-  /** What it keeps under each of its keys: a key of another type holds junk, and is deleted. */
-  readonly keys?: readonly KeyType[];
-  /** What stands before each of its keys, in place of the client's own prefix. */
-  readonly keyPrefix?: string;
-}
-
-/**
- * Calls of scripts that go to the server in one trip (on a Cluster one after the other), each only
- * when the one before it did not stop.
- */
-export interface ScriptPipeline {
-  readonly calls: Calls;
-  /** Sends what was called with this pipeline. */
-  send(): void;
-}
-
-/** A call of a pipeline was not made, since one before it made it needless. */
-export class Skipped extends Error {}
-// One for all: nobody reads where it came from.
-const notNeeded = new Skipped('a call before it made it needless');
 
 /** A Redis, as the rest of the gateway speaks with it; every method throws Failure `store_unavailable` when it cannot be asked. */
 export interface Redis {
@@ -81,7 +56,8 @@ export interface RedisOptions {
   waitMs?: number | undefined;
 }
 
-const waitMsOf = (url: string): number => (['sentinel', 'cluster'].includes(readRedisAddress(url).kind) ? 3_000 : 0);
+const waitMsOf = (url: string): number =>
+  ['sentinel', 'cluster'].includes(readRedisAddress(url).kind) ? 3_000 : 0;
 
 /**
  * The door to Redis. Every command answers within the deadline (800 ms) or throws Failure `store_unavailable`; while the server is gone there is
@@ -93,7 +69,11 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   const keyPrefix = options.keyPrefix ?? 'mab:';
   let closed = false;
   const connect = (answersWithin = deadlineMs) => {
-    const made = openConnection({ url: options.url, deadlineMs: answersWithin, ...(options.tls ? { tls: options.tls } : {}) });
+    const made = openConnection({
+      url: options.url,
+      deadlineMs: answersWithin,
+      ...(options.tls ? { tls: options.tls } : {}),
+    });
     keepOpen(made, () => closed);
     return made;
   };
@@ -128,7 +108,8 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     diagnostics.failed(error, 'connection');
   });
 
-  const unavailable = (cause: unknown) => new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
+  const unavailable = (cause: unknown) =>
+    new Failure('store_unavailable', { headers: { 'Retry-After': '1' }, cause });
   const storeError = (error: unknown): Error => {
     if (error instanceof Failure) return error;
     if (error instanceof Error && !meansUnavailable(error)) return error;
@@ -172,12 +153,19 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
     return createBatch((...call) => run(() => runScripts(...call)), !isCluster(main));
   };
   const evenWhenFull = batchOf(true);
-  const notWhenFull = batchOf(false);
+  const scripts = createScripts({
+    evenWhenFull,
+    notWhenFull: batchOf(false),
+    keyPrefix,
+    storeError,
+  });
 
   const waitMs = options.waitMs ?? waitMsOf(options.url);
   const markScript = evenWhenFull.add({ lua: markLua, keys: ['string'] });
   const mark = async (key: string, forMs: number): Promise<unknown> =>
-    new Promise((done, failed) => evenWhenFull.send([{ script: markScript, keys: [key], args: [forMs], done, failed }]));
+    new Promise((done, failed) =>
+      evenWhenFull.send([{ script: markScript, keys: [key], args: [forMs], done, failed }]),
+    );
   const replication =
     waitMs === 0
       ? undefined
@@ -189,27 +177,7 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
   return {
     command: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'text', name, args)),
     commandBuffer: (name, ...args) => run(() => sendCommand(main, keyPrefix, 'bytes', name, args)),
-    script(lua, { replies = 'text', allowOom = true, keyPrefix: prefix = keyPrefix, keys: types = [] } = {}) {
-      const batch = allowOom ? evenWhenFull : notWhenFull;
-      const script = batch.add({ lua, keys: types });
-      const read = replies === 'bytes' ? (reply: unknown) => reply : textOf;
-      return (names, args, pipeline) =>
-        new Promise((resolve, reject) => {
-          const keys = names.map((name) => prefix + name);
-          const done = (reply: unknown): void => {
-            if (reply === skipped) reject(notNeeded);
-            else resolve(read(reply));
-          };
-          const call = { script, keys, args, done, failed: (error: unknown) => reject(storeError(error)) };
-          if (pipeline === undefined) batch.send([call]);
-          else if (allowOom) pipeline.calls.push(call);
-          else throw new TypeError('a script that may not run on a full Redis goes in no pipeline');
-        });
-    },
-    pipeline() {
-      const calls: Calls = [];
-      return { calls, send: () => evenWhenFull.send(calls) };
-    },
+    ...scripts,
     subscribe: (channel, listener) => subscriber.add(keyPrefix + channel, listener),
     async publish(channel, message) {
       await run(() => main.publish(keyPrefix + channel, message));
@@ -237,11 +205,8 @@ export function createRedis(options: RedisOptions, log: RedisLog): Redis {
 
 const markLua = `return function(KEYS, ARGV) redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) return 1 end`;
 
-const textOf = (reply: unknown): unknown => {
-  if (reply instanceof Uint8Array) return reply.toString();
-  return Array.isArray(reply) ? reply.map(textOf) : reply;
-};
-
 /** Whether a failure says that Redis had no memory for what was to be written. */
 export const meansOutOfMemory = (failure: unknown): boolean =>
-  failure instanceof Failure && failure.cause instanceof Error && failure.cause.message.startsWith('OOM');
+  failure instanceof Failure &&
+  failure.cause instanceof Error &&
+  failure.cause.message.startsWith('OOM');

@@ -2,7 +2,11 @@ import { Cluster, Command, Redis } from 'ioredis';
 import type { CommonRedisOptions, Result } from 'ioredis';
 import { readRedisAddress } from './address.ts';
 
-type ScriptCommand<Reply> = (keyCount: number, keys: readonly string[], args: readonly (string | Buffer | number)[]) => Reply;
+type ScriptCommand<Reply> = (
+  keyCount: number,
+  keys: readonly string[],
+  args: readonly (string | Buffer | number)[],
+) => Reply;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -31,7 +35,8 @@ export type Connection = Redis | Cluster;
 export const isCluster = (connection: Connection): boolean => connection instanceof Cluster;
 
 // A failover takes two seconds: whoever waits longer than half a second between attempts makes users wait for nothing.
-const backOff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);
+const backOff = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);
 
 // Once in two seconds: where a replica was given by mistake, a reconnection for every refused write would be a storm.
 const createLeave = (): ((error: Error) => boolean) => {
@@ -81,7 +86,13 @@ export function openConnection(options: ConnectionOptions): Connection {
       redisOptions: { ...common, ...tls },
     });
   }
-  const single = { ...common, ...tls, db: address.db, enableOfflineQueue: false, retryStrategy: backOff };
+  const single = {
+    ...common,
+    ...tls,
+    db: address.db,
+    enableOfflineQueue: false,
+    retryStrategy: backOff,
+  };
   if (address.kind === 'socket') return new Redis({ ...single, path: address.path });
   if (address.kind === 'single') return new Redis({ ...single, ...address.endpoint });
   return new Redis({
@@ -92,8 +103,12 @@ export function openConnection(options: ConnectionOptions): Connection {
     sentinelCommandTimeout: 1_000,
     failoverDetector: true,
     ...(address.tls ? { sentinelTLS: tls.tls ?? {}, enableTLSForSentinelMode: true } : {}),
-    ...(address.sentinelUsername === undefined ? {} : { sentinelUsername: address.sentinelUsername }),
-    ...(address.sentinelPassword === undefined ? {} : { sentinelPassword: address.sentinelPassword }),
+    ...(address.sentinelUsername === undefined
+      ? {}
+      : { sentinelUsername: address.sentinelUsername }),
+    ...(address.sentinelPassword === undefined
+      ? {}
+      : { sentinelPassword: address.sentinelPassword }),
   });
 }
 
@@ -105,7 +120,8 @@ export function keepOpen(connection: Connection, closed: () => boolean): void {
   connection.on('end', () => {
     if (closed()) return;
     setTimeout(() => {
-      if (!closed() && connection.status === 'end') void connection.connect().catch(() => undefined);
+      if (!closed() && connection.status === 'end')
+        void connection.connect().catch(() => undefined);
     }, backOff(1)).unref();
   });
 }
@@ -134,10 +150,17 @@ export const sendCommand = (
   ) as Promise<unknown>;
 
 /** Runs Lua with keys and arguments; strings of its reply are bytes, errors within it are values. */
-export type ScriptRunner = (lua: string, keys: readonly string[], args: readonly (string | Buffer | number)[]) => Promise<unknown>;
+export type ScriptRunner = (
+  lua: string,
+  keys: readonly string[],
+  args: readonly (string | Buffer | number)[],
+) => Promise<unknown>;
 
 /** The part of a connection that scripts need. */
-export type ScriptConnection = Pick<Redis, 'defineCommand' | 'batchBuffer' | 'batchEvenWhenFullBuffer'>;
+export type ScriptConnection = Pick<
+  Redis,
+  'defineCommand' | 'batchBuffer' | 'batchEvenWhenFullBuffer'
+>;
 
 /**
  * Runs scripts as ioredis does: by their digest, whole where a server does not know it. With
@@ -145,7 +168,10 @@ export type ScriptConnection = Pick<Redis, 'defineCommand' | 'batchBuffer' | 'ba
  * more room than it had or gives it back soon. A Redis older than 7.0 does not know such scripts;
  * there it runs without that right, and its writes are refused while memory is full.
  */
-export function createScriptRunner(connection: ScriptConnection, { allowOom }: { allowOom: boolean }): ScriptRunner {
+export function createScriptRunner(
+  connection: ScriptConnection,
+  { allowOom }: { allowOom: boolean },
+): ScriptRunner {
   let flagged = allowOom;
   let defined: string | undefined;
   const define = (lua: string): void => {

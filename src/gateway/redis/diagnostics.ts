@@ -11,24 +11,46 @@ const remedies: readonly (readonly [RegExp, string])[] = [
     'Redis lets nobody in with these credentials: mend the user and password in REDIS_URL',
   ],
   // INFO is only asked for advice.
-  [/^NOPERM(?!.*'info')/, 'the user in REDIS_URL may not do what the gateway has to: give it the commands and keys in its ACL'],
-  [/^(READONLY|MASTERDOWN)/, 'this Redis is a read-only replica: let REDIS_URL name the primary, or its Sentinels'],
+  [
+    /^NOPERM(?!.*'info')/,
+    'the user in REDIS_URL may not do what the gateway has to: give it the commands and keys in its ACL',
+  ],
+  [
+    /^(READONLY|MASTERDOWN)/,
+    'this Redis is a read-only replica: let REDIS_URL name the primary, or its Sentinels',
+  ],
   [/^OOM/, 'Redis is full: nobody can sign in until it has more memory (maxmemory) or fewer keys'],
   [/^(MISCONF|NOREPLICAS)/, 'Redis refuses writes until what it says itself is mended'],
   [/^CLUSTERDOWN/, 'a part of the Cluster serves nobody: bring its nodes back'],
-  [/^ERR This instance has cluster support disabled/, 'this Redis is no Cluster: write redis:// instead of redis+cluster://'],
-  [/unknown command '?`?sentinel/i, 'this is a Redis and no Sentinel: write redis:// instead of redis+sentinel://'],
+  [
+    /^ERR This instance has cluster support disabled/,
+    'this Redis is no Cluster: write redis:// instead of redis+cluster://',
+  ],
+  [
+    /unknown command '?`?sentinel/i,
+    'this is a Redis and no Sentinel: write redis:// instead of redis+sentinel://',
+  ],
   [
     /self[- ]signed certificate|unable to (verify the first|get (local )?issuer) certificate/,
     'the certificate of Redis is not trusted: name the file of its authority in NODE_EXTRA_CA_CERTS',
   ],
-  [/does not match certificate's altnames/, 'the certificate of Redis is for other names: let REDIS_URL name it as the certificate does'],
-  [/certificate (has expired|is not yet valid)/, "the certificate of Redis is out of date, or this machine's clock is wrong"],
-  [/wrong version number|packet length too long/, 'this port of Redis speaks no TLS: write redis:// or name its TLS port'],
+  [
+    /does not match certificate's altnames/,
+    'the certificate of Redis is for other names: let REDIS_URL name it as the certificate does',
+  ],
+  [
+    /certificate (has expired|is not yet valid)/,
+    "the certificate of Redis is out of date, or this machine's clock is wrong",
+  ],
+  [
+    /wrong version number|packet length too long/,
+    'this port of Redis speaks no TLS: write redis:// or name its TLS port',
+  ],
 ];
 
 /** The sentence that says how to mend a failure of Redis, where it is one of those that only an operator can mend. */
-export const remedyOf = (message: string): string | undefined => remedies.find(([says]) => says.test(message))?.[1];
+export const remedyOf = (message: string): string | undefined =>
+  remedies.find(([says]) => says.test(message))?.[1];
 
 const againAfterMs = 60_000;
 const readOnlyPauseMs = 2_000;
@@ -69,7 +91,10 @@ export const createDiagnostics = (log: RedisLog, closed: () => boolean): Diagnos
       const kind = remedy ?? reason.replace(/\d+/g, '');
       if (now - (last.get(kind) ?? -Infinity) < againAfterMs) return;
       last.set(kind, now);
-      log.warn({ store: 'redis', reason }, remedy === undefined ? 'cannot reach Redis' : `cannot use Redis: ${remedy}`);
+      log.warn(
+        { store: 'redis', reason },
+        remedy === undefined ? 'cannot reach Redis' : `cannot use Redis: ${remedy}`,
+      );
     },
   };
 };

@@ -16,7 +16,11 @@ export async function examineRedis(redis: Redis): Promise<readonly Finding[]> {
   const text = String(
     await redis.command('INFO').catch((error: unknown) => {
       // Managed servers forbid it to some: that is no fault of the server.
-      if (error instanceof Failure && !(error.cause instanceof Error && error.cause.message.startsWith('NOPERM'))) throw error;
+      if (
+        error instanceof Failure &&
+        !(error.cause instanceof Error && error.cause.message.startsWith('NOPERM'))
+      )
+        throw error;
       return '';
     }),
   );
@@ -59,7 +63,8 @@ export function watchHealth(redis: Redis, log: RedisLog): { serves(): Promise<bo
       if (!redis.ready()) return false;
       const now = performance.now();
       // Anybody may ask whether the gateway is ready; Redis is asked once a second.
-      if (latest === undefined || now - latest.at > askAgainMs) latest = { at: now, serves: look().catch(() => false) };
+      if (latest === undefined || now - latest.at > askAgainMs)
+        latest = { at: now, serves: look().catch(() => false) };
       return latest.serves;
     },
   };

@@ -17,7 +17,11 @@ export interface Subscriber {
  * Makes one; subscriptions asked for while the connection is down are made when it comes. `failed` is told what a
  * listener threw, which harms neither the other listeners nor the connection.
  */
-export function createSubscriber(connect: () => Connection, deadlineMs: number, failed: (error: unknown) => void): Subscriber {
+export function createSubscriber(
+  connect: () => Connection,
+  deadlineMs: number,
+  failed: (error: unknown) => void,
+): Subscriber {
   const listeners = new Map<string, Set<(message: string) => void>>();
   let connection: Connection | undefined;
 
@@ -58,7 +62,8 @@ export function createSubscriber(connect: () => Connection, deadlineMs: number, 
           set.delete(listener);
           if (set.size > 0 || listeners.get(channel) !== set) return;
           listeners.delete(channel);
-          if (connection?.status === 'ready') connection.unsubscribe(channel).catch(() => undefined);
+          if (connection?.status === 'ready')
+            connection.unsubscribe(channel).catch(() => undefined);
         },
       };
     },

@@ -3,7 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { expireCookie } from '../http/cookies.ts';
 import { Failure } from '../http/errors.ts';
 import { isNavigation } from '../http/navigation.ts';
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import { createCookieReader } from './cookie-reader.ts';
 import { createCookieWriter, type CookieWriter } from './cookie-writer.ts';
 import type { Session as AccountSession, Sessions } from './sessions.ts';

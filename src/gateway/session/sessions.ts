@@ -1,5 +1,5 @@
 import { Failure } from '../http/errors.ts';
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 import type { Events } from './events.ts';
 import { createEntries, OpenSession } from './session.ts';
 import type { SessionRecord } from './record.ts';

@@ -1,4 +1,4 @@
-import type { ScriptPipeline } from '../redis/client.ts';
+import type { ScriptPipeline } from '../redis/scripts.ts';
 
 /**
  * One entry per session: a short head in the clear, which a store can compare and change by itself,

@@ -9,7 +9,8 @@ const gateway = createGateway(process.env);
 const host = fastify();
 await host.register(middie);
 host.use(gateway.app);
-for (const path of ['/before', '/after', '/api/orders', '/auth/other']) host.get(path, async () => 'host');
+for (const path of ['/before', '/after', '/api/orders', '/auth/other'])
+  host.get(path, async () => 'host');
 host.post('/api/orders', async (request) => request.body);
 await host.listen({ port: Number(process.env.PORT), host: 'localhost' });
 process.stdout.write('ready\n');

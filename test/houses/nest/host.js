@@ -15,7 +15,11 @@ class Pages {
     return body;
   }
 }
-const of = (name) => [Pages.prototype, name, Object.getOwnPropertyDescriptor(Pages.prototype, name)];
+const of = (name) => [
+  Pages.prototype,
+  name,
+  Object.getOwnPropertyDescriptor(Pages.prototype, name),
+];
 Get(['before', 'after', 'api/orders', 'auth/other'])(...of('answer'));
 Post('api/orders')(...of('order'));
 HttpCode(200)(...of('order'));

@@ -11,5 +11,8 @@ const host = next({ dev: true, hostname: 'localhost', port });
 await host.prepare();
 const [handle, upgrade] = [host.getRequestHandler(), host.getUpgradeHandler()];
 const server = createServer((req, res) => gateway.app(req, res, () => handle(req, res)));
-server.on('upgrade', (req, socket, head) => gateway.upgrade(req, socket, head) || upgrade(req, socket, head));
+server.on(
+  'upgrade',
+  (req, socket, head) => gateway.upgrade(req, socket, head) || upgrade(req, socket, head),
+);
 server.listen(port, 'localhost', () => process.stdout.write('ready\n'));

@@ -21,7 +21,8 @@ const job = (port: number, more: Partial<Job> = {}): Job => ({
   ...{ port, path: '/read', cookies: ['a=1', 'a=2'], connections: 4, seconds: 0.3, length: 5 },
   ...more,
 });
-const total = (statuses: Readonly<Record<string, number>>): number => Object.values(statuses).reduce((a, b) => a + b, 0);
+const total = (statuses: Readonly<Record<string, number>>): number =>
+  Object.values(statuses).reduce((a, b) => a + b, 0);
 
 test('as many answers are counted as the server gave, each to an address of its own', async () => {
   const seen: (string | undefined)[] = [];
@@ -30,7 +31,11 @@ test('as many answers are counted as the server gave, each to an address of its 
     res.end('right');
   });
   const { good, broken, statuses } = await runLoad(job(port, { unique: true }));
-  expect({ good, broken, total: total(statuses) }).toEqual({ good: seen.length, broken: 0, total: seen.length });
+  expect({ good, broken, total: total(statuses) }).toEqual({
+    good: seen.length,
+    broken: 0,
+    total: seen.length,
+  });
   expect(new Set(seen).size).toBe(seen.length);
 });
 
@@ -64,11 +69,17 @@ test('a paced load sends what is due whether the server keeps up or not, and cou
   expect(p99).toBeGreaterThan(500);
 });
 
-test.each([1, 3, 7, 1_000])('commands to Redis are told apart in pieces of %i bytes, whatever they carry', (size) => {
-  const command = (...words: string[]): string => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
-  const bytes = Buffer.from(command('GET', 'a') + command('SET', 'b', '*3\r\n$1\r\n') + command('PING'));
-  const count = createCommandCounter();
-  let found = 0;
-  for (let at = 0; at < bytes.length; at += size) found += count(bytes.subarray(at, at + size));
-  expect(found).toBe(3);
-});
+test.each([1, 3, 7, 1_000])(
+  'commands to Redis are told apart in pieces of %i bytes, whatever they carry',
+  (size) => {
+    const command = (...words: string[]): string =>
+      `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+    const bytes = Buffer.from(
+      command('GET', 'a') + command('SET', 'b', '*3\r\n$1\r\n') + command('PING'),
+    );
+    const count = createCommandCounter();
+    let found = 0;
+    for (let at = 0; at < bytes.length; at += size) found += count(bytes.subarray(at, at + size));
+    expect(found).toBe(3);
+  },
+);

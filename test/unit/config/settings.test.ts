@@ -56,7 +56,13 @@ describe('settings', () => {
 
   test('that are missing are all named at once', () => {
     const found = problems({});
-    for (const name of ['AUTH0_DOMAIN', 'AUTH0_CLIENT_ID', 'AUTH0_CLIENT_SECRET', 'AUTH0_SECRET', 'APP_BASE_URL']) {
+    for (const name of [
+      'AUTH0_DOMAIN',
+      'AUTH0_CLIENT_ID',
+      'AUTH0_CLIENT_SECRET',
+      'AUTH0_SECRET',
+      'APP_BASE_URL',
+    ]) {
       expect(found.filter((problem) => problem.startsWith(name))).toHaveLength(1);
     }
   });
@@ -90,21 +96,37 @@ describe('settings', () => {
   });
 
   test('never repeat a secret in what they say', () => {
-    const found = problems({ ...good, AUTH0_SECRET: 'hunter2-hunter2', AUTH0_CLIENT_ASSERTION_SIGNING_KEY: 'private-material' });
+    const found = problems({
+      ...good,
+      AUTH0_SECRET: 'hunter2-hunter2',
+      AUTH0_CLIENT_ASSERTION_SIGNING_KEY: 'private-material',
+    });
     expect(found.join('\n')).not.toMatch(/hunter2|private-material/);
   });
 
   test('take plain http for the tenant and the page on this machine only', () => {
-    const local = { ...good, AUTH0_DOMAIN: '127.0.0.1:4000', APP_BASE_URL: 'http://localhost:3000' };
-    expect(readSettings(local)).toMatchObject({ AUTH0_DOMAIN: 'http://127.0.0.1:4000', APP_BASE_URL: 'http://localhost:3000' });
-    expect(readSettings({ ...local, AUTH0_DOMAIN: 'http://tenant.localhost:4000' }).AUTH0_DOMAIN).toBe('http://tenant.localhost:4000');
+    const local = {
+      ...good,
+      AUTH0_DOMAIN: '127.0.0.1:4000',
+      APP_BASE_URL: 'http://localhost:3000',
+    };
+    expect(readSettings(local)).toMatchObject({
+      AUTH0_DOMAIN: 'http://127.0.0.1:4000',
+      APP_BASE_URL: 'http://localhost:3000',
+    });
+    expect(
+      readSettings({ ...local, AUTH0_DOMAIN: 'http://tenant.localhost:4000' }).AUTH0_DOMAIN,
+    ).toBe('http://tenant.localhost:4000');
   });
 
   test('take a private key with its line breaks written as backslash and n', () => {
-    const pem = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const pem = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString();
     const { AUTH0_CLIENT_SECRET: _secret, ...rest } = good;
     expect(
-      readSettings({ ...rest, AUTH0_CLIENT_ASSERTION_SIGNING_KEY: pem.replaceAll('\n', '\\n') }).AUTH0_CLIENT_ASSERTION_SIGNING_KEY,
+      readSettings({ ...rest, AUTH0_CLIENT_ASSERTION_SIGNING_KEY: pem.replaceAll('\n', '\\n') })
+        .AUTH0_CLIENT_ASSERTION_SIGNING_KEY,
     ).toBe(pem);
   });
 });

@@ -3,9 +3,16 @@ import { settings } from '../../../config/settings.ts';
 import { text } from '../house/source.ts';
 
 /** The row docs/settings.md must hold for a setting: name, meaning, default. */
-const row = (name: string, { check, meaning }: { check: (typeof settings)[keyof typeof settings]['check']; meaning: string }): string[] => {
+const row = (
+  name: string,
+  { check, meaning }: { check: (typeof settings)[keyof typeof settings]['check']; meaning: string },
+): string[] => {
   const bare = check.safeParse(undefined);
-  const value = bare.success ? (bare.data === undefined || bare.data === '' ? 'none' : `\`${String(bare.data)}\``) : '**required**';
+  const value = bare.success
+    ? bare.data === undefined || bare.data === ''
+      ? 'none'
+      : `\`${String(bare.data)}\``
+    : '**required**';
   return [`\`${name}\``, meaning.replaceAll('|', '\\|'), value];
 };
 
@@ -27,6 +34,10 @@ describe('docs/settings.md', () => {
   });
 
   test('names no setting that does not exist', () => {
-    expect(rows.map(([name]) => name?.replaceAll('`', '')).filter((name) => !Object.hasOwn(settings, name ?? ''))).toEqual([]);
+    expect(
+      rows
+        .map(([name]) => name?.replaceAll('`', ''))
+        .filter((name) => !Object.hasOwn(settings, name ?? '')),
+    ).toEqual([]);
   });
 });

@@ -7,7 +7,9 @@ const walks = section
   .filter((paragraph) => paragraph.includes(': `'))
   .map((paragraph) => ({
     name: paragraph.split(':')[0] ?? '',
-    files: [...paragraph.matchAll(/`([\w./-]+\.ts)`/g)].map(([, file]) => `src/gateway/${file ?? ''}`),
+    files: [...paragraph.matchAll(/`([\w./-]+\.ts)`/g)].map(
+      ([, file]) => `src/gateway/${file ?? ''}`,
+    ),
   }));
 const house = files(['src']);
 
@@ -22,14 +24,17 @@ test('there are six walks', () => {
   ]);
 });
 
-test.each(walks)('$name passes files that are there, each imported by one before it or wired in parts.ts', ({ files: walk }) => {
-  expect(walk.filter((file) => !house.includes(file))).toEqual([]);
-  const strays = walk.slice(1).filter((file, i) => {
-    const before = [...walk.slice(0, i + 1), 'src/gateway/parts.ts'].flatMap(importsOf);
-    return !before.some((each) => each.file === file);
-  });
-  expect(strays).toEqual([]);
-});
+test.each(walks)(
+  '$name passes files that are there, each imported by one before it or wired in parts.ts',
+  ({ files: walk }) => {
+    expect(walk.filter((file) => !house.includes(file))).toEqual([]);
+    const strays = walk.slice(1).filter((file, i) => {
+      const before = [...walk.slice(0, i + 1), 'src/gateway/parts.ts'].flatMap(importsOf);
+      return !before.some((each) => each.file === file);
+    });
+    expect(strays).toEqual([]);
+  },
+);
 
 test('a kept read passes nine files at most, one that goes to the API twelve', () => {
   expect(walks[0]?.files.length).toBeLessThanOrEqual(9);

@@ -18,7 +18,9 @@ const columns = [
   ['http'],
   ['config'],
 ];
-const column = new Map(columns.flatMap((rooms, index) => rooms.map((room) => [room, index] as const)));
+const column = new Map(
+  columns.flatMap((rooms, index) => rooms.map((room) => [room, index] as const)),
+);
 
 // The tenant is a house of its own under the same rule.
 const tenantColumns = [
@@ -35,7 +37,9 @@ const tenantColumns = [
   ['http'],
   ['state'],
 ];
-const tenantColumn = new Map(tenantColumns.flatMap((rooms, index) => rooms.map((each) => [each, index] as const)));
+const tenantColumn = new Map(
+  tenantColumns.flatMap((rooms, index) => rooms.map((each) => [each, index] as const)),
+);
 const tenantRoom = (file: string): string | undefined => /^src\/tenant\/([^/.]+)/.exec(file)?.[1];
 
 const doors = ['openid-client', 'ioredis', 'http-proxy-middleware', 'undici', 'express-session'];
@@ -54,7 +58,9 @@ function room(file: string): string | undefined {
 
 describe('imports', () => {
   test('every file of the gateway stands in a room the rule names', () => {
-    expect(house.filter((file) => room(file) !== undefined && !column.has(room(file) ?? ''))).toEqual([]);
+    expect(
+      house.filter((file) => room(file) !== undefined && !column.has(room(file) ?? '')),
+    ).toEqual([]);
   });
 
   test('go right only, never sideways between rooms', () => {
@@ -72,10 +78,14 @@ describe('imports', () => {
   });
 
   test('of the tenant go right only, never sideways between rooms', () => {
-    const judged = inside.filter(({ from, file }) => tenantRoom(from) !== undefined && tenantRoom(file) !== tenantRoom(from));
+    const judged = inside.filter(
+      ({ from, file }) => tenantRoom(from) !== undefined && tenantRoom(file) !== tenantRoom(from),
+    );
     expect(judged.length).toBeGreaterThan(100);
     const columnOf = (file: string): number => tenantColumn.get(tenantRoom(file) ?? '') ?? -1;
-    expect(judged.filter(({ from, file }) => columnOf(from) >= columnOf(file)).map(show)).toEqual([]);
+    expect(judged.filter(({ from, file }) => columnOf(from) >= columnOf(file)).map(show)).toEqual(
+      [],
+    );
   });
 
   test('of app.ts are thirty at most: it shows the order of the routes, parts.ts makes what they are made of', () => {
@@ -83,7 +93,9 @@ describe('imports', () => {
   });
 
   test('name a file that is there', () => {
-    expect(inside.filter(({ file }) => !house.includes(file) && !file.endsWith('.json')).map(show)).toEqual([]);
+    expect(
+      inside.filter(({ file }) => !house.includes(file) && !file.endsWith('.json')).map(show),
+    ).toEqual([]);
   });
 
   test('never go in a circle', () => {
@@ -92,7 +104,8 @@ describe('imports', () => {
     const walk = (file: string, path: readonly string[]): void => {
       if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
       if (path.includes(file) || done.has(file)) return;
-      for (const each of inside.filter(({ from }) => from === file)) walk(each.file, [...path, file]);
+      for (const each of inside.filter(({ from }) => from === file))
+        walk(each.file, [...path, file]);
       done.add(file);
     };
     for (const file of house) walk(file, []);
@@ -100,7 +113,11 @@ describe('imports', () => {
   });
 
   test('config imports nothing of the house', () => {
-    expect(inside.filter(({ from, file }) => from.startsWith('config/') && !file.startsWith('config/')).map(show)).toEqual([]);
+    expect(
+      inside
+        .filter(({ from, file }) => from.startsWith('config/') && !file.startsWith('config/'))
+        .map(show),
+    ).toEqual([]);
   });
 
   test('tenant, gateway and page share no code', () => {
@@ -115,12 +132,16 @@ describe('imports', () => {
 
   test.each(doors)('%s has one door in the gateway', (library) => {
     const importing = imports.filter(
-      ({ from, specifier }) => from.startsWith('src/gateway/') && (specifier === library || specifier.startsWith(`${library}/`)),
+      ({ from, specifier }) =>
+        from.startsWith('src/gateway/') &&
+        (specifier === library || specifier.startsWith(`${library}/`)),
     );
     expect([...new Set(importing.map(({ from }) => from))]).toHaveLength(1);
   });
 
   test('the tests drive the three houses and are imported by none of them', () => {
-    expect(inside.filter(({ file }) => file.startsWith('test/') || file.startsWith('bench/')).map(show)).toEqual([]);
+    expect(
+      inside.filter(({ file }) => file.startsWith('test/') || file.startsWith('bench/')).map(show),
+    ).toEqual([]);
   });
 });

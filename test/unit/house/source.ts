@@ -32,16 +32,26 @@ export function files(folders: readonly string[], ending = '.ts'): string[] {
 /** The text of a file, by its path from the root. */
 export const text = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-const parse = (file: string): ts.SourceFile => ts.createSourceFile(file, text(file), ts.ScriptTarget.ES2023, true);
+const parse = (file: string): ts.SourceFile =>
+  ts.createSourceFile(file, text(file), ts.ScriptTarget.ES2023, true);
 
 /** Every import of a file: static, re-exporting, dynamic, and of types alone. */
 export function importsOf(file: string): Import[] {
   const source = parse(file);
   const found: Import[] = [];
   const visit = (node: ts.Node): void => {
-    const named = ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier : undefined;
-    const called = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments[0] : undefined;
-    const typed = ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined;
+    const named =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : undefined;
+    const called =
+      ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+        ? node.arguments[0]
+        : undefined;
+    const typed =
+      ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+        ? node.argument.literal
+        : undefined;
     const specifier = named ?? called ?? typed;
     if (specifier && ts.isStringLiteral(specifier)) {
       const local = specifier.text.startsWith('.');
@@ -61,7 +71,9 @@ export function importsOf(file: string): Import[] {
 export function exportsOf(file: string): Export[] {
   const source = parse(file);
   return source.statements.flatMap((statement) => {
-    const exported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+    const exported =
+      ts.canHaveModifiers(statement) &&
+      ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
     if (!exported) return [];
     const ranges = ts.getLeadingCommentRanges(source.text, statement.getFullStart()) ?? [];
     const comment = ranges.map(({ pos, end }) => source.text.slice(pos, end)).join('\n');
@@ -74,5 +86,7 @@ export function exportsOf(file: string): Export[] {
 
 /** The names a file passes on from another file (`export ... from`). */
 export function passesOn(file: string): boolean {
-  return parse(file).statements.some((statement) => ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined);
+  return parse(file).statements.some(
+    (statement) => ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined,
+  );
 }

@@ -39,7 +39,10 @@ describe('a Cookie header', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (header) => {
         const starts = header.split(';').map((part) => part.replace(/^[ \t]+/, ''));
         return parseCookies(header).every(({ name, value }) =>
-          starts.some((start) => start.startsWith(name === '' ? value : `${name}=`) || start.startsWith(`=${value}`)),
+          starts.some(
+            (start) =>
+              start.startsWith(name === '' ? value : `${name}=`) || start.startsWith(`=${value}`),
+          ),
         );
       }),
     );
@@ -60,7 +63,9 @@ describe('a Cookie header', () => {
 describe('ending a cookie wherever it may lie', () => {
   const places = (path: string, host = 'app.example.com'): string[] =>
     expireCookie('id', { host, path, secure: true }).map((each) =>
-      each.replace(/^id=; /, '').replace(/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax; Secure$/, ''),
+      each
+        .replace(/^id=; /, '')
+        .replace(/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax; Secure$/, ''),
     );
 
   test('reaches the own path and every parent of the path, with and without a slash at the end', () => {
@@ -71,14 +76,22 @@ describe('ending a cookie wherever it may lie', () => {
   });
 
   test('reaches cookies of the domains above, and never names a top level domain or an address', () => {
-    expect(places('/')).toEqual(['Path=/', 'Domain=app.example.com; Path=/', 'Domain=example.com; Path=/']);
+    expect(places('/')).toEqual([
+      'Path=/',
+      'Domain=app.example.com; Path=/',
+      'Domain=example.com; Path=/',
+    ]);
     expect(places('/', '127.0.0.1')).toEqual(['Path=/']);
     expect(places('/', '[::1]')).toEqual(['Path=/']);
   });
 
   test('plants no attribute through the path, and stays below what proxies take for a head', () => {
     expect(places('/a;Domain=evil.example/b\u00e9/c d', 'localhost')).toEqual(['Path=/']);
-    const deep = expireCookie('__Host-my_account_session', { host: 'a.b.c.d.example.com', path: '/abc'.repeat(4_000), secure: true });
+    const deep = expireCookie('__Host-my_account_session', {
+      host: 'a.b.c.d.example.com',
+      path: '/abc'.repeat(4_000),
+      secure: true,
+    });
     expect(deep.length).toBeLessThanOrEqual(24);
     expect(deep.join('').length).toBeLessThan(4_000);
   });

@@ -29,13 +29,20 @@ const codes = Object.keys(failures).map((code) => [code as FailureCode]);
 
 describe('a failure answered to a script', () => {
   test.each(codes)('%s is a problem document with its code, never cacheable', async (code) => {
-    const { app } = appThatThrows(new Failure(code, { detail: 'Why.', cause: new Error('inner secret') }));
+    const { app } = appThatThrows(
+      new Failure(code, { detail: 'Why.', cause: new Error('inner secret') }),
+    );
     const answer = await request(app).get('/').set('Sec-Fetch-Mode', 'cors');
     expect(answer.status).toBe(failures[code].status);
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
     expect(answer.headers['cache-control']).toBe('no-store');
     const body = answer.body as Record<string, unknown>;
-    expect(body).toMatchObject({ code, status: failures[code].status, title: failures[code].title, detail: 'Why.' });
+    expect(body).toMatchObject({
+      code,
+      status: failures[code].status,
+      title: failures[code].title,
+      detail: 'Why.',
+    });
     expect(body['instance']).toBe(`urn:uuid:${String(answer.headers['x-request-id'])}`);
     expect(answer.text).not.toContain('inner secret');
   });
@@ -59,7 +66,9 @@ describe('a failure answered to a script', () => {
     [413, 'body_too_large'],
     [415, 'unsupported_media_type'],
   ])('an error of Express with status %d becomes %s', async (status, code) => {
-    const answer = await request(appThatThrows(Object.assign(new Error('internals'), { status })).app).get('/');
+    const answer = await request(
+      appThatThrows(Object.assign(new Error('internals'), { status })).app,
+    ).get('/');
     expect(answer.body).toMatchObject({ code });
     expect(answer.text).not.toContain('internals');
   });
@@ -75,7 +84,9 @@ describe('a failure answered to a person', () => {
   });
 
   test('who must step up is sent there', async () => {
-    const failure = new Failure('step_up_required', { members: { stepUpUrl: '/auth/step-up?scope=x' } });
+    const failure = new Failure('step_up_required', {
+      members: { stepUpUrl: '/auth/step-up?scope=x' },
+    });
     const answer = await request(appThatThrows(failure).app).get('/').set(page);
     expect(answer.status).toBe(302);
     expect(answer.headers['location']).toBe('/auth/step-up?scope=x');
@@ -101,16 +112,21 @@ describe('a failure answered to a person', () => {
     expect(answer.text).not.toContain('<script');
   });
 
-  test.each(['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '/a"onclick="x'])(
-    'the way on never leaves this gateway: %s',
-    async (loginUrl) => {
-      const answer = await request(appThatThrows(new Failure('login_expired', { members: { loginUrl } })).app)
-        .get('/')
-        .set(page);
-      expect(answer.text).not.toContain(`href="${loginUrl}`);
-      expect(answer.text).not.toContain('evil.example');
-    },
-  );
+  test.each([
+    '//evil.example',
+    '/\\evil.example',
+    'https://evil.example',
+    'javascript:alert(1)',
+    '/a"onclick="x',
+  ])('the way on never leaves this gateway: %s', async (loginUrl) => {
+    const answer = await request(
+      appThatThrows(new Failure('login_expired', { members: { loginUrl } })).app,
+    )
+      .get('/')
+      .set(page);
+    expect(answer.text).not.toContain(`href="${loginUrl}`);
+    expect(answer.text).not.toContain('evil.example');
+  });
 });
 
 test('an answer that breaks off half-way is broken off for the client as well', async () => {

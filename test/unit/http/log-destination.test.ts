@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 
-const source = (name: string): string => JSON.stringify(new URL(`../../../src/gateway/http/${name}`, import.meta.url).href);
+const source = (name: string): string =>
+  JSON.stringify(new URL(`../../../src/gateway/http/${name}`, import.meta.url).href);
 // Logs far more than is held, says how many lines were dropped, and that its timers still run.
 const program = `
   import { createLog } from ${source('log.ts')};
@@ -29,7 +30,9 @@ afterEach(() => {
 
 /** Runs the program with this standard output; answers how it ended and how many lines it dropped. */
 const run = async (output: 'pipe' | number): Promise<{ code: unknown; dropped: number }> => {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', output, 'pipe'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', output, 'pipe'],
+  });
   const impatience = setTimeout(() => child.kill('SIGKILL'), 30_000);
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -37,7 +40,11 @@ const run = async (output: 'pipe' | number): Promise<{ code: unknown; dropped: n
   clearTimeout(impatience);
   return {
     code,
-    dropped: (JSON.parse(said.split('\n').find((line) => line.startsWith('{')) ?? '{"dropped":-1}') as { dropped: number }).dropped,
+    dropped: (
+      JSON.parse(said.split('\n').find((line) => line.startsWith('{')) ?? '{"dropped":-1}') as {
+        dropped: number;
+      }
+    ).dropped,
   };
 };
 
@@ -74,7 +81,9 @@ describe('a log that cannot be written drops lines, counts them, and neither end
   });
 
   test('to a reader that has gone', async () => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child.stdout.destroy();
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));

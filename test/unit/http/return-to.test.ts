@@ -5,12 +5,14 @@ import { pathOf, readReturnTo } from '../../../src/gateway/http/return-to.ts';
 const origin = 'https://account.example.com';
 
 describe('the way back', () => {
-  test.each(['/', '/account', '/account?tab=mfa&x=1#factors', 'https://account.example.com/deep?a=b'])(
-    'keeps %s, an address of our own',
-    (asked) => {
-      expect(readReturnTo(asked, origin)).toBe(new URL(asked, origin).href);
-    },
-  );
+  test.each([
+    '/',
+    '/account',
+    '/account?tab=mfa&x=1#factors',
+    'https://account.example.com/deep?a=b',
+  ])('keeps %s, an address of our own', (asked) => {
+    expect(readReturnTo(asked, origin)).toBe(new URL(asked, origin).href);
+  });
 
   test.each([
     '//evil.example',
@@ -41,7 +43,13 @@ describe('the way back', () => {
   test('is an address of our own for any text at all, as address and as path', () => {
     fc.assert(
       fc.property(
-        fc.oneof(fc.string(), fc.webUrl(), fc.string({ unit: fc.constantFrom('/', '\\', '.', '\t', '@', ':', 'e', '%2f', '#', '?') })),
+        fc.oneof(
+          fc.string(),
+          fc.webUrl(),
+          fc.string({
+            unit: fc.constantFrom('/', '\\', '.', '\t', '@', ':', 'e', '%2f', '#', '?'),
+          }),
+        ),
         (asked) => {
           const back = readReturnTo(asked, origin);
           expect(new URL(back).origin).toBe(origin);

@@ -4,7 +4,8 @@ import { securityHeaders } from '../../../src/gateway/http/security-headers.ts';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 
-const headers = (https: boolean) => Object.fromEntries(securityHeaders({ https, formTargets: ['https://tenant.example'] }));
+const headers = (https: boolean) =>
+  Object.fromEntries(securityHeaders({ https, formTargets: ['https://tenant.example'] }));
 
 test('over https: the headers of ASVS 3.4, and a policy without unsafe-inline', () => {
   const all = headers(true);
@@ -15,7 +16,12 @@ test('over https: the headers of ASVS 3.4, and a policy without unsafe-inline', 
   expect(all['x-frame-options']).toBe('DENY');
   const policy = all['content-security-policy'] ?? '';
   expect(policy).not.toContain('unsafe');
-  for (const part of ["frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self' https://tenant.example"]) {
+  for (const part of [
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "object-src 'none'",
+    "form-action 'self' https://tenant.example",
+  ]) {
     expect(policy).toContain(part);
   }
 });
@@ -30,7 +36,12 @@ test.each([
   ['a link', 'GET', { 'sec-fetch-mode': 'navigate' }, true],
   ['a form', 'POST', { 'sec-fetch-mode': 'navigate' }, true],
   ['a fetch that likes HTML', 'GET', { 'sec-fetch-mode': 'cors', accept: 'text/html' }, false],
-  ['an old browser opening a page', 'GET', { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }, true],
+  [
+    'an old browser opening a page',
+    'GET',
+    { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' },
+    true,
+  ],
   ['an old browser posting', 'POST', { accept: 'text/html' }, false],
   ['a script', 'GET', { accept: 'application/json, text/html' }, false],
   ['curl', 'GET', { accept: '*/*' }, false],

@@ -2,8 +2,10 @@ import { expect, test } from '@jest/globals';
 import { readRetryAfter } from '../../../../src/gateway/http/retry-after.ts';
 
 const now = Date.UTC(2026, 10, 27, 18, 0, 0);
-const read = (headers: Record<string, string>): number | undefined => readRetryAfter((name) => headers[name], now);
-const after = (value: string, date?: string): number | undefined => read({ 'retry-after': value, ...(date !== undefined && { date }) });
+const read = (headers: Record<string, string>): number | undefined =>
+  readRetryAfter((name) => headers[name], now);
+const after = (value: string, date?: string): number | undefined =>
+  read({ 'retry-after': value, ...(date !== undefined && { date }) });
 
 test.each<[string, number | undefined]>([
   ['0', 0],

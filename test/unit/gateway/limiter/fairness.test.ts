@@ -58,9 +58,22 @@ describe('fairness of the last minute', () => {
 test('what the budget does is told as metrics, and no user with it', async () => {
   const metrics = createMetrics();
   const told = measureLimiter(metrics, () => 0);
-  for (const user of ['ann', 'bob']) told({ kind: 'offered', bucket: 'authentication_methods_read', user });
-  told({ kind: 'admitted', bucket: 'authentication_methods_read', user: 'ann', waitedMs: 20, degraded: false });
-  told({ kind: 'refused', bucket: 'authentication_methods_read', user: 'ann', by: 'tenant', retryMs: 1_000 });
+  for (const user of ['ann', 'bob'])
+    told({ kind: 'offered', bucket: 'authentication_methods_read', user });
+  told({
+    kind: 'admitted',
+    bucket: 'authentication_methods_read',
+    user: 'ann',
+    waitedMs: 20,
+    degraded: false,
+  });
+  told({
+    kind: 'refused',
+    bucket: 'authentication_methods_read',
+    user: 'ann',
+    by: 'tenant',
+    retryMs: 1_000,
+  });
   told({ kind: 'limited', bucket: 'authentication_methods_read', by: 'user' });
   const { text } = await metrics.expose();
   for (const line of [

@@ -3,7 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { BucketName } from '../../../../config/plans.ts';
 import { rateLimitHeaders } from '../../../../src/gateway/limiter/headers.ts';
 import { createLimiter } from '../../../../src/gateway/limiter/limiter.ts';
-import type { Limiter, LimiterEvent, LimiterOptions, Verdict } from '../../../../src/gateway/limiter/limiter.ts';
+import type {
+  Limiter,
+  LimiterEvent,
+  LimiterOptions,
+  Verdict,
+} from '../../../../src/gateway/limiter/limiter.ts';
 import { createRedis } from '../../../../src/gateway/redis/client.ts';
 import type { Redis } from '../../../../src/gateway/redis/client.ts';
 import { startRedis } from '../../../helpers/redis.ts';
@@ -14,7 +19,8 @@ const tenant = 'https://tenant.example/';
 const read = 'authentication_methods_read';
 const write = 'authentication_methods_write';
 const key = (rest: string): string => `auth0-limits:{${tenant}}:${rest}`;
-const take = (limiter: Limiter, user: string, bucket: BucketName = read): Promise<Verdict> => limiter.take({ user, bucket });
+const take = (limiter: Limiter, user: string, bucket: BucketName = read): Promise<Verdict> =>
+  limiter.take({ user, bucket });
 // A bucket that Redis knows nothing of begins with one token.
 const begin = async (limiter: Limiter): Promise<void> => {
   for (const bucket of [read, write] as const) await take(limiter, 'nobody', bucket);
@@ -94,7 +100,12 @@ describe('the limiter of one process', () => {
   test("is closed for one user by that user's 429, and for all by the tenant's", async () => {
     const limiter = await settled();
     const limits = { 'x-ratelimit-limit': '5', 'x-ratelimit-remaining': '0' };
-    limiter.feedback({ user: 'ann', bucket: read, status: 429, headers: { ...limits, 'retry-after': '7' } });
+    limiter.feedback({
+      user: 'ann',
+      bucket: read,
+      status: 429,
+      headers: { ...limits, 'retry-after': '7' },
+    });
     const { by, retryAfterSeconds } = refusal(await take(limiter, 'ann'));
     expect([by, retryAfterSeconds]).toEqual(['user', 7]);
     expect((await take(limiter, 'bob')).admitted).toBe(true);
@@ -111,7 +122,11 @@ describe('the limiter of one process', () => {
     const limiter = await settled();
     await take(limiter, 'ann');
     const reset = String(Math.ceil(Date.now() / 1_000) + 50);
-    const headers = (remaining: string) => ({ 'x-ratelimit-limit': '5', 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset });
+    const headers = (remaining: string) => ({
+      'x-ratelimit-limit': '5',
+      'x-ratelimit-remaining': remaining,
+      'x-ratelimit-reset': reset,
+    });
     limiter.feedback({ user: 'ann', bucket: read, status: 200, headers: headers('4') });
     expect((await limiter.peek('ann'))[read]?.remaining).toBe(4);
     limiter.feedback({ user: 'ann', bucket: read, status: 200, headers: headers('1') });
@@ -120,7 +135,11 @@ describe('the limiter of one process', () => {
 
   test('slows down when less is left for the tenant than this gateway alone could have spent', async () => {
     const limiter = await settled();
-    const headers = { 'x-ratelimit-limit': '25', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1_000)) };
+    const headers = {
+      'x-ratelimit-limit': '25',
+      'x-ratelimit-remaining': '0',
+      'x-ratelimit-reset': String(Math.ceil(Date.now() / 1_000)),
+    };
     await take(limiter, 'ann');
     limiter.feedback({ user: 'ann', bucket: read, status: 200, headers });
     expect(refusal(await take(limiter, 'bob')).by).toBe('tenant');
@@ -129,7 +148,10 @@ describe('the limiter of one process', () => {
   });
 
   test('takes every number from its settings', async () => {
-    const limiter = await settled({ overrides: { [read]: { userPerMinute: 9 } }, margins: { userRate: 0.5 } });
+    const limiter = await settled({
+      overrides: { [read]: { userPerMinute: 9 } },
+      margins: { userRate: 0.5 },
+    });
     const { quota } = await take(limiter, 'ann');
     expect(quota).toEqual({ limit: 9, remaining: 8, resetIn: 14 });
   });
@@ -142,7 +164,9 @@ describe('the limiter of one process', () => {
     left.abort();
     await expect(waiting).rejects.toThrow(/abort/i);
     expect((await limiter.peek('ann'))[read]?.remaining).toBe(2);
-    await expect(limiter.take({ user: 'ann', bucket: read, signal: left.signal })).rejects.toThrow(/abort/i);
+    await expect(limiter.take({ user: 'ann', bucket: read, signal: left.signal })).rejects.toThrow(
+      /abort/i,
+    );
     expect((await limiter.peek('ann'))[read]?.remaining).toBe(2);
   });
 });
@@ -165,7 +189,16 @@ describe('the limiter of several gateways', () => {
   const events: LimiterEvent[] = [];
   const open = (options: Partial<LimiterOptions> = {}): { limiter: Limiter; redis: Redis } => {
     const redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 400 }, quiet);
-    const limiter = createLimiter({ tenant, plan: 'enterprise', deadlineMs: 0, observe: (event) => events.push(event), ...options }, redis);
+    const limiter = createLimiter(
+      {
+        tenant,
+        plan: 'enterprise',
+        deadlineMs: 0,
+        observe: (event) => events.push(event),
+        ...options,
+      },
+      redis,
+    );
     connections.push(redis);
     limiters.push(limiter);
     return { limiter, redis };
@@ -186,7 +219,8 @@ describe('the limiter of several gateways', () => {
     const [{ limiter: one }, { limiter: two }] = [open(), open()];
     await begin(one);
     await sleep(300);
-    for (let turn = 0; turn < 5; turn++) expect((await take(turn % 2 === 0 ? one : two, 'ann')).admitted).toBe(true);
+    for (let turn = 0; turn < 5; turn++)
+      expect((await take(turn % 2 === 0 ? one : two, 'ann')).admitted).toBe(true);
     expect(refusal(await take(one, 'ann')).by).toBe('user');
     expect(refusal(await take(two, 'ann')).by).toBe('user');
   });
@@ -197,7 +231,9 @@ describe('the limiter of several gateways', () => {
     await begin(one);
     const began = performance.now();
     const verdicts = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => take(index % 2 === 0 ? one : two, `user ${String(index)}`)),
+      Array.from({ length: 20 }, (_, index) =>
+        take(index % 2 === 0 ? one : two, `user ${String(index)}`),
+      ),
     );
     expect(verdicts.every(({ admitted }) => admitted)).toBe(true);
     // One token at the start and 19.6 a second: the last slot lies 0.95 s ahead.
@@ -205,7 +241,11 @@ describe('the limiter of several gateways', () => {
   });
 
   test('a place given up is taken by the next in line on another gateway', async () => {
-    const waits = { deadlineMs: 1_500, overrides: { [read]: { tenantPerSecond: 1 } }, margins: { tenantRate: 1 } };
+    const waits = {
+      deadlineMs: 1_500,
+      overrides: { [read]: { tenantPerSecond: 1 } },
+      margins: { tenantRate: 1 },
+    };
     const [{ limiter: one }, { limiter: two }] = [open(waits), open(waits)];
     expect((await take(one, 'z')).admitted).toBe(true);
     const left = new AbortController();
@@ -250,7 +290,10 @@ describe('the limiter of several gateways', () => {
   });
 
   test('Redis gone after a place was reserved: it counts for nothing, the gateway decides alone', async () => {
-    const { limiter, redis } = open({ deadlineMs: 1_500, overrides: { [read]: { tenantPerSecond: 4 } } });
+    const { limiter, redis } = open({
+      deadlineMs: 1_500,
+      overrides: { [read]: { tenantPerSecond: 4 } },
+    });
     for (const user of ['x', 'y']) await take(limiter, user);
     const pipeline = redis.pipeline();
     const reservation = limiter.reserve({ user: 'ann', bucket: read }, pipeline);
@@ -258,7 +301,11 @@ describe('the limiter of several gateways', () => {
     await sleep(50);
     await server.stop();
     await take(limiter, 'bob');
-    const verdict = await limiter.take({ user: 'ann', bucket: read, ...(reservation && { reservation }) });
+    const verdict = await limiter.take({
+      user: 'ann',
+      bucket: read,
+      ...(reservation && { reservation }),
+    });
     expect(reservation).toBeDefined();
     expect(verdict.admitted).toBe(true);
     // Alone it spends four fifths of the user's five, and this one is spent.
@@ -320,7 +367,8 @@ describe('the limiter of several gateways', () => {
       return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
     };
     const before = await asked();
-    for (let turn = 0; turn < 1_000; turn++) expect((await take(limiter, 'ann')).admitted).toBe(false);
+    for (let turn = 0; turn < 1_000; turn++)
+      expect((await take(limiter, 'ann')).admitted).toBe(false);
     expect((await asked()) - before).toBe(0);
   });
 
@@ -337,11 +385,14 @@ describe('the limiter of several gateways', () => {
 
   test('what another version wrote is begun anew, and limits hold', async () => {
     const { redis } = open();
-    for (const name of [key(`tenant:${read}`), key(`user:${read}:0`)]) await redis.command('SET', name, '\u007f'.repeat(300));
+    for (const name of [key(`tenant:${read}`), key(`user:${read}:0`)])
+      await redis.command('SET', name, '\u007f'.repeat(300));
     const { limiter, redis: second } = open();
     await second.opened(60_000);
     const began = performance.now();
-    const all = await Promise.all(Array.from({ length: 200 }, (_, user) => take(limiter, String(user))));
+    const all = await Promise.all(
+      Array.from({ length: 200 }, (_, user) => take(limiter, String(user))),
+    );
     // One, and what comes in while these are asked, at twenty-five a second; a bucket that was taken for full would give twenty.
     const seconds = (performance.now() - began) / 1_000;
     expect(all.filter(({ admitted }) => admitted).length).toBeLessThan(15 + 25 * seconds);
@@ -354,7 +405,9 @@ describe('the limiter of several gateways', () => {
     await sleep(300);
     for (let turn = 0; turn < 5; turn++) await take(limiter, 'ann');
     // Five a minute, a twentieth less: 63 seconds, and as long again as Auth0 could close the bucket for.
-    expect(Number(await redis.command('PTTL', key(`user:${read}:ann`)))).toBeGreaterThan((5 / 0.95) * 12_000 + 120_000);
+    expect(Number(await redis.command('PTTL', key(`user:${read}:ann`)))).toBeGreaterThan(
+      (5 / 0.95) * 12_000 + 120_000,
+    );
   });
 
   test('counts the gateways that share its Redis, and those that left no more', async () => {

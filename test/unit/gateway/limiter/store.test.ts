@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BucketName } from '../../../../config/plans.ts';
-import type { Ask, Decision, LimiterStore, QueueTicket, UpstreamSignal } from '../../../../src/gateway/limiter/store.ts';
+import type {
+  Ask,
+  Decision,
+  LimiterStore,
+  QueueTicket,
+  UpstreamSignal,
+} from '../../../../src/gateway/limiter/store.ts';
 import { perBucket, type Limits } from '../../../../src/gateway/limiter/limits.ts';
 import { createMemoryLimiterStore } from '../../../../src/gateway/limiter/memory-store.ts';
 import { createRedisLimiterStore } from '../../../../src/gateway/limiter/redis-store.ts';
@@ -39,9 +45,16 @@ const openRedisStore = (redis: Redis): LimiterStore =>
     onForgotten: () => Promise.resolve(),
     onCount: () => undefined,
   });
-const ask = (user: string, more: Partial<Ask> = {}): Ask => ({ user, bucket: read, offset: 0, maxWaitMs: 0, ...more });
+const ask = (user: string, more: Partial<Ask> = {}): Ask => ({
+  user,
+  bucket: read,
+  offset: 0,
+  maxWaitMs: 0,
+  ...more,
+});
 const ticketOf = (decision: Decision): QueueTicket => {
-  if (decision.kind !== 'wait') throw new Error(`expected a place in the queue, got ${decision.kind}`);
+  if (decision.kind !== 'wait')
+    throw new Error(`expected a place in the queue, got ${decision.kind}`);
   return decision.ticket;
 };
 
@@ -53,7 +66,10 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
   beforeAll(async () => {
     if (kind === 'memory') return;
     server = await startRedis();
-    redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 30_000 }, { info: () => undefined, warn: () => undefined });
+    redis = createRedis(
+      { url: server.url, keyPrefix: '', deadlineMs: 30_000 },
+      { info: () => undefined, warn: () => undefined },
+    );
   });
   afterAll(async () => {
     if (kind === 'memory') return;
@@ -120,7 +136,8 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
   });
 
   test("refuses beyond the tenant's burst and returns the user's token", async () => {
-    for (const user of ['a', 'b', 'c', 'd']) expect(await bench.store.ask(ask(user))).toMatchObject({ kind: 'taken' });
+    for (const user of ['a', 'b', 'c', 'd'])
+      expect(await bench.store.ask(ask(user))).toMatchObject({ kind: 'taken' });
     const refused = await bench.store.ask(ask('eve'));
     expect(refused).toMatchObject({ kind: 'refused', by: 'tenant' });
     expect(Math.floor(refused.level)).toBe(3);
@@ -154,7 +171,9 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
     await bench.store.ask(ask('greedy', { bucket: filtered }));
     const greedy = [];
     for (let turn = 0; turn < 2; turn++)
-      greedy.push(ticketOf(await bench.store.ask(ask('greedy', { bucket: filtered, maxWaitMs: 2_000 }))));
+      greedy.push(
+        ticketOf(await bench.store.ask(ask('greedy', { bucket: filtered, maxWaitMs: 2_000 }))),
+      );
     const modest = await bench.store.ask(ask('modest', { bucket: filtered, maxWaitMs: 2_000 }));
     expect(modest.kind).toBe('wait');
     if (modest.kind !== 'wait') return;
@@ -174,8 +193,12 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
       await bench.pass(100);
     }
     await bench.store.ask(ask('z', { bucket: filtered }));
-    const regular = ticketOf(await bench.store.ask(ask('regular', { bucket: filtered, maxWaitMs: 2_000 })));
-    const fresh = ticketOf(await bench.store.ask(ask('fresh', { bucket: filtered, maxWaitMs: 2_000 })));
+    const regular = ticketOf(
+      await bench.store.ask(ask('regular', { bucket: filtered, maxWaitMs: 2_000 })),
+    );
+    const fresh = ticketOf(
+      await bench.store.ask(ask('fresh', { bucket: filtered, maxWaitMs: 2_000 })),
+    );
     await bench.pass(100);
     expect((await bench.store.claim(fresh)).kind).toBe('wait');
     expect((await bench.store.claim(regular)).kind).toBe('taken');
@@ -187,7 +210,9 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
     const late = await bench.store.ask(ask('a', { ...wish, offset: 4 }));
     const usual = await bench.store.ask(ask('b', wish));
     const urgent = await bench.store.ask(ask('c', { ...wish, offset: -4 }));
-    const waits = [urgent, usual, late].map((decision) => (decision.kind === 'wait' ? decision.waitMs : 0));
+    const waits = [urgent, usual, late].map((decision) =>
+      decision.kind === 'wait' ? decision.waitMs : 0,
+    );
     expect(waits[0]).toBeLessThan(101);
     expect(waits[1]).toBeLessThan(101);
     await bench.pass(100);
@@ -246,7 +271,10 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
 
   test('follows what others left for the tenant and for a user', async () => {
     await bench.store.adjust({ kind: 'tenant-low', bucket: write, remaining: 0 });
-    expect(await bench.store.ask(ask('ann', { bucket: write }))).toMatchObject({ kind: 'refused', by: 'tenant' });
+    expect(await bench.store.ask(ask('ann', { bucket: write }))).toMatchObject({
+      kind: 'refused',
+      by: 'tenant',
+    });
     await bench.store.adjust({ kind: 'user-low', bucket: read, user: 'ann', remaining: 0 });
     expect(await bench.store.ask(ask('ann'))).toMatchObject({ kind: 'refused', by: 'user' });
   });
@@ -259,11 +287,15 @@ describe.each(['memory', 'redis'] as const)('the %s store', (kind) => {
     ] as const)
       await bench.store.seed('ann', bucket, level);
     const levels = await bench.store.peek('ann');
-    expect([read, write, filtered].map((bucket) => Math.floor(levels[bucket as BucketName]))).toEqual([0, 3, 1]);
+    expect(
+      [read, write, filtered].map((bucket) => Math.floor(levels[bucket as BucketName])),
+    ).toEqual([0, 3, 1]);
   });
 
   test('agrees under load: never more is taken than the bucket could hold and gain', async () => {
-    const decisions = await Promise.all(Array.from({ length: 60 }, (_, index) => bench.store.ask(ask(`user ${String(index)}`))));
+    const decisions = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => bench.store.ask(ask(`user ${String(index)}`))),
+    );
     expect(decisions.filter((decision) => decision.kind === 'taken')).toHaveLength(4);
   });
 });
@@ -273,7 +305,10 @@ describe('the two stores', () => {
   let redis: Redis;
   beforeAll(async () => {
     server = await startRedis();
-    redis = createRedis({ url: server.url, keyPrefix: '', deadlineMs: 30_000 }, { info: () => undefined, warn: () => undefined });
+    redis = createRedis(
+      { url: server.url, keyPrefix: '', deadlineMs: 30_000 },
+      { info: () => undefined, warn: () => undefined },
+    );
   });
   afterAll(async () => {
     await redis.close();
@@ -296,7 +331,16 @@ describe('the two stores', () => {
     { weight: 4, arbitrary: fc.record({ do: fc.constant('claim'), index: fc.nat(20) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel'), index: fc.nat(20) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('refund'), user, bucket }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('adjust'), user, bucket, kind: fc.nat(4), amount: fc.nat(300) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('adjust'),
+        user,
+        bucket,
+        kind: fc.nat(4),
+        amount: fc.nat(300),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.nat(250) }) },
   );
 
@@ -313,7 +357,8 @@ describe('the two stores', () => {
         for (const each of steps) {
           if (each.do === 'pass') await clock.set((now += each.ms));
           const seen = [];
-          for (const [side, store] of pair.entries()) seen.push(await play(store, each, tickets[side] ?? []));
+          for (const [side, store] of pair.entries())
+            seen.push(await play(store, each, tickets[side] ?? []));
           expect(seen[0]).toEqual(seen[1]);
         }
       }),
@@ -340,11 +385,23 @@ async function play(store: LimiterStore, each: Step, tickets: QueueTicket[]): Pr
   const ticket = tickets.length > 0 ? tickets[each.index % tickets.length] : undefined;
   const round = (value: number) => Math.round(value * 10) / 10;
   const told = (decision: Decision) => {
-    if (decision.kind === 'wait' && !tickets.includes(decision.ticket)) tickets.push(decision.ticket);
-    const ms = decision.kind === 'wait' ? decision.waitMs : decision.kind === 'refused' ? decision.retryMs : 0;
-    return [decision.kind, decision.kind === 'refused' ? decision.by : '', round(ms), round(decision.level)];
+    if (decision.kind === 'wait' && !tickets.includes(decision.ticket))
+      tickets.push(decision.ticket);
+    const ms =
+      decision.kind === 'wait'
+        ? decision.waitMs
+        : decision.kind === 'refused'
+          ? decision.retryMs
+          : 0;
+    return [
+      decision.kind,
+      decision.kind === 'refused' ? decision.by : '',
+      round(ms),
+      round(decision.level),
+    ];
   };
-  if (each.do === 'ask') return told(await store.ask({ user, bucket, offset: each.offset, maxWaitMs: each.maxWaitMs }));
+  if (each.do === 'ask')
+    return told(await store.ask({ user, bucket, offset: each.offset, maxWaitMs: each.maxWaitMs }));
   if (each.do === 'refund') return store.refund(user, bucket);
   if (each.do === 'adjust') return store.adjust(signalOf(each));
   if (!ticket) return undefined;
@@ -386,7 +443,9 @@ describe('the store over time', () => {
         }
         for (const bucket of [read, write]) {
           for (const who of [undefined, 'a', 'b', 'c']) {
-            const times = taken.filter((each) => each.bucket === bucket && (who === undefined || each.user === who)).map(({ at }) => at);
+            const times = taken
+              .filter((each) => each.bucket === bucket && (who === undefined || each.user === who))
+              .map(({ at }) => at);
             const { perMs, burst } = who === undefined ? one.tenant : one.user;
             times.forEach((from, first) => {
               times.slice(first).forEach((to, more) => {

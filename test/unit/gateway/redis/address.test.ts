@@ -24,7 +24,9 @@ describe('a Redis address', () => {
   });
 
   test('names the Sentinels and the primary they watch', () => {
-    expect(readRedisAddress('redis+sentinel://:pw@one:26379,two/mymaster/2?sentinelPassword=watch')).toEqual({
+    expect(
+      readRedisAddress('redis+sentinel://:pw@one:26379,two/mymaster/2?sentinelPassword=watch'),
+    ).toEqual({
       kind: 'sentinel',
       sentinels: [
         { host: 'one', port: 26379 },
@@ -50,7 +52,12 @@ describe('a Redis address', () => {
   });
 
   test('names a unix socket', () => {
-    expect(readRedisAddress('redis+unix:///run/redis.sock?db=1')).toEqual({ kind: 'socket', path: '/run/redis.sock', db: 1, tls: false });
+    expect(readRedisAddress('redis+unix:///run/redis.sock?db=1')).toEqual({
+      kind: 'socket',
+      path: '/run/redis.sock',
+      db: 1,
+      tls: false,
+    });
   });
 
   test.each([

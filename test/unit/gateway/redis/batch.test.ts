@@ -4,7 +4,8 @@ import { createRedis, type Redis } from '../../../../src/gateway/redis/client.ts
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 
 // As text: lists of bytes are compared one by one.
-const hex = (bytes: unknown): string => (Buffer.isBuffer(bytes) ? bytes.toString('hex') : 'no bytes');
+const hex = (bytes: unknown): string =>
+  Buffer.isBuffer(bytes) ? bytes.toString('hex') : 'no bytes';
 
 let server: RedisServer;
 let redis: Redis;
@@ -33,10 +34,20 @@ test('what a script answers arrives as Redis itself would send it: bytes, whole 
       bytes.map((each) => Buffer.from(each)),
       whole,
       async (text, number) => {
-        const [pair, fraction, ...rest] = (await script(['x'], [text, number])) as [unknown[], number, ...unknown[]];
+        const [pair, fraction, ...rest] = (await script(['x'], [text, number])) as [
+          unknown[],
+          number,
+          ...unknown[],
+        ];
         expect([hex(pair[0]), pair[1]]).toEqual([hex(text), number]);
         expect(fraction).toBe(Math.trunc(number + 0.5) + 0);
-        expect(rest.map((each) => (Buffer.isBuffer(each) ? hex(each) : each))).toEqual([hex(Buffer.from('fine')), null, 1, [], hex(text)]);
+        expect(rest.map((each) => (Buffer.isBuffer(each) ? hex(each) : each))).toEqual([
+          hex(Buffer.from('fine')),
+          null,
+          1,
+          [],
+          hex(text),
+        ]);
       },
     ),
     { numRuns: 300 },
@@ -44,9 +55,13 @@ test('what a script answers arrives as Redis itself would send it: bytes, whole 
 });
 
 test('a list of 65,536', async () => {
-  const script = redis.script('return function(KEYS, ARGV) local all = {} for i = 1, tonumber(ARGV[1]) do all[i] = i end return all end');
+  const script = redis.script(
+    'return function(KEYS, ARGV) local all = {} for i = 1, tonumber(ARGV[1]) do all[i] = i end return all end',
+  );
   for (const length of [16, 65_536]) {
-    expect(String(await script(['x'], [length]))).toBe(String(Array.from({ length }, (_, i) => i + 1)));
+    expect(String(await script(['x'], [length]))).toBe(
+      String(Array.from({ length }, (_, i) => i + 1)),
+    );
   }
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createRedis, Skipped } from '../../../../src/gateway/redis/client.ts';
+import { createRedis } from '../../../../src/gateway/redis/client.ts';
+import { Skipped } from '../../../../src/gateway/redis/scripts.ts';
 import type { Redis } from '../../../../src/gateway/redis/client.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 import type { RedisServer } from '../../../helpers/redis.ts';
@@ -37,7 +38,9 @@ describe('the door to Redis', () => {
   test('keeps all keys under its prefix, those of scripts too', async () => {
     const other = createRedis({ url: server.url, keyPrefix: '' }, log);
     await redis.command('SET', 'plain', 'x');
-    await redis.script('return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end')(['{tag}scripted'], ['y']);
+    await redis.script(
+      'return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end',
+    )(['{tag}scripted'], ['y']);
     const keys = await other.command('KEYS', '*');
     await other.close();
     expect(new Set(keys as string[])).toEqual(new Set(['mab:plain', 'mab:{tag}scripted']));
@@ -51,23 +54,43 @@ describe('the door to Redis', () => {
   });
 
   test('sends the script calls of one turn as one command, and one failing call fails alone', async () => {
-    const set = redis.script('return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end');
-    const wrong = redis.script('return function(KEYS, ARGV) return redis.call("INCR", KEYS[1]) end');
+    const set = redis.script(
+      'return function(KEYS, ARGV) return redis.call("SET", KEYS[1], ARGV[1]) end',
+    );
+    const wrong = redis.script(
+      'return function(KEYS, ARGV) return redis.call("INCR", KEYS[1]) end',
+    );
     await set(['a'], ['first']);
     const calls = async (): Promise<number> =>
-      Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0);
+      Number(
+        /cmdstat_evalsha:calls=(\d+)/.exec(
+          String(await redis.command('INFO', 'commandstats')),
+        )?.[1] ?? 0,
+      );
     const before = await calls();
-    const all = await Promise.allSettled([...Array.from({ length: 10 }, (_, i) => set([`k${i}`], [i])), wrong(['a'], [])]);
-    expect(all.map(({ status }) => status)).toEqual([...Array.from({ length: 10 }, () => 'fulfilled'), 'rejected']);
+    const all = await Promise.allSettled([
+      ...Array.from({ length: 10 }, (_, i) => set([`k${i}`], [i])),
+      wrong(['a'], []),
+    ]);
+    expect(all.map(({ status }) => status)).toEqual([
+      ...Array.from({ length: 10 }, () => 'fulfilled'),
+      'rejected',
+    ]);
     expect((await calls()) - before).toBe(1);
     await expect(redis.command('GET', 'k7')).resolves.toBe('7');
   });
 
   test('a chain goes no further than the call that says stop, or fails', async () => {
-    const step = redis.script('return function(KEYS, ARGV) redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop" end');
+    const step = redis.script(
+      'return function(KEYS, ARGV) redis.call("SET", KEYS[1], "run") return ARGV[1], ARGV[1] == "stop" end',
+    );
     const broken = redis.script('return function(KEYS, ARGV) return redis.call("NOTHING") end');
     const chain = redis.pipeline();
-    const outcomes = Promise.allSettled([step(['one'], ['go'], chain), step(['two'], ['stop'], chain), step(['three'], ['go'], chain)]);
+    const outcomes = Promise.allSettled([
+      step(['one'], ['go'], chain),
+      step(['two'], ['stop'], chain),
+      step(['three'], ['go'], chain),
+    ]);
     chain.send();
     const failing = redis.pipeline();
     const failed = Promise.allSettled([broken([], [], failing), step(['four'], ['go'], failing)]);

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { keepOpen, openConnection, type Connection } from '../../../../src/gateway/redis/connection.ts';
+import {
+  keepOpen,
+  openConnection,
+  type Connection,
+} from '../../../../src/gateway/redis/connection.ts';
 import { startRedis, type RedisServer } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 

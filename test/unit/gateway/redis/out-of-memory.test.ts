@@ -26,7 +26,9 @@ test('on a full Redis scripts run, but for those that may not, also when both ar
 
 test('on a Redis that does not know such scripts they run as any other', async () => {
   // As 6.2 says it; such a server is not at hand.
-  const unknown = new Error("ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'");
+  const unknown = new Error(
+    "ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'",
+  );
   const seen: string[] = [];
   const run = createScriptRunner(
     {
